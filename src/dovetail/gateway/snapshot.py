@@ -1,0 +1,50 @@
+"""The snapshot: everything a gateway worker serves from, as one immutable value.
+
+Control compiles it from the objects of the cluster and sends it to the workers over a Unix socket; a worker swaps it
+between two requests and never waits for anything else. On the wire a snapshot is one frame: four bytes of length,
+big-endian, then msgpack. The worker answers each frame with the eight-byte generation it now serves.
+"""
+
+import struct
+
+import msgspec
+
+from dovetail.iam.policy import Policy
+from dovetail.routing.model import RouteTable
+
+LENGTH = struct.Struct(">I")
+ACK = struct.Struct(">Q")
+MAX_FRAME = 256 << 20
+
+
+class VerificationKey(msgspec.Struct, frozen=True):
+    """A public key that signs tokens, as a JWK in JSON text."""
+
+    kid: str
+    jwk: str
+
+
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """What is in force. `generation` grows by one with each different snapshot of one control process."""
+
+    generation: int
+    issuer: str = ""
+    table: RouteTable = RouteTable()
+    policy: Policy = Policy()
+    keys: tuple[VerificationKey, ...] = ()
+    revoked_sessions: tuple[str, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Snapshot)
+
+
+def encode(snapshot: Snapshot) -> bytes:
+    """The frame for a snapshot, length first."""
+    body = _encoder.encode(snapshot)
+    return LENGTH.pack(len(body)) + body
+
+
+def decode(body: bytes) -> Snapshot:
+    """The snapshot in a frame's body. Raises msgspec.DecodeError on anything else."""
+    return _decoder.decode(body)
