@@ -1,0 +1,80 @@
+"""What the commands refuse, each in one sentence that says the way out.
+
+CommandError
+├── DataDirectoryUnusable
+│   └── DataDirectoryLocked
+├── PortTaken
+├── PageNotBuilt
+├── UnsafeBind
+├── ProcessFailed
+└── ClusterUnreachable
+"""
+
+from pathlib import Path
+
+
+class CommandError(Exception):
+    """A command cannot go on. Its text is shown as it is; the exit code is 1."""
+
+
+class DataDirectoryUnusable(CommandError):
+    """The data directory cannot be made or written."""
+
+    def __init__(self, root: Path, reason: str) -> None:
+        super().__init__(f"The data directory {root} cannot be used: {reason}. Choose another one with --data-dir.")
+
+
+class DataDirectoryLocked(DataDirectoryUnusable):
+    """Another platform runs on the same data."""
+
+    def __init__(self, root: Path, holder: str) -> None:
+        who = f"process {holder}" if holder else "another process"
+        CommandError.__init__(
+            self,
+            f"The data directory {root} is in use by {who}. Stop it, or start this one with another --data-dir.",
+        )
+
+
+class PortTaken(CommandError):
+    """Something else listens where the platform should."""
+
+    def __init__(self, host: str, port: int, option: str) -> None:
+        super().__init__(
+            f"Port {port} on {host} is taken by another program. Stop it, or choose another port with {option}."
+        )
+
+
+class PageNotBuilt(CommandError):
+    """The console's page has not been built."""
+
+    def __init__(self) -> None:
+        super().__init__("The console's page is not built. Run `make web` in the checkout, then start again.")
+
+
+class UnsafeBind(CommandError):
+    """Passwords would cross a network in the clear."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"Binding to {host} without TLS would send passwords in the clear. Give --tls-cert and --tls-key, "
+            "or stay on 127.0.0.1."
+        )
+
+
+class ProcessFailed(CommandError):
+    """A process ended before it was ready."""
+
+    def __init__(self, name: str, reason: str, log: Path, tail: str) -> None:
+        detail = f"\n{tail}" if tail else ""
+        super().__init__(f"{name} did not start ({reason}). Its log is {log}.{detail}")
+
+
+class ClusterUnreachable(CommandError):
+    """The Kubernetes API that a kubeconfig names does not answer."""
+
+    def __init__(self, kubeconfig: Path | None, reason: str) -> None:
+        source = f"the kubeconfig {kubeconfig}" if kubeconfig else "the current kubeconfig"
+        super().__init__(
+            f"The cluster of {source} cannot be used: {reason}. Check it with `kubectl cluster-info`, "
+            "or leave --kubeconfig out to start the embedded cluster."
+        )
