@@ -1,0 +1,27 @@
+"""ResourceName: how the API calls a kind of ours (group, version, plural, kind, scope).
+
+The same five attributes as `dovetail.kube.Resource`, so that every kube call takes either; this room and that one do
+not import each other, hence the second, plain type.
+"""
+
+import msgspec
+
+
+class ResourceName(msgspec.Struct, frozen=True):
+    """Group, version, plural and kind of a resource; `namespaced` is false for all kinds of this platform so far."""
+
+    group: str
+    version: str
+    plural: str
+    kind: str
+    namespaced: bool = False
+
+    @property
+    def api_version(self) -> str:
+        """`group/version`, or the bare version for the core group."""
+        return f"{self.group}/{self.version}" if self.group else self.version
+
+    @property
+    def crd_name(self) -> str:
+        """The name of its CustomResourceDefinition: `plural.group`."""
+        return f"{self.plural}.{self.group}"
