@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
+from dovetail.apis.labels import LAST_PASSWORD_CHANGE
 from dovetail.iam.policy import Account, Policy, Rule
 
-LAST_PASSWORD_CHANGE = "iam.kubesphere.io/last-password-change-time"
 RESERVED_PREFIX = "system:"
 DISABLED = "Disabled"
 
@@ -94,15 +94,23 @@ def _each(
             problems.append(Problem(kind, str(name), f"left out: {problem}"))
 
 
+def account_of(user: Mapping[str, Any]) -> Account | None:
+    """The account of one User object as the policy would hold it; None when it is being deleted or unreadable."""
+    return dict(_each("User", [user], _account, [])).get(str(_mapping_or_empty(user.get("metadata")).get("name")))
+
+
 def _account(user: Mapping[str, Any]) -> Account:
     metadata = _mapping(user.get("metadata"))
-    annotations = _mapping_or_empty(metadata.get("annotations"))
+    annotations, status = _mapping_or_empty(metadata.get("annotations")), _mapping_or_empty(user.get("status"))
+    not_before = status.get("tokensNotBefore")
     groups = _strings(_mapping_or_empty(user.get("spec")).get("groups"))
     return Account(
         uid=str(metadata.get("uid", "")),
         groups=tuple(sorted({group for group in groups if group and not group.startswith(RESERVED_PREFIX)})),
-        disabled=_mapping_or_empty(user.get("status")).get("state") == DISABLED,
-        tokens_not_before=_epoch(annotations.get(LAST_PASSWORD_CHANGE)),
+        disabled=status.get("state") == DISABLED,
+        tokens_not_before=max(
+            _epoch(annotations.get(LAST_PASSWORD_CHANGE)), not_before if isinstance(not_before, int) else 0
+        ),
     )
 
 
@@ -135,6 +143,12 @@ def _rule(entry: object) -> Rule | None:
         return Rule(**{ours: _strings(fields.get(theirs)) for theirs, ours in _FIELDS.items()})
     except _Unreadable:
         return None
+
+
+def read_binding(binding: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]] | None:
+    """The role and the (User, Group or ServiceAccount, name) subjects of a binding; None when it grants nothing."""
+    found = dict(_each("GlobalRoleBinding", [binding], _binding, []))
+    return next(iter(found.values()), None)
 
 
 def _binding(binding: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:

@@ -11,17 +11,18 @@ Private keys leave this module only inside a `SigningKey`, whose repr does not s
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import msgspec
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey
 
+from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
 from dovetail.iam.errors import UnusableKeys
+from dovetail.kube.client import Client
 from dovetail.kube.errors import AlreadyExists, NotFound
 from dovetail.kube.resources import SECRETS
 
-NAMESPACE = "kubesphere-system"
 SECRET_NAME = "dovetail-signing-keys"
 SECRET_TYPE = "dovetail.dev/signing-keys"
 DATA_KEY = "keys.json"
@@ -71,14 +72,6 @@ class KeySet:
         return tuple(key.public() for key in self.keys)
 
 
-class SecretClient(Protocol):
-    """The part of `dovetail.kube.Client` that keys need."""
-
-    async def get(self, resource: Any, name: str, namespace: str | None = None) -> dict[str, Any]: ...
-
-    async def create(self, resource: Any, obj: Mapping[str, Any], namespace: str | None = None) -> dict[str, Any]: ...
-
-
 def secret(keys: KeySet) -> dict[str, Any]:
     """The Secret that holds `keys`."""
     private = [key.key.as_dict(private=True) for key in keys.keys]
@@ -88,8 +81,8 @@ def secret(keys: KeySet) -> dict[str, Any]:
         "kind": "Secret",
         "metadata": {
             "name": SECRET_NAME,
-            "namespace": NAMESPACE,
-            "labels": {"app.kubernetes.io/managed-by": "dovetail"},
+            "namespace": SYSTEM_NAMESPACE,
+            "labels": {MANAGED_BY: "dovetail"},
         },
         "type": SECRET_TYPE,
         "data": {DATA_KEY: data},
@@ -104,19 +97,19 @@ def from_secret(obj: Mapping[str, Any]) -> KeySet:
         if any(not key.key.is_private or key.key.curve_name != CURVE for key in keys):
             raise ValueError(f"a key is not a private key on {CURVE}")
     except (KeyError, TypeError, ValueError, msgspec.DecodeError, JoseError) as error:
-        raise UnusableKeys(NAMESPACE, SECRET_NAME, f"it cannot be read ({type(error).__name__})") from error
+        raise UnusableKeys(SYSTEM_NAMESPACE, SECRET_NAME, f"it cannot be read ({type(error).__name__})") from error
     if not keys:
-        raise UnusableKeys(NAMESPACE, SECRET_NAME, "it holds none")
+        raise UnusableKeys(SYSTEM_NAMESPACE, SECRET_NAME, "it holds none")
     return KeySet(keys)
 
 
-async def ensure(client: SecretClient) -> KeySet:
+async def ensure(client: Client) -> KeySet:
     """The cluster's keys, made now if there are none. Raises UnusableKeys, and kube's ApiError."""
     try:
-        return from_secret(await client.get(SECRETS, SECRET_NAME, NAMESPACE))
+        return from_secret(await client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE))
     except NotFound:
         pass
     try:
-        return from_secret(await client.create(SECRETS, secret(KeySet((SigningKey.generate(),))), NAMESPACE))
+        return from_secret(await client.create(SECRETS, secret(KeySet((SigningKey.generate(),))), SYSTEM_NAMESPACE))
     except AlreadyExists:
-        return from_secret(await client.get(SECRETS, SECRET_NAME, NAMESPACE))
+        return from_secret(await client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE))

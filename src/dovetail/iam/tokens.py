@@ -97,9 +97,9 @@ class TokenIssuer:
         self.lifetimes = lifetimes or Lifetimes()
         self._key = key
 
-    def access(self, subject: Subject, now: float) -> str:
-        """An access token, good for `lifetimes.access` seconds."""
-        return self._sign(subject, ACCESS, int(now), int(now) + self.lifetimes.access, {})
+    def access(self, subject: Subject, expires_at: int, now: float) -> str:
+        """An access token; `expires_at` in seconds of the epoch, at most `lifetimes.access` from now."""
+        return self._sign(subject, ACCESS, int(now), min(expires_at, int(now) + self.lifetimes.access), {})
 
     def refresh(self, subject: Subject, generation: int, expires_at: int, now: float) -> str:
         """The refresh token of a session's `generation`."""

@@ -1,0 +1,126 @@
+"""What each process of the platform may do on the Kubernetes API: its ClusterRole and Role, as plain objects.
+
+The processes log in as the users `system:dovetail:gateway`, `system:dovetail:controllers` and
+`system:dovetail:console`. Rights are as narrow as they can be and still suffice, and where that is wide it is said:
+
+- gateway impersonates users and groups: it calls the API as the person who asks (DESIGN.md decision 4). Secrets it
+  reads and writes in kubesphere-system only (signing keys, sessions).
+- controllers prepare an extension's namespace, service account and permissions, which an extension may ask for freely
+  up to what its version declares; so they hold `escalate` and `bind`, which is as much as the cluster has.
+- console reads bundles and the ConfigMaps and Secrets that bundles name, in any namespace, and never lists Secrets.
+"""
+
+from collections.abc import Iterable
+from typing import Any, Final
+
+from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
+
+Object = dict[str, Any]
+
+GATEWAY: Final = "system:dovetail:gateway"
+CONTROLLERS: Final = "system:dovetail:controllers"
+CONSOLE: Final = "system:dovetail:console"
+
+RBAC: Final = "rbac.authorization.k8s.io"
+OWN_LABELS: Final = {MANAGED_BY: "dovetail"}
+
+READ: Final = ("get", "list", "watch")
+WRITE: Final = ("create", "update", "patch", "delete")
+_API_KINDS: Final = ("apiservices", "jsbundles", "reverseproxies", "extensionentries")
+_GROUPS: Final = ("extensions.kubesphere.io", "kubesphere.io")
+_IAM_KINDS: Final = ("users", "globalroles", "globalrolebindings")
+
+
+def rule(verbs: Iterable[str], groups: Iterable[str], resources: Iterable[str], names: Iterable[str] = ()) -> Object:
+    """A PolicyRule about resources."""
+    made: Object = {"verbs": list(verbs), "apiGroups": list(groups), "resources": list(resources)}
+    return made | ({"resourceNames": list(names)} if names else {})
+
+
+_DISCOVERY: Final[Object] = {
+    "verbs": ["get"],
+    "nonResourceURLs": [
+        "/api",
+        "/api/*",
+        "/apis",
+        "/apis/*",
+        "/openapi/*",
+        "/version",
+        "/healthz",
+        "/readyz",
+        "/livez",
+    ],
+}
+_EVENTS: Final = rule(("create", "update", "patch"), ("", "events.k8s.io"), ("events",))
+_LEASES: Final = rule((*READ, *WRITE), ("coordination.k8s.io",), ("leases",))
+
+GATEWAY_RULES: Final = [
+    rule(READ, _GROUPS, _API_KINDS),
+    rule(("get", "update", "patch"), _GROUPS, [f"{kind}/status" for kind in _API_KINDS]),
+    rule((*READ, *WRITE), ("iam.kubesphere.io",), _IAM_KINDS),
+    rule(("get", "update", "patch"), ("iam.kubesphere.io",), [f"{kind}/status" for kind in _IAM_KINDS]),
+    rule(READ, ("",), ("services", "endpoints", "configmaps", "namespaces")),
+    rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
+    rule(("impersonate",), ("",), ("users", "groups", "serviceaccounts")),
+    rule(("impersonate",), ("authentication.k8s.io",), ("uids", "userextras", "userextras/*")),
+    _EVENTS,
+    _DISCOVERY,
+]
+GATEWAY_SYSTEM_RULES: Final = [rule((*READ, *WRITE), ("",), ("secrets",)), _LEASES]
+
+CONTROLLERS_RULES: Final = [
+    rule(("*",), _GROUPS, ("*",)),
+    rule(READ, ("iam.kubesphere.io",), _IAM_KINDS),
+    rule(
+        (*READ, *WRITE, "deletecollection"), ("",),
+        ("namespaces", "serviceaccounts", "secrets", "configmaps", "services", "endpoints"),
+    ),
+    rule(READ, ("", "apps", "batch"), ("pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs")),
+    rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
+    rule(
+        (*READ, *WRITE, "escalate", "bind"), (RBAC,),
+        ("roles", "rolebindings", "clusterroles", "clusterrolebindings"),
+    ),
+    rule((*READ, *WRITE), ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
+    rule(("impersonate",), ("",), ("serviceaccounts",)),
+    rule(("create",), ("",), ("serviceaccounts/token",)),
+    _LEASES,
+    _EVENTS,
+    _DISCOVERY,
+]  # fmt: skip
+CONSOLE_RULES: Final = [
+    rule(READ, _GROUPS, _API_KINDS),
+    rule(
+        READ, _GROUPS,
+        ("extensions", "extensionversions", "installplans", "subscriptions", "categories", "repositories"),
+    ),
+    rule(("get", "update", "patch"), _GROUPS, ("jsbundles/status",)),
+    rule(("get",), ("",), ("configmaps", "secrets", "services", "endpoints")),
+    _EVENTS,
+    _DISCOVERY,
+]  # fmt: skip
+
+
+def process_roles() -> list[Object]:
+    """ClusterRoles and bindings of the three processes, and the gateway's Role in kubesphere-system."""
+    made: list[Object] = []
+    for user, rules in ((GATEWAY, GATEWAY_RULES), (CONTROLLERS, CONTROLLERS_RULES), (CONSOLE, CONSOLE_RULES)):
+        name = user.removeprefix("system:")
+        made.append({"kind": "ClusterRole", "metadata": _metadata(name), "rules": rules})
+        made.append({"kind": "ClusterRoleBinding", "metadata": _metadata(name), **_to(user, "ClusterRole", name)})
+    name = GATEWAY.removeprefix("system:")
+    inside = _metadata(name) | {"namespace": SYSTEM_NAMESPACE}
+    made.append({"kind": "Role", "metadata": inside, "rules": GATEWAY_SYSTEM_RULES})
+    made.append({"kind": "RoleBinding", "metadata": inside, **_to(GATEWAY, "Role", name)})
+    return [{"apiVersion": f"{RBAC}/v1", **obj} for obj in made]
+
+
+def _metadata(name: str) -> Object:
+    return {"name": name, "labels": dict(OWN_LABELS)}
+
+
+def _to(user: str, kind: str, role: str) -> Object:
+    return {
+        "subjects": [{"apiGroup": RBAC, "kind": "User", "name": user}],
+        "roleRef": {"apiGroup": RBAC, "kind": kind, "name": role},
+    }

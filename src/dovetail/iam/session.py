@@ -1,0 +1,126 @@
+"""One session as a value, and the rules of refresh token rotation.
+
+A session begins with a log-in and counts its refresh tokens: the token of generation n is good once and brings the one
+of n + 1. Using an older one means that somebody else has it: the session ends at once, for both (RFC 9700 4.14.2). The
+one exception is the token just before the latest, for a few seconds: two tabs of a browser that refresh at the same
+time, or an answer that got lost, are given the latest generation again.
+
+The count is the whole secret-free state: a token's signature proves its generation, so nothing stored can be used to
+log in. Pure; times are whole seconds of the epoch.
+"""
+
+from base64 import b64decode, b64encode
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal
+
+import msgspec
+
+from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
+from dovetail.iam.tokens import CLOCK_SKEW, Lifetimes
+
+SECRET_TYPE = "dovetail.dev/session"
+KIND_LABEL = "dovetail.dev/session"
+USER_LABEL = "dovetail.dev/session-user"
+DATA_KEY = "session.json"
+NAME_PREFIX = "dovetail-session-"
+SELECTOR = f"{KIND_LABEL}=true"
+
+GRACE = 10
+"""Seconds for which the token just before the latest still answers with the latest generation."""
+
+
+class Session(msgspec.Struct, frozen=True, kw_only=True):
+    """A log-in and what became of it. `ended_at` 0: it goes on."""
+
+    id: str
+    user: str
+    uid: str
+    client: str
+    created_at: int
+    refreshed_at: int
+    expires_at: int
+    """When the latest refresh token expires."""
+    generation: int = 1
+    ended_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What using a refresh token leads to: `session` is the new state, unchanged for `repeat`."""
+
+    outcome: Literal["rotated", "repeat", "replayed", "over"]
+    session: Session
+
+
+def begin(session: str, user: str, uid: str, client: str, lifetimes: Lifetimes, now: int) -> Session:
+    """A new session."""
+    return Session(
+        id=session, user=user, uid=uid, client=client, created_at=now, refreshed_at=now,
+        expires_at=now + min(lifetimes.idle, lifetimes.session),
+    )  # fmt: skip
+
+
+def turn(session: Session, generation: int, lifetimes: Lifetimes, now: int) -> Turn:
+    """Use the refresh token of `generation`."""
+    if session.ended_at or now >= session.expires_at:
+        return Turn("over", session)
+    if generation == session.generation:
+        until = min(now + lifetimes.idle, session.created_at + lifetimes.session)
+        changes = {"generation": generation + 1, "refreshed_at": now, "expires_at": until}
+        return Turn("rotated", msgspec.structs.replace(session, **changes))
+    if generation == session.generation - 1 and now - session.refreshed_at <= GRACE:
+        return Turn("repeat", session)
+    return Turn("replayed", end(session, now))
+
+
+def end(session: Session, now: int) -> Session:
+    """The session, ended."""
+    return session if session.ended_at else msgspec.structs.replace(session, ended_at=now)
+
+
+def forgettable(session: Session, lifetimes: Lifetimes, now: int) -> bool:
+    """Whether neither a refresh token nor an access token of the session can still be good."""
+    last = session.ended_at or session.expires_at
+    return now > last + lifetimes.access + CLOCK_SKEW
+
+
+def revoked_sessions(secrets: Iterable[Mapping[str, Any]], lifetimes: Lifetimes, now: float) -> tuple[str, ...]:
+    """The ended sessions whose access tokens might still look good: what a snapshot has to carry. Sorted."""
+    sessions = (session for obj in secrets if (session := from_secret(obj)) is not None)
+    ended = (session for session in sessions if session.ended_at and not forgettable(session, lifetimes, int(now)))
+    return tuple(sorted(session.id for session in ended))
+
+
+def user_label(user: str) -> str:
+    """A label value for any user name: labels end at 63 characters, names do not."""
+    return sha256(user.encode()).hexdigest()[:40]
+
+
+def secret(session: Session) -> dict[str, Any]:
+    """The Secret that keeps a session."""
+    return {
+        "apiVersion": "v1",
+        "kind": "Secret",
+        "metadata": {
+            "name": NAME_PREFIX + session.id,
+            "namespace": SYSTEM_NAMESPACE,
+            "labels": {
+                MANAGED_BY: "dovetail",
+                KIND_LABEL: "true",
+                USER_LABEL: user_label(session.user),
+            },
+        },
+        "type": SECRET_TYPE,
+        "data": {DATA_KEY: b64encode(msgspec.json.encode(session)).decode()},
+    }
+
+
+def from_secret(obj: Mapping[str, Any]) -> Session | None:
+    """The session that a Secret keeps; None for any other Secret."""
+    try:
+        session = msgspec.json.decode(b64decode(obj["data"][DATA_KEY]), type=Session)
+        return session if obj["metadata"]["name"] == NAME_PREFIX + session.id else None
+    except (KeyError, TypeError, ValueError, msgspec.MsgspecError):
+        return None

@@ -1,0 +1,174 @@
+"""Sessions, kept in the cluster: begun at log-in, turned at refresh, ended at logout or by a replayed token.
+
+Each is one small Secret in `kubesphere-system` (`dovetail.iam.session`), so that it outlives restarts, every replica
+sees it, and two refreshes at the same moment are settled by the API's own compare-and-swap. The ended ones stay until
+no access token of theirs can be good; control puts their ids into every snapshot (`session.revoked_sessions`).
+
+`ended` is told at once which sessions ended, before the caller's answer goes out, so that control can have the workers
+refuse them without waiting for a watch. Accounts are not looked at here beyond what the caller hands in.
+"""
+
+import secrets
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
+from typing import Any
+
+from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.iam import session as rules
+from dovetail.iam.errors import SessionEnded, SessionStoreBusy
+from dovetail.iam.policy import Account
+from dovetail.iam.session import Session
+from dovetail.iam.tokens import Lifetimes, RefreshToken, Subject, TokenIssuer
+from dovetail.kube.client import Client
+from dovetail.kube.errors import Conflict, NotFound
+from dovetail.kube.resources import SECRETS
+
+MOST_PER_USER = 50
+"""Sessions a user may have; the sweep ends the ones refreshed longest ago."""
+_TRIES = 8
+
+Ended = Callable[[Collection[str]], Awaitable[None]]
+
+
+async def _nobody(_: Collection[str]) -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class TokenPair:
+    """What a log-in or a refresh gives; the tokens are not in its repr."""
+
+    access: str
+    refresh: str
+    access_seconds: int
+    refresh_seconds: int
+    subject: Subject
+
+    def __repr__(self) -> str:
+        return f"TokenPair({self.subject!r})"
+
+
+class Sessions:
+    """The sessions of one cluster."""
+
+    def __init__(self, client: Client, issuer: TokenIssuer, ended: Ended = _nobody) -> None:
+        self._client = client
+        self._issuer = issuer
+        self._ended = ended
+
+    @property
+    def lifetimes(self) -> Lifetimes:
+        return self._issuer.lifetimes
+
+    async def begin(self, user: str, uid: str, client: str, now: float) -> TokenPair:
+        """Log in: the password has been checked by the caller."""
+        session = rules.begin(secrets.token_hex(12), user, uid, client, self.lifetimes, int(now))
+        await self._client.create(SECRETS, rules.secret(session), SYSTEM_NAMESPACE)
+        return self._pair(session, now)
+
+    async def refresh(self, token: RefreshToken, account: Account | None, client: str, now: float) -> TokenPair:
+        """Trade a refresh token for a new pair. Raises SessionEnded, SessionStoreBusy."""
+        for _ in range(_TRIES):
+            obj, session = await self._stored(token.subject.session)
+            self._check_account(token, session, account, client)
+            turn = rules.turn(session, token.generation, self.lifetimes, int(now))
+            if turn.outcome == "over":
+                raise SessionEnded("it has ended")
+            if turn.outcome == "repeat":
+                return self._pair(turn.session, now)
+            if not await self._store(obj, turn.session):
+                continue
+            if turn.outcome == "replayed":
+                await self._ended([session.id])
+                raise SessionEnded("the refresh token was used twice", replayed=True)
+            return self._pair(turn.session, now)
+        raise SessionStoreBusy(token.subject.session)
+
+    async def end(self, session: str, now: float) -> None:
+        """Log out. Unknown and ended sessions are fine. Raises SessionStoreBusy."""
+        for _ in range(_TRIES):
+            try:
+                obj, stored = await self._stored(session)
+                if await self._store(obj, rules.end(stored, int(now))):
+                    break
+            except SessionEnded:
+                break
+        else:
+            raise SessionStoreBusy(session)
+        await self._ended([session])
+
+    async def end_all(self, user: str, now: float, *, but: str = "") -> None:
+        """End every session of a user, but one: password changed, disabled, deleted."""
+        label = f"{rules.SELECTOR},{rules.USER_LABEL}={rules.user_label(user)}"
+        found = await self._client.list(SECRETS, SYSTEM_NAMESPACE, label_selector=label)
+        for obj in found.items:
+            session = rules.from_secret(obj)
+            if session is not None and session.user == user and session.id != but and not session.ended_at:
+                await self.end(session.id, now)
+
+    async def sweep(self, now: float) -> int:
+        """Delete the sessions that do not matter any more and end those beyond a user's limit; how many went."""
+        found = await self._client.list(SECRETS, SYSTEM_NAMESPACE, label_selector=rules.SELECTOR)
+        sessions = [session for obj in found.items if (session := rules.from_secret(obj)) is not None]
+        old = [session for session in sessions if rules.forgettable(session, self.lifetimes, int(now))]
+        for session in old:
+            await self._forget(session)
+        for session in _surplus(sessions, int(now)):
+            await self.end(session.id, now)
+        return len(old)
+
+    async def _forget(self, session: Session) -> None:
+        try:
+            await self._client.delete(SECRETS, rules.NAME_PREFIX + session.id, SYSTEM_NAMESPACE)
+        except NotFound:
+            return
+
+    async def _stored(self, session: str) -> tuple[dict[str, Any], Session]:
+        try:
+            obj = await self._client.get(SECRETS, rules.NAME_PREFIX + session, SYSTEM_NAMESPACE)
+        except NotFound as error:
+            raise SessionEnded("it is not known") from error
+        stored = rules.from_secret(obj)
+        if stored is None:
+            raise SessionEnded("it cannot be read")
+        return obj, stored
+
+    async def _store(self, obj: dict[str, Any], session: Session) -> bool:
+        """Write over the version that was read; False when somebody was faster. Raises SessionEnded when it is gone."""
+        try:
+            await self._client.update(SECRETS, {**obj, "data": rules.secret(session)["data"]})
+        except Conflict:
+            return False
+        except NotFound as error:
+            raise SessionEnded("it is not known") from error
+        return True
+
+    def _check_account(self, token: RefreshToken, session: Session, account: Account | None, client: str) -> None:
+        subject = token.subject
+        if (session.user, session.uid, session.client) != (subject.user, subject.uid, client):
+            raise SessionEnded("the token belongs to another one")
+        if account is None or account.uid != session.uid or account.disabled:
+            raise SessionEnded("its user is gone or disabled")
+        if session.created_at < account.tokens_not_before:
+            raise SessionEnded("the password was changed")
+
+    def _pair(self, session: Session, now: float) -> TokenPair:
+        subject = Subject(user=session.user, uid=session.uid, session=session.id)
+        until = session.created_at + self.lifetimes.session
+        return TokenPair(
+            access=self._issuer.access(subject, until, now),
+            refresh=self._issuer.refresh(subject, session.generation, session.expires_at, now),
+            access_seconds=min(self.lifetimes.access, until - int(now)),
+            refresh_seconds=session.expires_at - int(now),
+            subject=subject,
+        )
+
+
+def _surplus(sessions: list[Session], now: int) -> list[Session]:
+    """The sessions that go on beyond the limit of their user."""
+    by_user: dict[str, list[Session]] = {}
+    for session in sessions:
+        if not session.ended_at and now < session.expires_at:
+            by_user.setdefault(session.user, []).append(session)
+    latest_first = (sorted(held, key=lambda one: one.refreshed_at, reverse=True) for held in by_user.values())
+    return [session for held in latest_first for session in held[MOST_PER_USER:]]
