@@ -1,0 +1,263 @@
+"""A Helm chart as a value: loaded from files as Helm loads it, and laid out again as Helm saves it.
+
+A chart is its metadata (Chart.yaml, rewritten from the typed form, so comments and unknown keys go), its own files
+byte for byte, and the charts inside `charts/`, each a folder with a Chart.yaml or a .tgz. Saving puts every chart's
+members in Helm's order and sub-charts, sorted by name, under `charts/<name>/`; folders in `charts/` whose names start
+with `_` or `.` are left out (reference/ksbuilder.md 3.1-3.2).
+
+Values and templates are only carried here; rendering belongs to `dovetail.helm`.
+"""
+
+import json
+import unicodedata
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import msgspec
+
+from dovetail.packaging import names
+from dovetail.packaging.archive import read_archive
+from dovetail.packaging.decoding import decode
+from dovetail.packaging.errors import InvalidChart, InvalidVersion, PackagingError
+from dovetail.packaging.limits import MAX_CHART_DEPTH
+from dovetail.packaging.metadata import Dependency, ExtensionMetadata, Maintainer
+from dovetail.packaging.versions import Version
+from dovetail.packaging.yaml11 import dump, load
+
+CHART_FILE: Final = "Chart.yaml"
+VALUES_FILE: Final = "values.yaml"
+SCHEMA_FILE: Final = "values.schema.json"
+LOCK_FILE: Final = "Chart.lock"
+_REQUIREMENTS: Final = ("requirements.yaml", "requirements.lock")
+
+
+class ChartMetadata(msgspec.Struct, frozen=True, kw_only=True, rename="camel", omit_defaults=True):
+    """Chart.yaml, the fields that Helm knows."""
+
+    name: str = ""
+    home: str = ""
+    sources: tuple[str, ...] = ()
+    version: str = ""
+    description: str = ""
+    keywords: tuple[str, ...] = ()
+    maintainers: tuple[Maintainer, ...] = ()
+    icon: str = ""
+    api_version: str = ""
+    condition: str = ""
+    tags: str = ""
+    app_version: str = ""
+    deprecated: bool = False
+    annotations: dict[str, str] = {}
+    kube_version: str = ""
+    dependencies: tuple[Dependency, ...] = ()
+    type: str = ""
+
+
+class ChartLock(msgspec.Struct, frozen=True, omit_defaults=True):
+    """Chart.lock: which versions of its dependencies a chart was packed with."""
+
+    generated: str = ""
+    digest: str = ""
+    dependencies: tuple[Dependency, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """`files` are the chart's own files without Chart.yaml and Chart.lock, in load order; `charts` those inside it."""
+
+    metadata: ChartMetadata
+    files: Mapping[str, bytes]
+    charts: tuple["Chart", ...] = ()
+    lock: ChartLock | None = None
+
+    @property
+    def name(self) -> str:
+        """The chart's name, which is the folder it is saved in."""
+        return self.metadata.name
+
+    def members(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
+        """Every file of the saved chart with its path, in Helm's order."""
+        base = f"{prefix}{self.name}/"
+        yield base + CHART_FILE, chart_yaml(self.metadata)
+        if self.lock is not None and self.metadata.api_version == "v2":
+            yield base + LOCK_FILE, dump(_plain(self.lock)).encode()
+        order = sorted(self.files, key=_rank)
+        yield from ((base + path, self.files[path]) for path in order)
+        for chart in sorted(self.charts, key=lambda chart: chart.name):
+            yield from chart.members(f"{base}charts/")
+
+
+def _rank(path: str) -> int:
+    if path in (VALUES_FILE, SCHEMA_FILE):
+        return (VALUES_FILE, SCHEMA_FILE).index(path)
+    return 2 if path.startswith("templates/") else 3
+
+
+def chart_yaml(metadata: ChartMetadata) -> bytes:
+    """Chart.yaml as Helm writes it. A chart of apiVersion v1 keeps its dependencies in requirements.yaml instead."""
+    if metadata.api_version == "v1":
+        metadata = msgspec.structs.replace(metadata, dependencies=())
+    return dump(_plain(metadata)).encode()
+
+
+def _plain(struct: ChartMetadata | ChartLock) -> dict[str, Any]:
+    """As Helm serialises: empty values left out, except a dependency's repository, which is always there."""
+    plain: dict[str, Any] = msgspec.to_builtins(struct)
+    if struct.dependencies:
+        plain["dependencies"] = [{"repository": "", **entry} for entry in plain["dependencies"]]
+    return plain
+
+
+def metadata_for(extension: ExtensionMetadata, icon: str) -> ChartMetadata:
+    """The Chart.yaml that is generated from extension.yaml. `icon` is a URL or a data URI."""
+    return ChartMetadata(
+        api_version="v2",
+        name=extension.name,
+        version=extension.version,
+        description=extension.description.get("en", ""),
+        keywords=extension.keywords,
+        home=extension.home,
+        sources=extension.sources,
+        kube_version=extension.kube_version,
+        maintainers=extension.maintainers,
+        icon=icon,
+        dependencies=extension.dependencies,
+        annotations=extension.annotations,
+    )
+
+
+def load_chart(files: Mapping[str, bytes], place: str, depth: int = 0) -> Chart:
+    """Load a chart from its files. `place` names it in errors. Raises InvalidChart and what reading YAML raises."""
+    if depth > MAX_CHART_DEPTH:
+        raise InvalidChart(place, "charts are nested too deeply", f"Nest at most {MAX_CHART_DEPTH}")
+    metadata = _read_chart_yaml(files, place)
+    own = {path: data for path, data in files.items() if _is_own(path, metadata.api_version)}
+    _check_schema(own, place)
+    charts = tuple(_sub_charts(files, place, depth))
+    _check_unique(charts, place)
+    return Chart(metadata, own, charts, _read_lock(files, metadata, place))
+
+
+def _is_own(path: str, api_version: str) -> bool:
+    if path in (CHART_FILE, LOCK_FILE):
+        return False
+    if path in _REQUIREMENTS:
+        return api_version == "v1"
+    return not path.startswith("charts/") or path.endswith(".prov")
+
+
+def _read_chart_yaml(files: Mapping[str, bytes], place: str) -> ChartMetadata:
+    file = f"{place}/{CHART_FILE}"
+    if CHART_FILE not in files:
+        raise InvalidChart(place, f"{CHART_FILE} is missing", "Add it, or remove the folder from charts/")
+    metadata, _ = decode(load(files[CHART_FILE], file), ChartMetadata, file)
+    metadata = msgspec.structs.replace(metadata, api_version=metadata.api_version or "v1")
+    if "requirements.yaml" in files:
+        extra, _ = decode(load(files["requirements.yaml"], file), ChartMetadata, f"{place}/requirements.yaml")
+        metadata = msgspec.structs.replace(metadata, dependencies=extra.dependencies or metadata.dependencies)
+    return checked(metadata, file)
+
+
+def checked(metadata: ChartMetadata, file: str) -> ChartMetadata:
+    """The metadata with texts on one line, as Helm cleans them. Raises InvalidChart for what Helm would refuse."""
+    metadata = clean(metadata)
+    if not metadata.name or "/" in metadata.name or metadata.name in (".", ".."):
+        raise InvalidChart(file, f"{metadata.name!r} cannot be a chart's name", "Set name to the folder's name")
+    try:
+        Version.parse(metadata.version)
+    except InvalidVersion as error:
+        raise InvalidChart(
+            file, f"the version {metadata.version!r} is not semantic", "Set version, such as 0.1.0"
+        ) from error
+    if metadata.type not in ("", "application", "library"):
+        raise InvalidChart(
+            file, f"{metadata.type!r} is not a type of chart", "Use application or library, or leave it out"
+        )
+    _check_dependencies(metadata.dependencies, file)
+    return metadata
+
+
+def _check_dependencies(dependencies: tuple[Dependency, ...], file: str) -> None:
+    keys = [dependency.alias or dependency.name for dependency in dependencies]
+    for dependency, key in zip(dependencies, keys, strict=True):
+        if dependency.alias and not names.is_alias(dependency.alias):
+            raise InvalidChart(file, f"{dependency.alias!r} cannot be an alias", "Use letters, digits, - and _")
+        if keys.count(key) > 1:
+            raise InvalidChart(file, f"{key!r} is a dependency twice", "Remove one, or give it an alias")
+
+
+def clean(metadata: ChartMetadata) -> ChartMetadata:
+    """Helm's cleaning of texts: white space becomes blanks, what cannot be printed goes."""
+    plain = msgspec.to_builtins(metadata)
+    cleaned = {key: _cleaned(value) if key != "annotations" else value for key, value in plain.items()}
+    return msgspec.convert(cleaned, ChartMetadata)
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        if value.isascii() and value.isprintable():
+            return value
+        return "".join(" " if char.isspace() else char for char in value if char.isspace() or _printable(char))
+    if isinstance(value, dict):
+        return {key: item if key == "import-values" else _cleaned(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list):
+        return [_cleaned(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return value
+
+
+def _printable(char: str) -> bool:
+    return unicodedata.category(char)[0] in "LMNPS"
+
+
+def _read_lock(files: Mapping[str, bytes], metadata: ChartMetadata, place: str) -> ChartLock | None:
+    if metadata.api_version != "v2":
+        return None
+    name = next((name for name in (LOCK_FILE, "requirements.lock") if name in files), None)
+    if name is None:
+        return None
+    file = f"{place}/{name}"
+    lock, _ = decode(load(files[name], file), ChartLock, file)
+    return lock
+
+
+def _check_schema(files: Mapping[str, bytes], place: str) -> None:
+    if SCHEMA_FILE in files:
+        try:
+            json.loads(files[SCHEMA_FILE])
+        except (ValueError, RecursionError) as error:
+            raise InvalidChart(f"{place}/{SCHEMA_FILE}", f"it is not JSON ({error})", "Correct it") from error
+
+
+def _sub_charts(files: Mapping[str, bytes], place: str, depth: int) -> Iterator[Chart]:
+    folders: dict[str, dict[str, bytes]] = {}
+    for path, data in files.items():
+        if path.startswith("charts/") and not path.endswith(".prov"):
+            folder, _, rest = path.removeprefix("charts/").partition("/")
+            folders.setdefault(folder, {})[rest] = data
+    for folder, inside in folders.items():
+        if folder[0] in "_.":
+            continue
+        where = f"{place}/charts/{folder}"
+        if folder.endswith(".tgz"):
+            inside = _unpacked(inside, where)
+        elif "" in inside:
+            raise InvalidChart(where, "it is neither a chart's folder nor a .tgz", "Move it out of charts/")
+        yield load_chart(inside, where, depth + 1)
+
+
+def _unpacked(inside: Mapping[str, bytes], place: str) -> Mapping[str, bytes]:
+    if "" not in inside:
+        raise InvalidChart(place, "it is a folder named like an archive", "Rename the folder")
+    try:
+        return read_archive(inside[""]).files
+    except PackagingError as error:
+        raise InvalidChart(place, str(error).rstrip("."), "Pack the sub-chart again") from error
+
+
+def _check_unique(charts: tuple[Chart, ...], place: str) -> None:
+    seen: set[str] = set()
+    for chart in charts:
+        if chart.name in seen:
+            raise InvalidChart(f"{place}/charts", f"two sub-charts are named {chart.name!r}", "Remove or rename one")
+        seen.add(chart.name)
