@@ -1,7 +1,7 @@
 """The client: the verbs of the Kubernetes REST API over one `Transport`.
 
 Objects go in and come out as plain mappings. Every refusal is an `ApiError` of the fitting class. Lists are fetched
-page by page and come back whole. `impersonate` gives a view that shares connections and cache but acts as somebody else.
+page by page and come back whole. `impersonate` gives a view that shares connections and cache but acts as another user.
 
 It does not keep objects (`informer` does), does not retry conflicts (the caller knows what changed), and does not speak
 the upgrade protocols (exec, port-forward): `stream` and `request` are the seams for what it lacks.
@@ -14,12 +14,14 @@ from typing import Any, Literal, Self, cast
 
 import orjson
 
+from dovetail.kube.answers import complete, read_object, refusal
 from dovetail.kube.catalog import Catalog
 from dovetail.kube.config import ClusterConfig
 from dovetail.kube.discovery import ServedResource
-from dovetail.kube.errors import ApiError, Gone, InvalidPath, UnreadableAnswer, WatchBroken
+from dovetail.kube.errors import Gone, InvalidPath, WatchBroken
 from dovetail.kube.impersonation import impersonation_headers
 from dovetail.kube.objects import key_of
+from dovetail.kube.options import Propagation, delete_options, selectors, write_options
 from dovetail.kube.resources import Object, Resource, ResourceLike, api_version_of, path_of
 from dovetail.kube.transport import Headers, Query, Request, RequestObserver, Response, Stream, Transport
 from dovetail.kube.watching import LineSplitter, WatchEvent, read_event
@@ -39,7 +41,6 @@ Objects = list[Object]
 HeaderList = list[tuple[str, str]]
 ServedResources = list[ServedResource]
 
-Propagation = Literal["Background", "Foreground", "Orphan"]
 PatchContent = Literal["merge", "json", "strategic"]
 _PATCH_TYPES: Mapping[str, str] = {
     "merge": "application/merge-patch+json",
@@ -107,7 +108,10 @@ class Client:
     ) -> Object:
         """One object. Raises NotFound."""
         accept = [("Accept", _METADATA)] if metadata_only else []
-        return await self._object("GET", path_of(resource, namespace, name), headers=accept)
+        obj = await self._object("GET", path_of(resource, namespace, name), headers=accept)
+        if metadata_only:
+            complete([obj], resource, metadata_only)
+        return obj
 
     async def list(
         self,
@@ -124,7 +128,7 @@ class Client:
         Items carry apiVersion and kind even where the API leaves them out. With `metadata_only` they have nothing but
         metadata. Raises ApiError; a list that outlives the server's snapshot is fetched again in one piece.
         """
-        query = _selectors(label_selector, field_selector) | {"limit": str(limit or PAGE)}
+        query = selectors(label_selector, field_selector) | {"limit": str(limit or PAGE)}
         try:
             return await self._pages(resource, namespace, query, metadata_only)
         except Gone:
@@ -151,7 +155,7 @@ class Client:
             "POST",
             path_of(resource, namespace, name, subresource),
             body=obj,
-            query=_options(dry_run, field_manager),
+            query=write_options(dry_run, field_manager),
         )
 
     async def update(
@@ -165,7 +169,7 @@ class Client:
     ) -> Object:
         """Replace the object; with its resourceVersion set, only that version. Raises Conflict, NotFound, Invalid."""
         return await self._object(
-            "PUT", _object_path(resource, obj, subresource), body=obj, query=_options(dry_run, field_manager)
+            "PUT", _object_path(resource, obj, subresource), body=obj, query=write_options(dry_run, field_manager)
         )
 
     async def patch(
@@ -185,7 +189,7 @@ class Client:
             "PATCH",
             path_of(resource, namespace, name, subresource),
             body=patch,
-            query=_options(dry_run, field_manager),
+            query=write_options(dry_run, field_manager),
             headers=[("Content-Type", _PATCH_TYPES[content])],
         )
 
@@ -205,7 +209,7 @@ class Client:
             "PATCH",
             _object_path(resource, obj, subresource),
             body=intent,
-            query=_options(dry_run, field_manager) | {"force": "true" if force else "false"},
+            query=write_options(dry_run, field_manager) | {"force": "true" if force else "false"},
             headers=[("Content-Type", "application/apply-patch+yaml")],
         )
 
@@ -221,7 +225,7 @@ class Client:
         grace_period: int | None = None,
     ) -> Object:
         """The object if finalizers hold it, else a Status. Raises NotFound, Conflict (a precondition failed)."""
-        options = _delete_options(propagation, uid, resource_version, grace_period)
+        options = delete_options(propagation, uid, resource_version, grace_period)
         return await self._object("DELETE", path_of(resource, namespace, name), body=options)
 
     async def delete_collection(
@@ -237,8 +241,8 @@ class Client:
         return await self._object(
             "DELETE",
             path_of(resource, namespace),
-            body=_delete_options(propagation, None, None, None),
-            query=_selectors(label_selector, field_selector),
+            body=delete_options(propagation, None, None, None),
+            query=selectors(label_selector, field_selector),
             timeout=LIST_TIMEOUT,
         )
 
@@ -257,7 +261,7 @@ class Client:
 
         Raises Gone when the version is no longer kept, WatchBroken or Unreachable when the stream breaks.
         """
-        query = _selectors(label_selector, field_selector) | {
+        query = selectors(label_selector, field_selector) | {
             "watch": "1",
             "allowWatchBookmarks": "true",
             "timeoutSeconds": str(max(1, int(timeout))),
@@ -334,7 +338,7 @@ class Client:
             version, token = str(meta.get("resourceVersion") or version), str(meta.get("continue") or "")
             if not token:
                 break
-        _complete(items, resource, metadata_only)
+        complete(items, resource, metadata_only)
         return ObjectList(items, version)
 
     async def _fetch(self, path: str, accept: str) -> Mapping[str, Any]:
@@ -353,8 +357,8 @@ class Client:
         request = Request(method, path, query, headers or (), _encode(body))
         response = await self._send(request, timeout or self._timeout)
         if response.status >= 300:
-            raise _refusal(request, response.status, response.body)
-        return _parse(request, response.body)
+            raise refusal(request, response.status, response.body)
+        return read_object(request, response.body)
 
     async def _send(self, request: Request, timeout: float) -> Response:
         return await self._transport.send(self._dressed(request), timeout)
@@ -378,75 +382,10 @@ def _object_path(resource: ResourceLike, obj: Mapping[str, Any], subresource: st
     return path_of(resource, key.namespace or None, key.name, subresource)
 
 
-def _selectors(label_selector: str, field_selector: str) -> dict[str, str]:
-    query: dict[str, str] = {}
-    if label_selector:
-        query["labelSelector"] = label_selector
-    if field_selector:
-        query["fieldSelector"] = field_selector
-    return query
-
-
-def _options(dry_run: bool, field_manager: str | None) -> dict[str, str]:
-    query: dict[str, str] = {}
-    if dry_run:
-        query["dryRun"] = "All"
-    if field_manager:
-        query["fieldManager"] = field_manager
-    return query
-
-
-def _delete_options(
-    propagation: Propagation | None, uid: str | None, resource_version: str | None, grace_period: int | None
-) -> Object:
-    options: Object = {"apiVersion": "v1", "kind": "DeleteOptions"}
-    preconditions = {k: v for k, v in (("uid", uid), ("resourceVersion", resource_version)) if v}
-    if propagation:
-        options["propagationPolicy"] = propagation
-    if preconditions:
-        options["preconditions"] = preconditions
-    if grace_period is not None:
-        options["gracePeriodSeconds"] = grace_period
-    return options
-
-
-def _complete(items: Iterable[Object], resource: ResourceLike, metadata_only: bool) -> None:
-    api_version = api_version_of(resource)
-    for item in items:
-        if metadata_only:  # what a server that cannot do it sends is cut here
-            meta: Object = item.get("metadata") or {}
-            item.clear()
-            item["metadata"] = meta
-        item["apiVersion"] = api_version
-        item["kind"] = resource.kind
-
-
 def _encode(body: Body) -> bytes | None:
     return body if body is None or isinstance(body, bytes) else orjson.dumps(body)
 
 
-def _parse(request: Request, body: bytes) -> Object:
-    try:
-        parsed = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        raise UnreadableAnswer(f"{request.method} {request.path}", "it is not JSON") from error
-    if not isinstance(parsed, dict):
-        raise UnreadableAnswer(f"{request.method} {request.path}", "it is not a JSON object")
-    return cast("Object", parsed)
-
-
 async def _check(stream: Stream, request: Request) -> None:
     if stream.status >= 300:
-        raise _refusal(request, stream.status, await stream.read(_MAX_ERROR))
-
-
-def _refusal(request: Request, code: int, body: bytes) -> ApiError:
-    """The error of an answer, which may come from a proxy on the way and then is no Status."""
-    try:
-        status = orjson.loads(body)
-    except orjson.JSONDecodeError:
-        status = None
-    if not isinstance(status, dict) or cast("Object", status).get("kind") != "Status":
-        said = body[:200].decode(errors="replace").strip()
-        status = {"message": f"{request.method} {request.path} was refused" + (f": {said}" if said else "")}
-    return ApiError.of({**cast("Object", status), "code": code})
+        raise refusal(request, stream.status, await stream.read(_MAX_ERROR))

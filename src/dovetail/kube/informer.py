@@ -18,9 +18,21 @@ from typing import Protocol, cast
 
 from dovetail.kube.backoff import Backoff
 from dovetail.kube.client import WATCH_TIMEOUT, Client
-from dovetail.kube.errors import ApiError, Forbidden, Gone, KubeError, NotFound, NotSynced, Unauthorized
+from dovetail.kube.errors import (
+    ApiError,
+    ConfigError,
+    Forbidden,
+    Gone,
+    KubeError,
+    NotFound,
+    NotSynced,
+    ServerError,
+    TooManyRequests,
+    Unauthorized,
+    Unreachable,
+)
 from dovetail.kube.lister import Change, Indexer, Lister, Store
-from dovetail.kube.objects import resource_version_of
+from dovetail.kube.objects import key_of, resource_version_of
 from dovetail.kube.resources import Object, ResourceLike, api_version_of
 from dovetail.kube.watching import WatchEvent
 
@@ -44,13 +56,20 @@ class Step(Enum):
     ABSENT = "wait for the resource to exist"
 
 
+_PASSING = (Unreachable, ServerError, TooManyRequests, Unauthorized, Forbidden, ConfigError)
+
+
 def after(error: Exception | None, optional: bool) -> Step:
-    """What to do when a list or watch ended with this error (None: the server ended the stream in good order)."""
-    if isinstance(error, Gone) or _is_version_ahead(error):
-        return Step.LIST
-    if isinstance(error, NotFound):
-        return Step.ABSENT if optional else Step.LIST
-    return Step.WATCH
+    """What to do when a list or watch ended with this error (None: the server ended the stream in good order).
+
+    Errors that pass leave our version as good as it was. After any other (410, an event that cannot be read) the same
+    watch would fail the same way, so only a new list leads on.
+    """
+    if error is None:
+        return Step.WATCH
+    if isinstance(error, NotFound) and optional:
+        return Step.ABSENT
+    return Step.WATCH if isinstance(error, _PASSING) and not _is_version_ahead(error) else Step.LIST
 
 
 def without_managed_fields(obj: Object) -> Object:
@@ -194,8 +213,18 @@ class Informer:
 
     def _shaped(self, obj: Object) -> Object:
         if self._metadata_only:
-            obj = {"apiVersion": api_version_of(self.resource), "kind": self.resource.kind, "metadata": obj["metadata"]}
-        return self._transform(obj) if self._transform else obj
+            obj = {
+                "apiVersion": api_version_of(self.resource),
+                "kind": self.resource.kind,
+                "metadata": obj.get("metadata"),
+            }
+        if self._transform is None:
+            return obj
+        try:
+            return self._transform(obj)
+        except Exception:  # a foreign object of an unforeseen shape may cost its transform, not the whole cache
+            log.exception("the transform of %s failed on %s", self.resource.plural, key_of(obj))
+            return obj
 
     async def _pause(self, error: Exception | None, lived: float) -> None:
         step = after(error, self.optional)
@@ -209,6 +238,8 @@ class Informer:
             await asyncio.sleep(delay)
         elif lived < 1.0:  # a server that ends every watch at once must not make us spin
             await asyncio.sleep(self._backoff.next())
+        else:
+            self._backoff.reset()
 
     def _succeeded(self) -> None:
         if self.problem is not None:

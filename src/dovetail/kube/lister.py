@@ -5,12 +5,15 @@ reader and must not be mutated. A name that comes back with another uid is a del
 whoever follows owners by uid would otherwise miss that the old object is gone.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from dovetail.kube.objects import Key, key_of, labels_of, resource_version_of, uid_of
 from dovetail.kube.resources import Object
 from dovetail.kube.selectors import Selector, matches
+
+log = logging.getLogger(__name__)
 
 Indexer = Callable[[Object], Iterable[str]]
 """The values under which an object is found in one index."""
@@ -126,12 +129,20 @@ class Store(Lister):
         if key.namespace:
             _withdraw(self._namespaces, key.namespace, key)
         for name, indexer in self._indexers.items():
-            for value in indexer(obj):
+            for value in _values(name, indexer, obj):
                 _withdraw(self._indexes[name], value, key)
 
     def _file(self, name: str, key: Key, obj: Object) -> None:
-        for value in self._indexers[name](obj):
+        for value in _values(name, self._indexers[name], obj):
             self._indexes[name].setdefault(value, set()).add(key)
+
+
+def _values(name: str, indexer: Indexer, obj: Object) -> Sequence[str]:
+    try:
+        return list(indexer(obj))
+    except Exception:  # a foreign object of an unforeseen shape is in no index; it must not end the informer
+        log.exception("the index %s cannot file %s", name, key_of(obj))
+        return ()
 
 
 def _withdraw(index: dict[str, set[Key]], value: str, key: Key) -> None:
