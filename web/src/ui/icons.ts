@@ -1,0 +1,25 @@
+/** The icons in use; each is a small module of its own. */
+export { default as BarsIcon } from '@patternfly/react-icons/dist/esm/icons/bars-icon';
+export { default as BellIcon } from '@patternfly/react-icons/dist/esm/icons/bell-icon';
+export { default as BookIcon } from '@patternfly/react-icons/dist/esm/icons/book-icon';
+export { default as ChartLineIcon } from '@patternfly/react-icons/dist/esm/icons/chart-line-icon';
+export { default as ClusterIcon } from '@patternfly/react-icons/dist/esm/icons/cluster-icon';
+export { default as CodeIcon } from '@patternfly/react-icons/dist/esm/icons/code-icon';
+export { default as CogIcon } from '@patternfly/react-icons/dist/esm/icons/cog-icon';
+export { default as CubeIcon } from '@patternfly/react-icons/dist/esm/icons/cube-icon';
+export { default as CubesIcon } from '@patternfly/react-icons/dist/esm/icons/cubes-icon';
+export { default as DatabaseIcon } from '@patternfly/react-icons/dist/esm/icons/database-icon';
+export { default as EllipsisVIcon } from '@patternfly/react-icons/dist/esm/icons/ellipsis-v-icon';
+export { default as ExternalLinkIcon } from '@patternfly/react-icons/dist/esm/icons/external-link-alt-icon';
+export { default as FolderIcon } from '@patternfly/react-icons/dist/esm/icons/folder-icon';
+export { default as HomeIcon } from '@patternfly/react-icons/dist/esm/icons/home-icon';
+export { default as KeyIcon } from '@patternfly/react-icons/dist/esm/icons/key-icon';
+export { default as LockIcon } from '@patternfly/react-icons/dist/esm/icons/lock-icon';
+export { default as MoonIcon } from '@patternfly/react-icons/dist/esm/icons/moon-icon';
+export { default as NetworkIcon } from '@patternfly/react-icons/dist/esm/icons/network-icon';
+export { default as PuzzleIcon } from '@patternfly/react-icons/dist/esm/icons/puzzle-piece-icon';
+export { default as SearchIcon } from '@patternfly/react-icons/dist/esm/icons/search-icon';
+export { default as ServerIcon } from '@patternfly/react-icons/dist/esm/icons/server-icon';
+export { default as StorageIcon } from '@patternfly/react-icons/dist/esm/icons/storage-domain-icon';
+export { default as StethoscopeIcon } from '@patternfly/react-icons/dist/esm/icons/stethoscope-icon';
+export { default as UsersIcon } from '@patternfly/react-icons/dist/esm/icons/users-icon';
