@@ -1,0 +1,147 @@
+"""The operations, as the worker performs them: one function an operation, blocking, on a thread of the worker.
+
+Each takes the operation's value, a token that can cancel it and a function that reports steps, and returns what goes
+into the `Answer`. The SDK's errors pass through; the worker words them.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from dovetail.helm import sdk, wire
+from dovetail.helm.freezing import archive, labelled
+from dovetail.helm.values import merged
+
+Report = Callable[[str], None]
+Result = dict[str, Any]
+
+_HOOKS_ONLY = "hookOnly"
+_WORKLOADS_TOO = "watcher"
+
+
+def perform(operation: wire.Operation, token: sdk.CancelToken, report: Report) -> Result:
+    """Do it. Raises the SDK's errors and HelmError."""
+    match operation:
+        case wire.Render():
+            return _render(operation, report)
+        case wire.Deploy():
+            return _deploy(operation, token, report)
+        case wire.Rollback():
+            return _rollback(operation, report)
+        case wire.Uninstall():
+            return _uninstall(operation, report)
+        case wire.Status(release, connection):
+            with sdk.open_config(connection) as config:
+                return _summary(config.status(release))
+        case wire.History(release, connection):
+            with sdk.open_config(connection) as config:
+                return {"revisions": [_summary(revision) for revision in config.history(release)]}
+        case wire.ListReleases(connection):
+            with sdk.open_config(connection) as config:
+                return {"releases": [_summary(release) for release in config.list(all_states=True)]}
+        case wire.ShowChart(chart):
+            with sdk.load(chart) as loaded:
+                return {"metadata": loaded.metadata, "values": loaded.values}
+
+
+def _render(operation: wire.Render, report: Report) -> Result:
+    report("rendering")
+    config = None if operation.connection is None else sdk.open_config(operation.connection)
+    with sdk.load(operation.chart) as chart:
+        try:
+            rendered = sdk.render(
+                chart,
+                _values(operation.values),
+                release=operation.release,
+                namespace=operation.namespace,
+                revision=operation.revision,
+                config=config,
+            )
+        finally:
+            if config is not None:
+                config.close()
+    frozen = labelled(rendered, operation.object_labels)
+    return {
+        "metadata": dict(frozen.metadata),
+        "values": dict(frozen.values),
+        "manifests": dict(frozen.manifests),
+        "crds": [list(crd) for crd in frozen.crds],
+    }
+
+
+def _deploy(operation: wire.Deploy, token: sdk.CancelToken, report: Report) -> Result:
+    values = _values(operation.values)
+    with sdk.open_config(operation.connection) as config:
+        last = _last_revision(config, operation.release)
+        report("rendering")
+        with sdk.load(operation.chart) as chart:
+            rendered = sdk.render(
+                chart,
+                values,
+                release=operation.release,
+                namespace=operation.connection.namespace,
+                revision=1 if last is None else int(last["revision"]) + 1,
+                config=config,
+            )
+        frozen = labelled(rendered, operation.object_labels)
+        with sdk.load(archive(frozen)) as chart:
+            if last is None or last["status"] == "uninstalled":
+                report("installing")
+                options = {**_options(operation), "replace": last is not None}
+                return _summary(sdk.install(config, token, chart, operation.release, values, options))
+            report("upgrading")
+            # The values are already in the text; without `reset` Helm would merge the last release's into the record.
+            options = {**_options(operation), "reset_values": True, "max_history": operation.max_history}
+            return _summary(sdk.upgrade(config, token, chart, operation.release, values, options))
+
+
+def _rollback(operation: wire.Rollback, report: Report) -> Result:
+    report("rolling back")
+    options = {
+        "version": operation.revision,
+        "timeout_seconds": operation.timeout,
+        "wait": _WORKLOADS_TOO if operation.wait else _HOOKS_ONLY,
+    }
+    with sdk.open_config(operation.connection) as config:
+        sdk.rollback(config, operation.release, options)
+        return _summary(config.status(operation.release))
+
+
+def _uninstall(operation: wire.Uninstall, report: Report) -> Result:
+    report("uninstalling")
+    with sdk.open_config(operation.connection) as config:
+        return config.uninstall(
+            operation.release,
+            timeout=operation.timeout,
+            wait=_WORKLOADS_TOO if operation.wait else _HOOKS_ONLY,
+            ignore_not_found=True,
+        )
+
+
+def _options(operation: wire.Deploy) -> dict[str, Any]:
+    return {
+        "namespace": operation.connection.namespace,
+        "timeout_seconds": operation.timeout,
+        "wait": _WORKLOADS_TOO if operation.wait else _HOOKS_ONLY,
+        "labels": operation.release_labels,
+        "description": operation.description,
+        "rollback_on_failure": operation.rollback_on_failure,
+        # Validated by the first rendering; the frozen chart has no schema and its text nothing left to look up.
+        "skip_schema_validation": True,
+    }
+
+
+def _last_revision(config: Any, release: str) -> Mapping[str, Any] | None:
+    try:
+        revisions: list[Mapping[str, Any]] = config.history(release, max_revisions=1)
+    except sdk.NotFound:
+        return None
+    return revisions[-1] if revisions else None
+
+
+def _values(values: wire.Values) -> dict[str, Any]:
+    return merged(sdk.values_from_yaml(values.config), values.overrides)
+
+
+def _summary(release: Mapping[str, Any]) -> Result:
+    """Without the manifest: it is large, and whoever needs it reads the record."""
+    return {key: value for key, value in release.items() if key != "manifest"}

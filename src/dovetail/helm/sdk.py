@@ -1,0 +1,140 @@
+"""The Helm SDK, typed. The only module that imports `helm_python`, and only the worker imports this one.
+
+The library is a Go runtime behind a C ABI: some 90 MiB mapped, its own threads. The wrapper classes of the SDK leave
+out options that the ABI has (server-side apply, conflicts), so operations go through its call table with options of
+our own. Observed and relied on, and held by tests/helm/test_sdk.py: rendering resolves dependencies (tags,
+conditions, aliases) in the loaded chart, so that `crds` and `merge_values` afterwards speak of the enabled sub-charts
+only.
+"""
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any, cast
+
+import helm_python
+from helm_python import _native as native  # pyright: ignore[reportPrivateUsage]
+
+from dovetail.helm import errors
+from dovetail.helm.freezing import RenderedChart
+from dovetail.helm.wire import Connection
+
+_REASONS: dict[type[helm_python.HelmError], str] = {
+    helm_python.HelmNotFoundError: errors.NOT_FOUND,
+    helm_python.HelmCancelledError: errors.CANCELLED,
+    helm_python.HelmKubeError: errors.UNREACHABLE,
+    helm_python.HelmStorageError: errors.STORAGE,
+    helm_python.HelmReleaseError: errors.RELEASE,
+    helm_python.HelmInvalidArgError: errors.INVALID,
+    helm_python.HelmChartLoadError: errors.INVALID,
+    helm_python.HelmChartInvalidError: errors.INVALID,
+    helm_python.HelmValuesError: errors.INVALID,
+    helm_python.HelmRenderError: errors.INVALID,
+}
+_UNREACHABLE_WORDS = ("kubernetes cluster unreachable", "connection refused", "connection reset", "i/o timeout")
+
+SdkError = helm_python.HelmError
+NotFound = helm_python.HelmNotFoundError
+CancelToken = helm_python.HelmContext
+
+
+def reason_of(error: helm_python.HelmError) -> str:
+    """Our word for the SDK's kind of error. The ABI reports an unreachable API as whatever action met it."""
+    text = str(error).lower()
+    if any(words in text for words in _UNREACHABLE_WORDS):
+        return errors.UNREACHABLE
+    return _REASONS.get(type(error), errors.INTERNAL)
+
+
+def open_config(connection: Connection) -> helm_python.Config:
+    return helm_python.Config(
+        kubeconfig_path=connection.kubeconfig,
+        kube_context=connection.context,
+        kube_as_user=connection.user,
+        namespace=connection.namespace,
+        # client-go's default of 5 requests a second would make a chart of 100 objects take 20 s.
+        qps=200.0,
+        burst_limit=400,
+    )
+
+
+def load(chart: bytes) -> helm_python.Chart:
+    return helm_python.Chart.load_archive(chart)
+
+
+def values_from_yaml(text: str) -> dict[str, Any]:
+    """The user's values as Helm reads them. Raises HelmValuesError."""
+    return helm_python.values_from_yaml(text) if text.strip() else {}
+
+
+def render(
+    chart: helm_python.Chart,
+    values: Mapping[str, Any],
+    *,
+    release: str,
+    namespace: str,
+    revision: int,
+    config: helm_python.Config | None,
+) -> RenderedChart:
+    """Render with the cluster's capabilities and `lookup` when a config is given, else offline."""
+    options: dict[str, Any] = {
+        "name": release,
+        "namespace": namespace,
+        "revision": revision,
+        "is_install": revision == 1,
+        "is_upgrade": revision > 1,
+    }
+    given = dict(values)
+    chart.validate_schema(given)
+    manifests = chart.render(given, **options) if config is None else config.render(chart, given, **options)
+    return RenderedChart(
+        metadata=chart.metadata,
+        values=chart.merge_values({}),
+        manifests=manifests,
+        crds=tuple((crd["filename"], crd["data"]) for crd in chart.crds),
+    )
+
+
+def install(
+    config: helm_python.Config, token: CancelToken, chart: helm_python.Chart, release: str, values: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    return _act("helm_install", config, token, chart, release, values, options)
+
+
+def upgrade(
+    config: helm_python.Config, token: CancelToken, chart: helm_python.Chart, release: str, values: Mapping[str, Any],
+    options: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    # A value edited by hand must not block an upgrade for ever: the chart wins, as with Helm 3's merge.
+    return _act("helm_upgrade", config, token, chart, release, values, {**options, "force_conflicts": True})
+
+
+def rollback(config: helm_python.Config, release: str, options: Mapping[str, Any]) -> None:
+    native.call_status("helm_rollback", _raw(config), release, json.dumps({**options, "force_conflicts": True}))
+
+
+def forward_logs(logger: logging.Logger) -> None:
+    """Helm's log lines from now on go to `logger`; call it before the first config."""
+    helm_python.enable_logging(logging.INFO, logger)
+
+
+def _act(
+    function: str, config: helm_python.Config, token: CancelToken, chart: helm_python.Chart, release: str,
+    values: Mapping[str, Any], options: Mapping[str, Any],
+) -> dict[str, Any]:  # fmt: skip
+    text = native.call_string(
+        function,
+        _raw(config),
+        _raw(token),
+        _raw(chart),
+        None,
+        release,
+        json.dumps(dict(values)),
+        json.dumps(dict(options)),
+    )
+    return cast("dict[str, Any]", json.loads(text))
+
+
+def _raw(handle: helm_python.Config | helm_python.Chart | CancelToken) -> object:
+    return handle._raw()  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,95 @@
+"""Helm's own records, read where Helm keeps them: Secrets of the release's namespace.
+
+One Secret a revision, named `sh.helm.release.v1.<release>.v<revision>`, labelled `owner=helm`, `name`, `status`,
+`version`, plus the release's own labels; `data.release` is base64 of base64 of gzip of JSON. What a decision needs is
+in the labels, so a release can be watched without Helm and without its content.
+
+`marked_failed` unlocks: Helm refuses every operation on a release that a crash left in `pending-*`, and has no
+command for it. Pure functions; writing the Secret back is the caller's.
+"""
+
+import base64
+import gzip
+import json
+import zlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, cast
+
+from dovetail.helm.errors import HelmProtocolError
+
+SELECTOR: Final = "owner=helm"
+SECRET_TYPE: Final = "helm.sh/release.v1"
+
+DEPLOYED: Final = "deployed"
+FAILED: Final = "failed"
+SUPERSEDED: Final = "superseded"
+UNINSTALLING: Final = "uninstalling"
+UNINSTALLED: Final = "uninstalled"
+PENDING: Final = frozenset({"pending-install", "pending-upgrade", "pending-rollback"})
+
+_MAX_DECODED = 64 << 20
+
+
+@dataclass(frozen=True)
+class ReleaseRecord:
+    """One revision of a release as its Secret's metadata tells it."""
+
+    name: str
+    namespace: str
+    revision: int
+    status: str
+    labels: Mapping[str, str]
+    secret: str
+
+
+def record_of(secret: Mapping[str, Any]) -> ReleaseRecord | None:
+    """The record in a Secret (its `metadata` is enough), or None when it is not Helm's."""
+    metadata = cast("Mapping[str, Any]", secret["metadata"])
+    labels = cast("Mapping[str, str]", metadata.get("labels") or {})
+    if labels.get("owner") != "helm" or not labels.get("version", "").isdigit():
+        return None
+    return ReleaseRecord(
+        name=labels.get("name", ""),
+        namespace=str(metadata.get("namespace", "")),
+        revision=int(labels["version"]),
+        status=labels.get("status", ""),
+        labels=labels,
+        secret=str(metadata["name"]),
+    )
+
+
+def latest(records: Iterable[ReleaseRecord]) -> ReleaseRecord | None:
+    """The newest revision, the one that Helm goes by."""
+    return max(records, key=lambda record: record.revision, default=None)
+
+
+def deployed(records: Iterable[ReleaseRecord]) -> ReleaseRecord | None:
+    """The newest revision that is in force, which is not the latest after a failed upgrade."""
+    return latest(record for record in records if record.status == DEPLOYED)
+
+
+def manifest_of(secret: Mapping[str, Any]) -> str:
+    """The rendered objects of a revision, hooks excluded."""
+    return str(_decode(secret).get("manifest") or "")
+
+
+def marked_failed(secret: Mapping[str, Any], why: str) -> dict[str, Any]:
+    """A copy of the Secret in which the revision has failed; `why` becomes its description."""
+    release = _decode(secret)
+    release["info"] = {**release.get("info", {}), "status": FAILED, "description": why}
+    payload = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
+    metadata = dict(secret["metadata"])
+    metadata["labels"] = {**metadata["labels"], "status": FAILED}
+    return {**secret, "metadata": metadata, "data": {**secret["data"], "release": base64.b64encode(payload).decode()}}
+
+
+def _decode(secret: Mapping[str, Any]) -> dict[str, Any]:
+    name = secret["metadata"].get("name", "?")
+    try:
+        packed = base64.b64decode(base64.b64decode(secret["data"]["release"]))
+        # Bounded: a Secret is at most 1 MiB, but what it unpacks to is not.
+        text = zlib.decompressobj(wbits=31).decompress(packed, _MAX_DECODED)
+        return cast("dict[str, Any]", json.loads(text))
+    except (KeyError, ValueError, zlib.error) as error:
+        raise HelmProtocolError(f"the release record {name!r} does not decode ({error})") from error

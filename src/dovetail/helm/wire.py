@@ -1,0 +1,175 @@
+"""What passes between the controllers and the helm worker.
+
+Frames on the worker's stdin and stdout: four bytes of length, big-endian, then msgpack. To the worker go `Call` and
+`Cancel`; from it come `Answer`, `Refusal` (both once for each call, in any order), `Progress` and `Log`. Values only:
+no process and no Helm here, so that both ends can import it cheaply.
+
+A `Connection` names a kubeconfig file; credentials stay in that file and in the worker's memory. Nothing of it
+appears in argv or in the environment.
+"""
+
+import struct
+from typing import Any, Final
+
+import msgspec
+
+LENGTH: Final = struct.Struct(">I")
+MAX_FRAME: Final = 256 << 20
+
+
+class Connection(msgspec.Struct, frozen=True):
+    """How Helm reaches a cluster, as whom, and where the release lives."""
+
+    namespace: str
+    kubeconfig: str | None = None
+    """Path; None means the in-cluster account."""
+    context: str | None = None
+    user: str | None = None
+    """Impersonated; None acts as the kubeconfig's own user."""
+
+
+class Values(msgspec.Struct, frozen=True):
+    """`config` is the user's YAML; `overrides` wins over it, maps merged and everything else replaced (like --set)."""
+
+    config: str = ""
+    overrides: dict[str, Any] = {}
+
+
+class Render(msgspec.Struct, frozen=True, tag=True):
+    """Render a package: the labelled text of every template. Without a connection nothing is contacted."""
+
+    release: str
+    chart: bytes
+    namespace: str
+    values: Values = Values()
+    object_labels: dict[str, str] = {}
+    connection: Connection | None = None
+    revision: int = 1
+
+
+class Deploy(msgspec.Struct, frozen=True, tag=True):
+    """Install, or upgrade where the release exists. `timeout` in seconds is Helm's, for each hook.
+
+    `wait` also waits until workloads are ready. `release_labels` are stored on the release's record.
+    """
+
+    release: str
+    chart: bytes
+    connection: Connection
+    values: Values = Values()
+    object_labels: dict[str, str] = {}
+    release_labels: dict[str, str] = {}
+    wait: bool = False
+    rollback_on_failure: bool = False
+    timeout: int = 300
+    max_history: int = 5
+    description: str = ""
+
+
+class Rollback(msgspec.Struct, frozen=True, tag=True):
+    """Make an earlier revision the newest again, from what Helm stored of it."""
+
+    release: str
+    revision: int
+    connection: Connection
+    wait: bool = False
+    timeout: int = 300
+
+
+class Uninstall(msgspec.Struct, frozen=True, tag=True):
+    """Remove a release and its record; a release that is not there is fine."""
+
+    release: str
+    connection: Connection
+    wait: bool = False
+    timeout: int = 300
+
+
+class Status(msgspec.Struct, frozen=True, tag=True):
+    release: str
+    connection: Connection
+
+
+class History(msgspec.Struct, frozen=True, tag=True):
+    release: str
+    connection: Connection
+
+
+class ListReleases(msgspec.Struct, frozen=True, tag=True):
+    """All releases of the connection's namespace, in every state."""
+
+    connection: Connection
+    release: str = ""
+
+
+class ShowChart(msgspec.Struct, frozen=True, tag=True):
+    """Chart.yaml and default values of a package."""
+
+    chart: bytes
+    release: str = ""
+
+
+Operation = Render | Deploy | Rollback | Uninstall | Status | History | ListReleases | ShowChart
+
+
+class Call(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    operation: Operation
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True):
+    id: int
+
+
+class Answer(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    result: dict[str, Any]
+
+
+class Refusal(msgspec.Struct, frozen=True, tag=True):
+    id: int
+    reason: str
+    detail: str
+
+
+class Progress(msgspec.Struct, frozen=True, tag=True):
+    """A call reached a step: "rendering", "installing", "upgrading"."""
+
+    id: int
+    step: str
+
+
+class Log(msgspec.Struct, frozen=True, tag=True):
+    """A line of Helm's own log. `level` is Python's."""
+
+    level: int
+    message: str
+
+
+ToWorker = Call | Cancel
+FromWorker = Answer | Refusal | Progress | Log
+
+_encoder = msgspec.msgpack.Encoder()
+_to_worker: msgspec.msgpack.Decoder[ToWorker] = msgspec.msgpack.Decoder(ToWorker)
+_from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(FromWorker)
+
+
+def frame(message: ToWorker | FromWorker) -> bytes:
+    """The message with its length in front."""
+    body = _encoder.encode(message)
+    return LENGTH.pack(len(body)) + body
+
+
+def parse_to_worker(body: bytes) -> ToWorker:
+    """Raises msgspec.DecodeError."""
+    return _to_worker.decode(body)
+
+
+def parse_from_worker(body: bytes) -> FromWorker:
+    """Raises msgspec.DecodeError."""
+    return _from_worker.decode(body)
+
+
+def operation_name(operation: Operation) -> str:
+    """As a user would say it: "deploy", "uninstall"."""
+    return type(operation).__name__.lower()

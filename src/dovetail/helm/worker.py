@@ -1,0 +1,160 @@
+"""The worker process: Helm on the other end of a pipe.
+
+`python -m dovetail.helm.worker` reads frames (`dovetail.helm.wire`) from stdin and answers on stdout. One reader, a
+few threads (the SDK blocks outside the interpreter lock), one operation at a time for each release: Helm's history
+does not survive two writers. End of input means that whoever asked is gone: the process exits at once, half-done work
+included, because the next controller resumes from what Helm stored and must not find a second writer. No state
+survives an operation.
+
+The Go runtime lives here and only here, so its memory, its threads and its crashes are not the controllers'.
+"""
+
+import contextlib
+import logging
+import os
+import shutil
+import sys
+import threading
+from collections import defaultdict
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, BinaryIO
+
+import msgspec
+
+from dovetail.helm import errors, wire
+
+_THREADS = 4
+
+
+class _LogFrames(logging.Handler):
+    """Helm's log lines as frames. Lines arrive on Go's threads."""
+
+    def __init__(self, send: Callable[[wire.FromWorker], None]) -> None:
+        super().__init__(logging.INFO)
+        self._send = send
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._send(wire.Log(record.levelno, record.getMessage()))
+
+
+class Worker:
+    """Runs the calls that arrive on `incoming` and answers on `outgoing` until the input ends."""
+
+    def __init__(self, incoming: BinaryIO, outgoing: BinaryIO) -> None:
+        self._incoming = incoming
+        self._outgoing = outgoing
+        self._writing = threading.Lock()
+        self._tokens: dict[int, Callable[[], None] | None] = {}
+        self._state = threading.Lock()
+        self._releases: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
+
+    def run(self) -> None:
+        """Serve until the end of input. Raises HelmProtocolError on anything that is not a frame."""
+        threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="helm")
+        while (body := self._read()) is not None:
+            try:
+                message = wire.parse_to_worker(body)
+            except msgspec.DecodeError as error:
+                raise errors.HelmProtocolError(str(error)) from error
+            match message:
+                case wire.Call(id):
+                    self._tokens[id] = None
+                    threads.submit(self._perform, message)
+                case wire.Cancel(id):
+                    self._cancel(id)
+
+    def _read(self) -> bytes | None:
+        head = self._incoming.read(wire.LENGTH.size)
+        if len(head) < wire.LENGTH.size:
+            return None
+        (size,) = wire.LENGTH.unpack(head)
+        if size > wire.MAX_FRAME:
+            raise errors.HelmProtocolError(f"a frame of {size} bytes")
+        body = self._incoming.read(size)
+        return body if len(body) == size else None
+
+    def send(self, message: wire.FromWorker) -> None:
+        """Write one frame; callable from any thread."""
+        with self._writing, contextlib.suppress(BrokenPipeError):
+            self._outgoing.write(wire.frame(message))
+            self._outgoing.flush()
+
+    def _perform(self, call: wire.Call) -> None:
+        with self._turn(call.operation):
+            outcome = self._outcome(call)
+        with self._state:
+            self._tokens.pop(call.id, None)
+        self.send(outcome)
+
+    def _turn(self, operation: wire.Operation) -> contextlib.AbstractContextManager[Any]:
+        if not isinstance(operation, wire.Deploy | wire.Rollback | wire.Uninstall):
+            return contextlib.nullcontext()
+        with self._state:
+            return self._releases[operation.connection.namespace, operation.release]
+
+    def _outcome(self, call: wire.Call) -> wire.Answer | wire.Refusal:
+        from dovetail.helm import (
+            actions,
+            sdk,
+        )  # the Go library: after the pipe is up, so that the first call is already waiting
+
+        with sdk.CancelToken() as token:
+            with self._state:
+                if call.id not in self._tokens:
+                    return wire.Refusal(call.id, errors.CANCELLED, "cancelled before it began")
+                self._tokens[call.id] = token.cancel
+            try:
+                result = actions.perform(call.operation, token, lambda step: self.send(wire.Progress(call.id, step)))
+                return wire.Answer(call.id, result)
+            except sdk.SdkError as error:
+                return wire.Refusal(call.id, sdk.reason_of(error), str(error))
+            except errors.HelmError as error:
+                return wire.Refusal(call.id, errors.INVALID, str(error))
+            except Exception as error:
+                logging.getLogger(__name__).exception("%s", wire.operation_name(call.operation))
+                return wire.Refusal(call.id, errors.INTERNAL, f"{type(error).__name__}: {error}")
+
+    def _cancel(self, id: int) -> None:
+        with self._state:
+            cancel = self._tokens.pop(id, None)
+        if cancel is not None:
+            with contextlib.suppress(Exception):  # it may have finished, and its token gone, this very moment
+                cancel()
+
+
+def main() -> None:
+    """Serve on the inherited pipe. Whatever else prints to stdout, Go included, is sent to stderr.
+
+    The only argument is a scratch directory (Helm's caches), removed at the end.
+    """
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr)
+    outgoing = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    incoming = os.fdopen(os.dup(0), "rb", buffering=1 << 16)
+    worker = Worker(incoming, outgoing)
+    helm_log = logging.getLogger("helm")
+    helm_log.propagate = False
+    helm_log.setLevel(logging.INFO)
+    helm_log.addHandler(_LogFrames(worker.send))
+    threading.Thread(target=_preload, args=(helm_log,), name="preload", daemon=True).start()
+    code = 0
+    try:
+        worker.run()
+    except errors.HelmProtocolError as error:
+        logging.getLogger(__name__).error("%s", error)
+        code = 2
+    if len(sys.argv) > 1:
+        shutil.rmtree(sys.argv[1], ignore_errors=True)
+    os._exit(code)  # see the module's text: nothing is finished for a caller that is gone
+
+
+def _preload(helm_log: logging.Logger) -> None:
+    """Load the Go library while the first call is still on its way."""
+    from dovetail.helm import sdk
+
+    sdk.forward_logs(helm_log)
+
+
+if __name__ == "__main__":
+    main()
