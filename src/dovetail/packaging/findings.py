@@ -13,7 +13,7 @@ Severity = Literal["error", "warning"]
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """`code` is a stable slug (`icon-missing`); `place` is file or file:line; message and fix are without a full stop."""
+    """`code` is a stable slug (`icon-missing`); `place` is file or file:line; the texts have no full stop."""
 
     code: str
     severity: Severity

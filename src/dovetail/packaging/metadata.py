@@ -8,7 +8,7 @@ so a package cannot slip fields such as `chartDataRef` into the objects made fro
 A chart without extension.yaml (the oldest packages) is read from its Chart.yaml by `metadata_of_chart`.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -251,8 +251,7 @@ def _fix_of(error: Exception) -> str:
 
 def _spelled(document: Document, path: Path) -> Path:
     """The path as the file spells its first key, which matches in any case."""
-    if path and path not in document.lines and isinstance(document.value, dict):
-        keys: Iterable[object] = document.value  # pyright: ignore[reportUnknownVariableType]
-        spelled = next((str(key) for key in keys if str(key).lower() == str(path[0]).lower()), None)
-        return (spelled, *path[1:]) if spelled else path
-    return path
+    if not path or path in document.lines:
+        return path
+    keys = (known[0] for known in document.lines if len(known) == 1)
+    return (next((key for key in keys if str(key).lower() == str(path[0]).lower()), path[0]), *path[1:])

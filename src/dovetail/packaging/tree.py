@@ -1,8 +1,8 @@
 """A tree of files as a value, and the two ways to get one: a directory on disk, a .tgz in memory.
 
 `Tree` maps paths (relative, `/` between parts) to bytes, in the order in which a chart loader meets them. Reading a
-directory follows Helm's loader: names sorted part by part, `.helmignore` honoured, a byte order mark dropped; but a link
-that leads out of the directory is refused, so that packing foreign sources cannot carry the machine's files away.
+directory follows Helm's loader: names sorted part by part, `.helmignore` honoured, a byte order mark dropped; but a
+link that leads out of the directory is refused, so that packing foreign sources cannot carry the machine's files away.
 
 Reading an archive trusts nothing: see `archive`. What the files mean is the business of `chart` and `package`.
 """

@@ -1,8 +1,8 @@
 """Semantic versions and the version constraints of the Helm world.
 
 `Version` is SemVer 2: three numbers, a pre-release that sorts before the release, build metadata that does not count.
-`Version.parse` is as loose as Helm (`v1.2`, `1`), `strict=True` is not. `Constraint` is the language that Helm charts,
-`kubeVersion`, `ksVersion` and `externalDependencies` are written in (Masterminds/semver 3.4, the library inside Helm 4):
+`Version.parse` is as loose as Helm (`v1.2`, `1`), `strict=True` is not. `Constraint` is the language that charts,
+`kubeVersion`, `ksVersion` and `externalDependencies` are written in (Masterminds/semver 3.4, which is inside Helm 4):
 
     =1.2.3  !=1.2  >1  >=1.19.0-0  <2  <=1.4     comparisons; `=` may be left out
     ~1.2.3  ~>1.2                                the same minor (or major) version

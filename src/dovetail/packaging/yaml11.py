@@ -27,6 +27,10 @@ Path = tuple[str | int, ...]
 _PLAIN: Final = "dovetail:plain"
 _STR: Final = "tag:yaml.org,2002:str"
 _BOOL: Final = "tag:yaml.org,2002:bool"
+_COLLECTIONS: Final[Mapping[type[Node], str]] = {
+    MappingNode: "tag:yaml.org,2002:map",
+    SequenceNode: "tag:yaml.org,2002:seq",
+}
 _TRUE: Final = frozenset(["y", "Y", "yes", "Yes", "YES", "true", "True", "TRUE", "on", "On", "ON"])
 _FALSE: Final = frozenset(["n", "N", "no", "No", "NO", "false", "False", "FALSE", "off", "Off", "OFF"])
 _NULL: Final = frozenset(("", "~", "null", "Null", "NULL"))
@@ -37,9 +41,9 @@ _SPECIAL_FLOAT: Final = {
 }
 _INTEGER: Final = re.compile(r"[-+]?(0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]+|0|[1-9][0-9]*)\Z")
 _FLOAT: Final = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\Z")
+_CLOCK: Final = r"[0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(?:\.[0-9]+)?"
 _TIMESTAMP: Final = re.compile(
-    r"[0-9]{4}-([0-9]{1,2})-([0-9]{1,2})"
-    r"([Tt]([0-9]{1,2}):[0-9]{1,2}:[0-9]{1,2}(\.[0-9]*)?(Z|[-+][0-9]{2}:[0-9]{2})| [0-9]{1,2}:[0-9]{1,2}:[0-9]{1,2}(\.[0-9]*)?)?\Z"
+    rf"[0-9]{{4}}-[0-9]{{1,2}}-[0-9]{{1,2}}(?:[Tt]{_CLOCK}(?:Z|[-+][0-9]{{2}}:[0-9]{{2}})| {_CLOCK})?\Z"
 )
 _EXPLICIT: Final[Mapping[str, tuple[type, ...]]] = {
     "tag:yaml.org,2002:bool": (bool,),
@@ -116,7 +120,7 @@ class _Loader(yaml.CBaseLoader):
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
         if kind is ScalarNode and implicit[0]:
             return _PLAIN
-        return cast("str", super().resolve(kind, value, implicit))
+        return _COLLECTIONS.get(kind, _STR)
 
 
 class _Builder:
@@ -252,10 +256,10 @@ class _Dumper(yaml.CSafeDumper):
     def resolve(self, kind: type[Node], value: str, implicit: Any) -> str:
         if kind is ScalarNode:
             return _BOOL if implicit[0] and value in ("true", "false") else _STR
-        return cast("str", super().resolve(kind, value, implicit))
+        return _COLLECTIONS.get(kind, _STR)
 
 
-def _represent_text(dumper: yaml.SafeDumper, text: str) -> ScalarNode:
+def _represent_text(dumper: _Dumper, text: str) -> ScalarNode:
     if "\n" in text:
         style = "|"
     elif not isinstance(resolve(text), str) or _TIMESTAMP.match(text) or _BASE60.match(text) or text == "<<":
@@ -273,7 +277,7 @@ def dump(value: Mapping[str, Any]) -> str:
 
     Only mappings, lists, text and booleans are taken: nothing else occurs in what this room writes.
     """
-    return cast("str", yaml.dump(_sorted(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=80))
+    return yaml.dump(_sorted(value), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=80)
 
 
 def _sorted(value: Any) -> Any:
