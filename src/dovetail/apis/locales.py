@@ -1,7 +1,4 @@
-"""Locales: a text in several languages (language code -> text), and which of them to show.
-
-The seed writes one string where today's dialect writes a map; `read` takes either.
-"""
+"""Locales: a text in several languages (language code -> text), and which of them to show."""
 
 from collections.abc import Mapping
 
@@ -14,10 +11,3 @@ def resolve(locales: Mapping[str, str], language: str = "en") -> str:
         if text := locales.get(code):
             return text
     return next((text for _, text in sorted(locales.items()) if text), "")
-
-
-def from_text(value: str | Mapping[str, str]) -> dict[str, str]:
-    """A map of locales from either dialect's form; one string counts as English."""
-    if isinstance(value, str):
-        return {"en": value} if value else {}
-    return dict(value)

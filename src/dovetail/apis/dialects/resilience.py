@@ -1,0 +1,149 @@
+"""Resilience: how the gateway treats a backend that is slow, busy or failing, read from a ReverseProxy's directives.
+
+Times are in seconds. None means: no limit of this kind.
+"""
+
+import re
+from typing import Final
+
+import msgspec
+
+from dovetail.apis.dialects.reading import Fields
+
+_SIZE: Final = re.compile(r"([0-9]{1,15})(Ki|Mi|Gi|k|K|M|G)?")
+_UNITS: Final = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
+_MOST: Final = 1 << 31
+_SECONDS_IN: Final = {"second": 1, "minute": 60, "hour": 3600}
+
+
+class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """GET `url` (a path of the backend, or a whole address) each `interval`; `status` is `200` or a class, `2xx`."""
+
+    url: str
+    interval: float = 15.0
+    timeout: float = 5.0
+    status: str = "2xx"
+
+
+class CircuitBreaker(msgspec.Struct, frozen=True, kw_only=True):
+    """Limits on what is sent to the backend, and when to stop sending for `ejection_time`."""
+
+    max_connections: int | None = None
+    max_pending_requests: int | None = None
+    max_requests: int | None = None
+    max_retries: int | None = None
+    consecutive_failures: int | None = None
+    error_percent: int | None = None
+    minimum_requests: int = 20
+    interval: float = 10.0
+    ejection_time: float = 30.0
+
+
+class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
+    """`requests` in `per_seconds`, with bursts up to `burst`, for each user, source address, or all together."""
+
+    requests: int
+    per_seconds: int = 1
+    burst: int
+    by: str = "User"
+
+
+class Retries(msgspec.Struct, frozen=True, kw_only=True):
+    """Attempts after the first, and the share of requests that may be retries."""
+
+    attempts: int
+    budget_percent: int = 20
+
+
+class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
+    """Zero: the gateway's default."""
+
+    connect: float = 0.0
+    request: float = 0.0
+    idle: float = 0.0
+
+
+def read_health_check(fields: Fields) -> HealthCheck | None:
+    """`healthCheck {url, interval, status, timeout}` of an upstream."""
+    if not fields.present:
+        return None
+    url = fields.text("url")
+    if not url.startswith(("/", "http://", "https://")) or re.search(r"[\s\x00-\x1f\x7f]", url):
+        fields.fail("url", "is needed: a path of the backend such as /healthz, or a whole address")
+    status = fields.raw("status")
+    text = "2xx" if status is None else str(status)
+    if not re.fullmatch(r"[1-5]([0-9]{2}|xx)", text):
+        fields.fail("status", "must be a status such as 200, or a class such as 2xx")
+    return HealthCheck(
+        url=url,
+        interval=fields.seconds("interval", 15.0, low=1.0),
+        timeout=fields.seconds("timeout", 5.0, low=0.1),
+        status=text,
+    )
+
+
+def read_circuit_breaker(fields: Fields) -> CircuitBreaker | None:
+    """`circuitBreaker` of the directives."""
+    if not fields.present:
+        return None
+
+    def limit(name: str) -> int | None:
+        return fields.number(name, low=0, high=_MOST)
+
+    return CircuitBreaker(
+        max_connections=limit("maxConnections"),
+        max_pending_requests=limit("maxPendingRequests"),
+        max_requests=limit("maxRequests"),
+        max_retries=limit("maxRetries"),
+        consecutive_failures=limit("consecutiveFailures"),
+        error_percent=fields.number("errorPercent", low=1, high=100),
+        minimum_requests=fields.number("minimumRequests", low=0, high=_MOST, default=20) or 0,
+        interval=fields.seconds("interval", 10.0, low=0.1),
+        ejection_time=fields.seconds("ejectionTime", 30.0, low=0.1),
+    )
+
+
+def read_rate_limit(fields: Fields) -> RateLimit | None:
+    """`rateLimit` of the directives."""
+    if not fields.present:
+        return None
+    requests = fields.number("requests", low=1, high=_MOST)
+    if requests is None:
+        if fields.raw("requests") is None:
+            fields.fail("requests", "is needed: how many requests may pass a unit of time")
+        return None
+    return RateLimit(
+        requests=requests,
+        per_seconds=_SECONDS_IN[fields.choice("unit", list(_SECONDS_IN), "second")],
+        burst=fields.number("burst", low=0, high=_MOST, default=requests) or 0,
+        by=fields.choice("by", ("User", "Address", "Global"), "User"),
+    )
+
+
+def read_retries(fields: Fields) -> Retries | None:
+    """`retries` of the directives."""
+    if not fields.present:
+        return None
+    attempts = fields.number("attempts", low=0, high=10, default=0) or 0
+    return Retries(attempts=attempts, budget_percent=fields.number("budgetPercent", low=0, high=100, default=20) or 0)
+
+
+def read_timeouts(fields: Fields) -> Timeouts:
+    """`timeouts` of the directives."""
+    return Timeouts(
+        connect=fields.seconds("connect", 0.0, low=0.01),
+        request=fields.seconds("request", 0.0, low=0.01),
+        idle=fields.seconds("idle", 0.0, low=0.01),
+    )
+
+
+def read_size(fields: Fields, name: str) -> int | None:
+    """A number of bytes, or a text such as `10Mi`."""
+    value = fields.raw(name)
+    if value is None:
+        return None
+    found = None if isinstance(value, bool) else _SIZE.fullmatch(str(value))
+    if not found:
+        fields.fail(name, "must be a number of bytes, or a size such as 512Ki or 10Mi")
+        return None
+    return int(found[1]) * _UNITS[found[2] or ""]
