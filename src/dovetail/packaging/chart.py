@@ -81,7 +81,7 @@ class Chart:
         base = f"{prefix}{self.name}/"
         yield base + CHART_FILE, chart_yaml(self.metadata)
         if self.lock is not None and self.metadata.api_version == "v2":
-            yield base + LOCK_FILE, dump(_plain(self.lock)).encode()
+            yield base + LOCK_FILE, dump(serialised(self.lock)).encode()
         order = sorted(self.files, key=_rank)
         yield from ((base + path, self.files[path]) for path in order)
         for chart in sorted(self.charts, key=lambda chart: chart.name):
@@ -98,11 +98,11 @@ def chart_yaml(metadata: ChartMetadata) -> bytes:
     """Chart.yaml as Helm writes it. A chart of apiVersion v1 keeps its dependencies in requirements.yaml instead."""
     if metadata.api_version == "v1":
         metadata = msgspec.structs.replace(metadata, dependencies=())
-    return dump(_plain(metadata)).encode()
+    return dump(serialised(metadata)).encode()
 
 
-def _plain(struct: ChartMetadata | ChartLock) -> dict[str, Any]:
-    """As Helm serialises: empty values left out, except a dependency's repository, which is always there."""
+def serialised(struct: ChartMetadata | ChartLock) -> dict[str, Any]:
+    """Plain values as Helm writes them: empty values left out, except a dependency's repository, which is always there."""
     plain: dict[str, Any] = msgspec.to_builtins(struct)
     if struct.dependencies:
         plain["dependencies"] = [{"repository": "", **entry} for entry in plain["dependencies"]]
