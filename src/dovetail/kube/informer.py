@@ -2,7 +2,7 @@
 
 The model is client-go's: list, then watch from the list's resourceVersion; a broken watch goes on from the last version
 seen (bookmarks move it while nothing happens); 410 means list again, and then the differences to the cache become the
-changes that were missed, deletions too. What to do after a stream ended is decided by the pure function `after`.
+changes that were missed, deletions too. What to do after a stream ended is decided by `resuming.after`.
 
 Handlers are plain functions called in order on the event loop; they must be quick (put a key into a queue) and an
 exception in one is logged and hurts nobody else. An `optional` resource may not exist yet, or any more: then the cache
@@ -13,27 +13,15 @@ import asyncio
 import logging
 import random
 from collections.abc import Callable, Mapping
-from enum import Enum
 from typing import Protocol, cast
 
 from dovetail.kube.backoff import Backoff
 from dovetail.kube.client import WATCH_TIMEOUT, Client
-from dovetail.kube.errors import (
-    ApiError,
-    ConfigError,
-    Forbidden,
-    Gone,
-    KubeError,
-    NotFound,
-    NotSynced,
-    ServerError,
-    TooManyRequests,
-    Unauthorized,
-    Unreachable,
-)
+from dovetail.kube.errors import Forbidden, Gone, KubeError, NotSynced, Unauthorized
 from dovetail.kube.lister import Change, Indexer, Lister, Store
 from dovetail.kube.objects import key_of, resource_version_of
 from dovetail.kube.resources import Object, ResourceLike, api_version_of
+from dovetail.kube.resuming import Step, after
 from dovetail.kube.watching import WatchEvent
 
 log = logging.getLogger(__name__)
@@ -46,30 +34,6 @@ class Handler(Protocol):
     """Told about each change: ADDED (old is None), MODIFIED, DELETED (new is the last state). Never mutate objects."""
 
     def __call__(self, type: str, old: Object | None, new: Object, /) -> None: ...
-
-
-class Step(Enum):
-    """What an informer does next."""
-
-    WATCH = "watch again from the last version"
-    LIST = "list again"
-    ABSENT = "wait for the resource to exist"
-
-
-_PASSING = (Unreachable, ServerError, TooManyRequests, Unauthorized, Forbidden, ConfigError)
-
-
-def after(error: Exception | None, optional: bool) -> Step:
-    """What to do when a list or watch ended with this error (None: the server ended the stream in good order).
-
-    Errors that pass leave our version as good as it was. After any other (410, an event that cannot be read) the same
-    watch would fail the same way, so only a new list leads on.
-    """
-    if error is None:
-        return Step.WATCH
-    if isinstance(error, NotFound) and optional:
-        return Step.ABSENT
-    return Step.WATCH if isinstance(error, _PASSING) and not _is_version_ahead(error) else Step.LIST
 
 
 def without_managed_fields(obj: Object) -> Object:
@@ -270,10 +234,3 @@ def _report(plural: str, error: Exception, delay: float, failures: int) -> None:
     refused = isinstance(error, Forbidden | Unauthorized)
     level = logging.WARNING if refused or failures in (4, 8) or failures % 16 == 0 else logging.DEBUG
     log.log(level, "watching %s: %s; next try in %.1f s", plural, error, delay)
-
-
-def _is_version_ahead(error: Exception | None) -> bool:
-    """Whether the server does not know our version yet: its data was restored or replaced."""
-    if not isinstance(error, ApiError):
-        return False
-    return any(cause.get("reason") == "ResourceVersionTooLarge" for cause in error.causes)
