@@ -68,6 +68,7 @@ from dovetail.kube.objects import (
     resource_version_of,
     uid_of,
 )
+from dovetail.kube.options import Propagation
 from dovetail.kube.resources import (
     CLUSTERROLEBINDINGS,
     CLUSTERROLES,
@@ -163,6 +164,7 @@ __all__ = [
     "NotSynced",
     "Object",
     "ObjectList",
+    "Propagation",
     "RequestTimeout",
     "RequeueAfter",
     "Resource",
