@@ -8,10 +8,10 @@ cluster's alone: a restart in the middle loses nothing.
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from dovetail.embedded.controllers.remainder import Remainder, deletion_conditions
 from dovetail.kube import (
     NAMESPACES,
     Client,
@@ -20,6 +20,7 @@ from dovetail.kube import (
     Key,
     KubeError,
     NotFound,
+    Object,
     RequeueAfter,
     ServedResource,
     finalizers_of,
@@ -29,20 +30,10 @@ from dovetail.kube import (
     now,
     parse_rfc3339,
     preferred_resources,
-    set_condition,
 )
 
 FINALIZER = "kubernetes"
 AT_ONCE = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Remainder:
-    """What is left of one resource: how many objects, and which finalizers hold how many of them."""
-
-    name: str
-    count: int
-    finalizers: Mapping[str, int]
 
 
 class NamespaceNotEmptied(KubeError):
@@ -71,44 +62,6 @@ def namespace_deletion(runtime: ControllerRuntime) -> Controller:
 def is_waiting(namespace: Mapping[str, Any]) -> bool:
     """Whether the namespace is being deleted and waits for us."""
     return is_deleting(namespace) and FINALIZER in _finalizers(namespace)
-
-
-def deletion_conditions(
-    present: Sequence[Mapping[str, Any]], left: Sequence[Remainder], errors: Sequence[Exception], moment: datetime
-) -> list[dict[str, Any]]:
-    """The conditions of a namespace that is being deleted, with the names and words of Kubernetes."""
-    content = ", ".join(f"{r.name} has {r.count} resource instances" for r in left)
-    held: dict[str, int] = {}
-    for remainder in left:
-        for finalizer, count in remainder.finalizers.items():
-            held[finalizer] = held.get(finalizer, 0) + count
-    finalizers = ", ".join(f"{name} in {count} resource instances" for name, count in sorted(held.items()))
-    failures = "; ".join(str(error) for error in errors)
-    facts = (
-        ("NamespaceDeletionContentFailure", "ContentDeletionFailed", "Failed to delete all resource types: ", failures),
-        ("NamespaceContentRemaining", "SomeResourcesRemain", "Some resources are remaining: ", content),
-        (
-            "NamespaceFinalizersRemaining",
-            "SomeFinalizersRemain",
-            "Some content in the namespace has finalizers remaining: ",
-            finalizers,
-        ),
-    )
-    good = {
-        "NamespaceDeletionContentFailure": (
-            "ContentDeleted",
-            "All content successfully deleted, may be waiting on finalization",
-        ),
-        "NamespaceContentRemaining": ("ContentRemoved", "All content successfully removed"),
-        "NamespaceFinalizersRemaining": ("ContentHasNoFinalizers", "All content-preserving finalizers finished"),
-    }
-    conditions: Sequence[Mapping[str, Any]] = present
-    for name, reason, sentence, fact in facts:
-        if fact:
-            conditions = set_condition(conditions, name, "True", reason, sentence + fact, 0, moment)
-        else:
-            conditions = set_condition(conditions, name, "False", *good[name], 0, moment)
-    return [dict(condition) for condition in conditions]
 
 
 def patience(namespace: Mapping[str, Any], moment: datetime) -> float:
@@ -148,7 +101,7 @@ async def _empty(
 
     found = await asyncio.gather(*(one(served) for served in resources))
     left = [f for f in found if isinstance(f, Remainder)]
-    return sorted(left, key=lambda r: r.name), [f for f in found if isinstance(f, Exception)]
+    return sorted(left, key=lambda r: r.resource), [f for f in found if isinstance(f, Exception)]
 
 
 async def _empty_one(client: Client, served: ServedResource, namespace: str) -> Remainder | None:
@@ -181,7 +134,7 @@ async def _delete_item(client: Client, served: ServedResource, item: Mapping[str
 
 async def _finalize(client: Client, namespace: Mapping[str, Any]) -> None:
     kept = [finalizer for finalizer in _finalizers(namespace) if finalizer != FINALIZER]
-    spec = {**(namespace.get("spec") or {}), "finalizers": kept}
+    spec: Object = {**(namespace.get("spec") or {}), "finalizers": kept}
     try:
         await client.update(NAMESPACES, {**namespace, "spec": spec}, subresource="finalize")
     except NotFound:
@@ -191,7 +144,8 @@ async def _finalize(client: Client, namespace: Mapping[str, Any]) -> None:
 async def _report(
     client: Client, namespace: Mapping[str, Any], left: Sequence[Remainder], errors: Sequence[Exception]
 ) -> None:
-    present: list[Mapping[str, Any]] = (namespace.get("status") or {}).get("conditions") or []
+    status: Object = namespace.get("status") or {}
+    present: list[Mapping[str, Any]] = status.get("conditions") or []
     conditions = deletion_conditions(present, left, errors, now())
     if conditions != present:
         patch = {"status": {"conditions": conditions}}
@@ -199,4 +153,5 @@ async def _report(
 
 
 def _finalizers(namespace: Mapping[str, Any]) -> list[str]:
-    return (namespace.get("spec") or {}).get("finalizers") or []
+    spec: Object = namespace.get("spec") or {}
+    return spec.get("finalizers") or []
