@@ -6,8 +6,8 @@ meet). Names with that prefix belong to this controller: one that is changed is 
 more is deleted, whoever wrote it. Groups of Kubernetes itself (`system:...`) are not mirrored: being logged in
 must never make anybody an administrator of the cluster.
 
-The planner (`plan`) is pure: what should be there and what is there in, one action out. Other roles follow later in the same
-way.
+The planner (`plan`) is pure: what should be there and what is there in, one action out. Other roles follow later in the
+same way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -89,8 +89,8 @@ def plan(name: str, wanted: bool, present: Mapping[str, Any] | None) -> Action:
 
 def controllers(runtime: ControllerRuntime) -> list[Controller]:
     """The controller that keeps the mirrors; add it to the runtime that it was made for."""
-    users = runtime.informer(USERS, optional=True)
-    bindings = runtime.informer(GLOBALROLEBINDINGS, optional=True, indexers={_INDEX: mirrors_of})
+    users = runtime.informer(USERS)
+    bindings = runtime.informer(GLOBALROLEBINDINGS, indexers={_INDEX: mirrors_of})
     present = runtime.informer(CLUSTERROLEBINDINGS)
     world = _World(runtime, users.lister, bindings.lister, present.lister)
     controller = Controller("platform-admin-mirrors", world.reconcile)

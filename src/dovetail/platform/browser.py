@@ -1,0 +1,83 @@
+"""/oauth/session: the console's log-in, whose tokens live in cookies that no script can read.
+
+POST logs in (JSON: username, password), PUT trades the refresh cookie, DELETE logs out. Both cookies are HttpOnly and
+SameSite=Strict, Secure when the browser's own connection is encrypted, and the refresh token goes to /oauth only. A
+request that a browser says comes from another site's page is refused whatever it carries.
+"""
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from dovetail.iam.errors import InvalidToken, SessionEnded
+from dovetail.iam.sessions import TokenPair
+from dovetail.platform.answers import NO_STORE, json_answer, json_body, status_answer
+from dovetail.platform.callers import address_of, over_tls, same_origin
+from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.errors import AccessDenied, BadRequest, Unauthenticated
+from dovetail.platform.oauth import ACCESS_COOKIE, CLIENT, REFRESH_COOKIE, begin, end_session, refresh
+
+PATHS = {ACCESS_COOKIE: "/", REFRESH_COOKIE: "/oauth"}
+
+
+class BrowserSession:
+    """The three methods of /oauth/session."""
+
+    def __init__(self, deps: PlatformDeps) -> None:
+        self._deps = deps
+
+    def routes(self) -> list[Route]:
+        path = "/oauth/session"
+        return [
+            Route(path, self.log_in, methods=["POST"]),
+            Route(path, self.renew, methods=["PUT"]),
+            Route(path, self.log_out, methods=["DELETE"]),
+        ]
+
+    async def log_in(self, request: Request) -> Response:
+        """Set both cookies; the answer says who logged in, never a token."""
+        _demand_own_page(request)
+        body = await json_body(request)
+        login, password = body.get("username"), body.get("password")
+        if not isinstance(login, str) or not isinstance(password, str) or not login or not password:
+            raise BadRequest("send username and password as JSON strings")
+        return _answer(request, await begin(self._deps, login, password, CLIENT, address_of(request)))
+
+    async def renew(self, request: Request) -> Response:
+        """Trade the refresh cookie for new cookies; 401, and no cookies left, when it is of no use any more."""
+        _demand_own_page(request)
+        try:
+            return _answer(request, await refresh(self._deps, request.cookies.get(REFRESH_COOKIE, ""), CLIENT))
+        except (InvalidToken, SessionEnded) as error:
+            return _without_cookies(status_answer(Unauthenticated(str(error))))
+
+    async def log_out(self, request: Request) -> Response:
+        """End the session and take the cookies back."""
+        _demand_own_page(request)
+        for name in (REFRESH_COOKIE, ACCESS_COOKIE):
+            await end_session(self._deps, request.cookies.get(name, ""))
+        return _without_cookies(Response(status_code=204, headers=NO_STORE))
+
+
+def _demand_own_page(request: Request) -> None:
+    if not same_origin(request):
+        raise AccessDenied("this comes from a page of another site")
+
+
+def _answer(request: Request, pair: TokenPair) -> Response:
+    answer = json_answer({"username": pair.subject.user, "expiresIn": pair.access_seconds}, headers=NO_STORE)
+    ages = {
+        ACCESS_COOKIE: (pair.access, pair.access_seconds),
+        REFRESH_COOKIE: (pair.refresh, pair.refresh_seconds),
+    }
+    for name, (token, seconds) in ages.items():
+        answer.set_cookie(
+            name, token, max_age=seconds, path=PATHS[name], secure=over_tls(request), httponly=True, samesite="strict"
+        )
+    return answer
+
+
+def _without_cookies(answer: Response) -> Response:
+    for name, path in PATHS.items():
+        answer.delete_cookie(name, path=path, httponly=True, samesite="strict")
+    return answer

@@ -1,0 +1,47 @@
+"""What the platform's API is made of: handed in by the control process, which owns the informers and the client."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from time import time
+from typing import Any, Protocol
+
+from dovetail.iam.keys import PublicKey
+from dovetail.iam.lockout import Lockout
+from dovetail.iam.passwords import Passwords
+from dovetail.iam.policy import Policy
+from dovetail.iam.sessions import Sessions
+from dovetail.iam.tokens import TokenVerifier
+from dovetail.kube.client import Client
+
+Objects = list[dict[str, Any]]
+
+
+class Directory(Protocol):
+    """The part of `dovetail.kube.Lister` that is read here."""
+
+    def get(self, name: str, namespace: str | None = None) -> dict[str, Any] | None: ...
+
+    def list(self, namespace: str | None = None, selector: Mapping[str, str] | None = None) -> Objects: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlatformDeps:
+    """Everything `create_app` needs. `policy` gives the one in force; `issuer` is the URL in tokens."""
+
+    client: Client
+    users: Directory
+    global_roles: Directory
+    global_role_bindings: Directory
+    policy: Callable[[], Policy]
+    issuer: str
+    keys: tuple[PublicKey, ...]
+    sessions: Sessions
+    lockout: Lockout = field(default_factory=Lockout)
+    passwords: Passwords = field(default_factory=Passwords)
+    clock: Callable[[], float] = time
+    """Seconds of the epoch."""
+    version: str = "v0.0.0"
+
+    def tokens(self) -> TokenVerifier:
+        """Reads tokens of ours without looking at accounts: for refresh and logout."""
+        return TokenVerifier(self.issuer, self.keys, {})
