@@ -102,7 +102,7 @@ def chart_yaml(metadata: ChartMetadata) -> bytes:
 
 
 def serialised(struct: ChartMetadata | ChartLock) -> dict[str, Any]:
-    """Plain values as Helm writes them: empty values left out, except a dependency's repository, which is always there."""
+    """Plain values as Helm writes them: the empty ones left out, save the repository of a dependency."""
     plain: dict[str, Any] = msgspec.to_builtins(struct)
     if struct.dependencies:
         plain["dependencies"] = [{"repository": "", **entry} for entry in plain["dependencies"]]

@@ -40,7 +40,7 @@ class Greeter(BaseHTTPRequestHandler):
     server_version = f"greeter/{VERSION}"
     timeout = 120
 
-    def do_GET(self) -> None:  # noqa: N802
+    def do_GET(self) -> None:
         """Answer a GET."""
         path = urlsplit(self.path).path
         if path == "/healthz":

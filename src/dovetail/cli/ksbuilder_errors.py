@@ -1,0 +1,85 @@
+"""What ksbuilder refuses beside a faulty package, each in one sentence that says the way out.
+
+CommandError
+├── InvalidEpoch
+├── NotAPackage
+├── NoPlatform
+├── ClusterRefused
+├── PublishFailed
+├── FromRepository
+├── NotPublished
+└── StillInstalled
+"""
+
+from collections.abc import Sequence
+
+from dovetail.cli.errors import CommandError
+
+
+class InvalidEpoch(CommandError):
+    """SOURCE_DATE_EPOCH is not a time that an archive can hold."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(f"SOURCE_DATE_EPOCH is {text!r}. Set it to seconds since 1970, 0 or more, or unset it.")
+
+
+class NotAPackage(CommandError):
+    """The path is neither a directory nor an archive."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}. Give an extension's directory, or a .tgz that `ksbuilder package` wrote.")
+
+
+class NoPlatform(CommandError):
+    """The cluster has no platform in it."""
+
+    def __init__(self, server: str) -> None:
+        super().__init__(
+            f"The cluster at {server} does not know extensions. Start the platform on it with `dovetail up`, "
+            "or choose another cluster with --kubeconfig."
+        )
+
+
+class ClusterRefused(CommandError):
+    """The cluster cannot be used, or says no."""
+
+    def __init__(self, what: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{what}: {reason.rstrip('.')}. {remedy}")
+
+
+class PublishFailed(CommandError):
+    """Publishing stopped half-way; what it had made was taken back."""
+
+    def __init__(self, what: str, reason: str, left: Sequence[str]) -> None:
+        rest = f"These could not be removed again: {', '.join(left)}." if left else "Nothing was left behind."
+        super().__init__(
+            f"{what} was not published: {reason.rstrip('.')}. {rest} Put the cause right and publish again."
+        )
+
+
+class FromRepository(CommandError):
+    """A version belongs to a repository, which would overwrite what is published by hand."""
+
+    def __init__(self, version: str, repository: str) -> None:
+        super().__init__(
+            f"{version} is already there, from the repository {repository}. Publish it under another version, "
+            "or remove it from the repository."
+        )
+
+
+class NotPublished(CommandError):
+    """There is no such extension."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"No extension {name} is published. `kubectl get extensions` lists those that are.")
+
+
+class StillInstalled(CommandError):
+    """An extension that is in use is not taken away."""
+
+    def __init__(self, name: str, plan: str, state: str) -> None:
+        how = f" ({state})" if state else ""
+        super().__init__(
+            f"{name} is installed{how} and stays published. Uninstall it first, in the console or with "
+            f"`kubectl delete installplan {plan}`, then unpublish it."
+        )
