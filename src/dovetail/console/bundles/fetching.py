@@ -1,0 +1,112 @@
+"""Fetching bundles from addresses and Services: the only module of this room that speaks HTTP as a client.
+
+One request, no redirects, TLS verified against the bundle's own certificates where it names some, bounded in time and
+size. A Service is dialled at its endpoints, under its own name: this works where the cluster's DNS does not reach.
+"""
+
+import ssl
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from dovetail.apis.dialects import Backend
+from dovetail.console.bundles.model import MAX_FILE
+from dovetail.console.errors import FetchFailed
+from dovetail.console.reading import child, items
+from dovetail.kube import ENDPOINTS, SERVICES, Client, NotFound
+
+if TYPE_CHECKING:
+    import aiohttp
+
+TIMEOUT: Final = 15.0
+
+
+class Target:
+    """Where to dial and what to say: `authority` is the Host header and the name in the certificate."""
+
+    def __init__(self, scheme: str, host: str, port: int, authority: str, path: str) -> None:
+        self.scheme, self.host, self.port, self.authority, self.path = scheme, host, port, authority, path
+
+    @property
+    def url(self) -> str:
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{self.scheme}://{host}:{self.port}{self.path or '/'}"
+
+    def __str__(self) -> str:
+        return f"{self.scheme}://{self.authority}:{self.port}{self.path or '/'}"
+
+
+async def fetch(client: Client, backend: Backend) -> bytes:
+    """The body behind a backend. Raises FetchFailed."""
+    import aiohttp  # here, because few consoles ever fetch and the import is heavy
+
+    target = await locate(client, backend)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT, sock_connect=5.0)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session,
+            session.get(
+                target.url,
+                headers={"Host": target.authority, "User-Agent": "dovetail-console"},
+                allow_redirects=False,
+                ssl=_verification(backend),
+                server_hostname=target.authority if target.scheme == "https" else None,
+            ) as response,
+        ):
+            return await _body(response, str(target))
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        raise FetchFailed(str(target), str(error) or type(error).__name__) from error
+
+
+def _verification(backend: Backend) -> ssl.SSLContext:
+    context = ssl.create_default_context(cadata=backend.ca_pem or None)
+    if backend.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    return context
+
+
+async def _body(response: "aiohttp.ClientResponse", address: str) -> bytes:
+    if response.status != 200:
+        raise FetchFailed(address, f"it answered {response.status}")
+    body = bytearray()
+    async for chunk in response.content.iter_chunked(1 << 16):
+        body += chunk
+        if len(body) > MAX_FILE:
+            raise FetchFailed(address, f"it has more than {MAX_FILE:,} bytes")
+    return bytes(body)
+
+
+async def locate(client: Client, backend: Backend) -> Target:
+    """Where a backend is. Raises FetchFailed for a Service that has no endpoint."""
+    service = backend.service
+    if service is None:
+        return Target(backend.scheme, backend.host, backend.port, backend.host, backend.path)
+    try:
+        declared = await client.get(SERVICES, service.name, service.namespace)
+        endpoints = await client.get(ENDPOINTS, service.name, service.namespace)
+    except NotFound as error:
+        raise FetchFailed(service.host, "the Service does not exist or has no endpoints") from error
+    port = service_port(declared, service.port or 443)
+    address = endpoint_address(endpoints, port)
+    if address is None:
+        raise FetchFailed(service.host, f"the Service has no ready endpoint for port {service.port or 443}")
+    named_https = port.get("name") == "https" or port.get("port") == 443
+    scheme = backend.scheme or ("https" if named_https else "http")
+    return Target(scheme, *address, service.host, backend.path)
+
+
+def service_port(service: Mapping[str, Any], wanted: int | str) -> Mapping[str, Any]:
+    """The port of a Service by number or name; one that is not declared is taken as given."""
+    declared = items(child(service, "spec"), "ports")
+    return next((port for port in declared if wanted in (port.get("port"), port.get("name"))), {"port": wanted})
+
+
+def endpoint_address(endpoints: Mapping[str, Any], port: Mapping[str, Any]) -> tuple[str, int] | None:
+    """The first ready address that serves this port of the Service."""
+    for subset in items(endpoints, "subsets"):
+        addresses, ports = items(subset, "addresses"), items(subset, "ports")
+        named = [candidate for candidate in ports if candidate.get("name", "") == port.get("name", "")]
+        for candidate in named or (ports if len(ports) == 1 else ()):
+            if addresses:
+                return str(addresses[0]["ip"]), int(candidate["port"])
+    return None

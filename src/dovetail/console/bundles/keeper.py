@@ -1,0 +1,172 @@
+"""The controller of the bundle store: JSBundles of both groups in, what is served and their status out.
+
+A pass over one bundle reads its object, finds out which public paths are its own, reads its sources, puts the outcome
+into the store and tells the object. It is level triggered: a change of the object, of a referenced ConfigMap or Secret,
+or of another bundle that wants the same path leads to a pass. Status is written with the version that was read, so a
+`Disabled` that arrives in between makes the write fail and the pass start again.
+"""
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final
+
+from dovetail.apis.dialects import Backend
+from dovetail.apis.errors import InvalidObject
+from dovetail.apis.extensions_v1alpha1 import JSBUNDLES
+from dovetail.apis.kubesphere_v1alpha1 import SEED_JSBUNDLES
+from dovetail.console.bundles.fetching import fetch
+from dovetail.console.bundles.model import BundleId, File, Missing, Outcome, Part, Plan
+from dovetail.console.bundles.planning import DISABLED, owner_of, plan_of, references
+from dovetail.console.bundles.references import References
+from dovetail.console.bundles.resolving import read_key, serve_part, taken
+from dovetail.console.bundles.status import wanted_status
+from dovetail.console.bundles.store import BundleStore
+from dovetail.console.errors import FetchFailed
+from dovetail.console.reading import state_of
+from dovetail.kube import (
+    Controller,
+    ControllerRuntime,
+    Informer,
+    Key,
+    NotFound,
+    Object,
+    RequeueAfter,
+    is_deleting,
+    key_of,
+    now,
+    resource_version_of,
+)
+
+BY_LINK: Final = "link"
+REFRESH: Final = 300.0
+"""Seconds until a bundle that came from a backend is fetched again."""
+RETRY: Final = 10.0
+
+_RESOURCES: Final = {resource.group: resource for resource in (JSBUNDLES, SEED_JSBUNDLES)}
+
+
+def links_of(obj: Object) -> Iterable[str]:
+    """The public paths that an object asks for; none if it cannot be read."""
+    try:
+        return plan_of(obj).links
+    except InvalidObject:
+        return ()
+
+
+class BundleKeeper:
+    """Add it to a runtime before that runs; `settled` tells when every bundle that was there has had its first pass."""
+
+    def __init__(self, runtime: ControllerRuntime, store: BundleStore, clock: Callable[[], datetime] = now) -> None:
+        self._client, self._store, self._clock = runtime.client, store, clock
+        self._fetched: dict[BundleId, dict[str, tuple[Backend, float, File]]] = {}
+        self._passed: set[BundleId] = set()
+        self._settled = False
+        self._controller = Controller("bundles", self._reconcile, workers=4)
+        self._references = References(runtime, lambda bundle: self._controller.enqueue(Key(bundle.group, bundle.name)))
+        self._informers: dict[str, Informer] = {}
+        for group, resource in _RESOURCES.items():
+            informer = runtime.informer(resource, indexers={BY_LINK: links_of}, optional=True)
+            self._informers[group] = informer
+            self._controller.watches(informer, lambda obj, group=group: self._concerned(group, obj))
+        runtime.add(self._controller)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the store is as complete as the cluster lets it be."""
+        if not self._settled and all(informer.synced for informer in self._informers.values()):
+            known = {BundleId(group, key_of(obj).name) for group, it in self._informers.items() for obj in it.lister}
+            self._settled = known <= self._passed
+        return self._settled
+
+    def _concerned(self, group: str, obj: Object) -> Iterable[Key]:
+        """The bundle itself and all that want one of its paths."""
+        yield Key(group, key_of(obj).name)
+        for link in links_of(obj):
+            for plan in self._claimants(link):
+                yield Key(plan.id.group, plan.id.name)
+
+    def _claimants(self, link: str) -> list[Plan]:
+        found = (obj for informer in self._informers.values() for obj in informer.lister.by_index(BY_LINK, link))
+        return [plan_of(obj) for obj in found]
+
+    async def _reconcile(self, key: Key) -> RequeueAfter | None:
+        bundle = BundleId(key.namespace, key.name)
+        try:
+            return await self._pass(bundle)
+        finally:
+            if not self._settled:
+                self._passed.add(bundle)
+
+    async def _pass(self, bundle: BundleId) -> RequeueAfter | None:
+        obj = self._informers[bundle.group].lister.get(bundle.name)
+        if obj is None or is_deleting(obj) or state_of(obj) == DISABLED:
+            self._forget(bundle)
+            return None
+        try:
+            plan = plan_of(obj)
+        except InvalidObject as error:
+            self._forget(bundle)
+            await self._tell(bundle, obj, Missing("Invalid", str(error)))
+            return None
+        outcome = await self._resolve(plan)
+        if self._informers[bundle.group].lister.get(bundle.name) is obj:  # else a pass with the newer object follows
+            self._store.put(outcome)
+            await self._tell(bundle, obj, outcome)
+        return _again(outcome)
+
+    async def _resolve(self, plan: Plan) -> Outcome:
+        self._references.use(plan.id, references(plan))
+        parts: dict[str, File | Missing] = {}
+        for part in (plan.main, *plan.assets):
+            owner = owner_of(self._claimants(part.link))
+            if owner is not None and owner.id != plan.id:
+                parts[part.link] = taken(part, owner.id)
+            else:
+                parts[part.link] = await self._read(plan.id, part)
+        return Outcome(plan, parts)
+
+    async def _read(self, bundle: BundleId, part: Part) -> File | Missing:
+        source = part.source
+        if isinstance(source, bytes):
+            return serve_part(part, source)
+        if isinstance(source, Backend):
+            return await self._fetch(bundle, part, source)
+        found = await self._references.read(source)
+        return found if isinstance(found, Missing) else serve_part(part, read_key(found, source))
+
+    async def _fetch(self, bundle: BundleId, part: Part, backend: Backend) -> File | Missing:
+        """From the backend, or what came from it lately; an old copy is better than none when it does not answer."""
+        known = self._fetched.setdefault(bundle, {}).get(part.link)
+        time = self._clock().timestamp()
+        if known and known[0] == backend and time - known[1] < REFRESH:
+            return known[2]
+        try:
+            served = serve_part(part, await fetch(self._client, backend))
+        except FetchFailed as error:
+            return known[2] if known and known[0] == backend else Missing("FetchFailed", str(error), retry=True)
+        if isinstance(served, File):
+            self._fetched[bundle][part.link] = (backend, time, served)
+        return served
+
+    def _forget(self, bundle: BundleId) -> None:
+        self._references.use(bundle, ())
+        self._fetched.pop(bundle, None)
+        self._store.remove(bundle)
+
+    async def _tell(self, bundle: BundleId, obj: Object, outcome: Outcome | Missing) -> None:
+        status = wanted_status(obj, outcome, self._clock())
+        if status is None:
+            return
+        patch = {"metadata": {"resourceVersion": resource_version_of(obj)}, "status": status}
+        try:
+            await self._client.patch(_RESOURCES[bundle.group], bundle.name, patch, subresource="status")
+        except NotFound:
+            return  # deleted meanwhile; the informer says so next
+
+
+def _again(outcome: Outcome) -> RequeueAfter | None:
+    if any(isinstance(part, Missing) and part.retry for part in outcome.parts.values()):
+        return RequeueAfter(RETRY)
+    if any(isinstance(part.source, Backend) for part in (outcome.plan.main, *outcome.plan.assets)):
+        return RequeueAfter(REFRESH)
+    return None
