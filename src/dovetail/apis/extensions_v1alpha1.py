@@ -70,6 +70,7 @@ class BackendStatus(Wire, frozen=True, kw_only=True):
     """Whether the object is in force: Available, Unavailable (its backend is down) or Disabled (its extension is)."""
 
     state: Annotated[str, about("Available, Unavailable or Disabled.")] = ""
+    observed_generation: Count | None = None
     conditions: Conditions = msgspec.field(default_factory=list[Condition])
 
 
@@ -144,7 +145,6 @@ class JSBundleStatus(BackendStatus, frozen=True, kw_only=True):
     link: Annotated[str, about("Public path, below /dist/.")] = ""
     digest: Annotated[str, about("sha256 of the bytes in force, in hexadecimal.")] = ""
     size: Count | None = None
-    observed_generation: Count | None = None
 
 
 class JSBundle(Wire, frozen=True, kw_only=True):
