@@ -18,12 +18,13 @@ import msgspec
 
 from dovetail.packaging import names
 from dovetail.packaging.archive import read_archive
+from dovetail.packaging.canonical import dump
 from dovetail.packaging.decoding import decode
 from dovetail.packaging.errors import InvalidChart, InvalidVersion, PackagingError
 from dovetail.packaging.limits import MAX_CHART_DEPTH
 from dovetail.packaging.metadata import Dependency, ExtensionMetadata, Maintainer
 from dovetail.packaging.versions import Version
-from dovetail.packaging.yaml11 import dump, load
+from dovetail.packaging.yaml11 import load
 
 CHART_FILE: Final = "Chart.yaml"
 VALUES_FILE: Final = "values.yaml"
@@ -201,7 +202,7 @@ def _cleaned(value: Any) -> Any:
         return "".join(" " if char.isspace() else char for char in value if char.isspace() or _printable(char))
     if isinstance(value, dict):
         return {key: item if key == "import-values" else _cleaned(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return [_cleaned(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return value
 

@@ -18,7 +18,8 @@ from typing import Any, TypeVar, cast
 import msgspec
 
 from dovetail.packaging.findings import Finding
-from dovetail.packaging.yaml11 import Document, Path, text_of
+from dovetail.packaging.scalars import text_of
+from dovetail.packaging.yaml11 import Document, Path
 
 S = TypeVar("S", bound=msgspec.Struct)
 
@@ -86,15 +87,19 @@ class _Reader:
     def _items(self, value: object, wanted: Any, path: Path) -> tuple[Any, ...] | None:
         if not isinstance(value, list):
             return self._mismatch(value, tuple, path)
-        decoded = (self.value(item, wanted, (*path, at)) for at, item in enumerate(cast("list[Any]", value)))
+        decoded = (self._inner(item, wanted, (*path, at)) for at, item in enumerate(cast("list[Any]", value)))
         return tuple(item for item in decoded if item is not None)
 
     def _entries(self, value: object, wanted: Any, path: Path) -> dict[str, Any] | None:
         if not isinstance(value, dict):
             return self._mismatch(value, dict, path)
         entries = cast("dict[str, Any]", value).items()
-        decoded = {key: self.value(item, wanted, (*path, key)) for key, item in entries}
+        decoded = {key: self._inner(item, wanted, (*path, key)) for key, item in entries}
         return {key: item for key, item in decoded.items() if item is not None}
+
+    def _inner(self, value: object, wanted: Any, path: Path) -> object:
+        """A value inside a list or mapping, where null is an empty text and does not go away."""
+        return "" if value is None and wanted is str else self.value(value, wanted, path)
 
     def _mismatch(self, value: object, wanted: type, path: Path) -> None:
         place = f"{self.file}:{self.document.line(path)}"

@@ -7,10 +7,10 @@ a base is given (reference/ksbuilder.md 6.1). The same archives give the same by
 from collections.abc import Iterable
 from typing import Any
 
+from dovetail.packaging.canonical import dump
 from dovetail.packaging.chart import serialised
 from dovetail.packaging.package import Package
 from dovetail.packaging.versions import Version
-from dovetail.packaging.yaml11 import dump
 
 
 def build_index(packages: Iterable[Package], generated: str, base_url: str = "") -> bytes:

@@ -49,12 +49,12 @@ class Version:
 
     @classmethod
     def parse(cls, text: str, *, strict: bool = False) -> "Version":
-        """Read a version; `strict` wants all three numbers and no `v`. Raises InvalidVersion."""
+        """Read a version; `strict` wants three numbers without leading zeros and no `v`. Raises InvalidVersion."""
         match = (_STRICT if strict else _LOOSE).fullmatch(text) if len(text) <= _MAX_TEXT else None
         if match is None:
             raise InvalidVersion(text[:_MAX_TEXT])
         numbers = [part or "0" for part in match.groups()[:3]]
-        for part in (*numbers, *_numeric(match[4])):
+        for part in (*(numbers if strict else ()), *_numeric(match[4])):
             if len(part) > 1 and part.startswith("0"):
                 raise InvalidVersion(text, f"{part} starts with a zero")
         major, minor, patch = map(int, numbers)
