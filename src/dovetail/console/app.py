@@ -53,7 +53,8 @@ class ConsoleApp:
         caller = caller_of(request.headers)
         if caller is None:
             return failure(401, "Unauthorized", "Sign in first.")
-        await self._wait_settled()
+        if not await self._wait_settled():
+            return _too_early()
         body = boot_body(caller, self._settings, self._extensions())
         response = document(request, body, "application/json", etag_of(body), "private, no-cache")
         response.headers["vary"] = "cookie, authorization"
@@ -61,8 +62,10 @@ class ConsoleApp:
 
     async def bundle(self, request: Request) -> Response:
         match = _LINK.fullmatch(request.url.path)
-        await self._wait_settled()
+        settled = await self._wait_settled()
         found = self._store.find(match.group(1)) if match else None
+        if found is None and not settled:
+            return _too_early()
         if found is None:
             return failure(404, "NotFound", "No enabled extension serves this file.")
         if isinstance(found, Missing):
@@ -84,11 +87,20 @@ class ConsoleApp:
             404, "NotFound", "The console has no such API. It has /console/api/boot and /console/api/events."
         )
 
-    async def _wait_settled(self) -> None:
+    async def _wait_settled(self) -> bool:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + SETTLE_WAIT
         while not self._settled() and loop.time() < deadline:  # noqa: ASYNC110 - only in the first moments of a process
             await asyncio.sleep(_POLL)
+        return self._settled()
+
+
+def _too_early() -> Response:
+    """A list that is not known yet must not look like an empty one."""
+    message = (
+        "The console has not been able to read the list of extensions from the cluster yet. Try again in a moment."
+    )
+    return failure(503, "ServiceUnavailable", message, {"retry-after": "2"})
 
 
 class Only:

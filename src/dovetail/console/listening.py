@@ -54,7 +54,7 @@ async def listen_and_serve(app: ASGIApp, path: Path, on_ready: Callable[[], None
     """Serve until cancelled; `on_stop` is called first, to end streams. Removes the socket."""
     config = uvicorn.Config(
         app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE,
-        timeout_keep_alive=75, server_header=False, date_header=True,
+        timeout_keep_alive=75, server_header=False, proxy_headers=False, interface="asgi3",
     )  # fmt: skip
     server = _Server(config, on_ready)
     listener = _listen(path)

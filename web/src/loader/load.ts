@@ -75,6 +75,7 @@ export async function load(bundle: BootExtension, timeoutMs: number = LOAD_TIMEO
 }
 
 async function register(bundle: BootExtension): Promise<void> {
+  if (bundle.url === '') return; // Menu entries without a front end: there is nothing to load.
   const module = await importBundle(bundle, watcher);
   const exported: unknown = module.default;
   // A module without exports has an empty namespace as its default in some webpack versions: only a real value counts.

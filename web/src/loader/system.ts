@@ -139,7 +139,7 @@ export async function importBundle(bundle: BootExtension, watcher: Watcher): Pro
 
 /** Forgets a bundle's module, so that importing it again runs it again. */
 export function forget(bundle: BootExtension): void {
-  if (!prepared) return;
+  if (!prepared || bundle.url === '') return;
   const url = loader().resolve(bundle.url);
   watched.delete(url);
   loader().delete(url);

@@ -18,6 +18,8 @@ const PLATFORM: readonly { path: string; key: TextKey; icon: ReactNode }[] = [
 
 const isAt = (pathname: string, href: string): boolean => pathname === href || pathname.startsWith(`${href}/`);
 
+const NavIcon = ({ children }: { readonly children: ReactNode }): ReactNode => <span className="dt-nav-icon" aria-hidden="true">{children}</span>;
+
 function EntryLink({ entry }: { readonly entry: NavEntry }): ReactNode {
   const text = useText();
   const { pathname } = useLocation();
@@ -25,15 +27,18 @@ function EntryLink({ entry }: { readonly entry: NavEntry }): ReactNode {
     return (
       <NavItem>
         <a href={entry.href} target="_blank" rel="noopener noreferrer" aria-label={`${entry.title} (${text('opensNewTab')})`}>
-          <span className="dt-nav-icon"><ExtensionIcon name={entry.icon} /></span>
+          <NavIcon><ExtensionIcon name={entry.icon} /></NavIcon>
           {entry.title}
           <span className="dt-nav-external"><ExternalLinkIcon /></span>
         </a>
       </NavItem>
     );
   return (
-    <NavItem isActive={isAt(pathname, entry.href)} icon={<ExtensionIcon name={entry.icon} />}>
-      <NavLink to={entry.href} title={entry.description || undefined} data-entry={entry.id}>{entry.title}</NavLink>
+    <NavItem isActive={isAt(pathname, entry.href)}>
+      <NavLink to={entry.href} title={entry.description || undefined} data-entry={entry.id}>
+        <NavIcon><ExtensionIcon name={entry.icon} /></NavIcon>
+        {entry.title}
+      </NavLink>
     </NavItem>
   );
 }
@@ -59,8 +64,8 @@ export function SideNav({ records, open }: { readonly records: Snapshot; readonl
         <Nav aria-label={text('navPlatform')}>
           <NavList>
             {PLATFORM.map(({ path, key, icon }) => (
-              <NavItem key={path} isActive={isAt(pathname, path)} icon={icon}>
-                <NavLink to={path}>{text(key)}</NavLink>
+              <NavItem key={path} isActive={isAt(pathname, path)}>
+                <NavLink to={path}><NavIcon>{icon}</NavIcon>{text(key)}</NavLink>
               </NavItem>
             ))}
           </NavList>

@@ -32,13 +32,14 @@ function BundleRow({ record, refused }: { readonly record: BundleRecord; readonl
     <Tr data-bundle={bundle.name}>
       <Td dataLabel={text('extension')}><strong>{bundle.extensionName}</strong></Td>
       <Td dataLabel={text('bundle')}>
-        <code className="dt-small">{bundle.link}</code>
+        <code className="dt-small">{bundle.link || 'ExtensionEntry'}</code>
         <div className="dt-small dt-faint" title={bundle.digest}>{bundle.digest.slice(0, 19)}</div>
       </Td>
       <Td dataLabel={text('state')}><Label status={STATUS[record.state]}>{text(STATE_TEXT[record.state])}</Label></Td>
-      <Td dataLabel={text('loadTime')}>{record.state === 'loading' ? '' : `${record.milliseconds} ms`}</Td>
+      <Td dataLabel={text('loadTime')} modifier="nowrap">{record.state === 'loading' ? '' : `${record.milliseconds} ms`}</Td>
       <Td dataLabel={text('contributes')}>
-        {text('nRoutes', { count: contribution.routes.length })}, {text('nMenus', { count: menus.length })}
+        <div>{text('nRoutes', { count: contribution.routes.length })}</div>
+        <div>{text('nMenus', { count: menus.length })}</div>
       </Td>
       <Td dataLabel={text('problems')}>
         {problems.length === 0 ? <span className="dt-faint">{text('none')}</span> : (
@@ -70,8 +71,8 @@ export function Diagnostics({ records }: { readonly records: Snapshot }): ReactN
           <Table aria-label={text('diagnostics')} variant="compact">
             <Thead>
               <Tr>
-                <Th>{text('extension')}</Th><Th>{text('bundle')}</Th><Th>{text('state')}</Th><Th>{text('loadTime')}</Th>
-                <Th>{text('contributes')}</Th><Th width={35}>{text('problems')}</Th>
+                <Th>{text('extension')}</Th><Th>{text('bundle')}</Th><Th>{text('state')}</Th><Th modifier="nowrap">{text('loadTime')}</Th>
+                <Th>{text('contributes')}</Th><Th width={30}>{text('problems')}</Th>
               </Tr>
             </Thead>
             <Tbody>

@@ -117,20 +117,20 @@ export function ExtensionCard({ item }: { readonly item: CatalogueItem }): React
         )}
       </CardBody>
       <CardFooter>
-        <Flex alignItems={{ default: 'alignItemsCenter' }} gap={{ default: 'gapSm' }}>
+        <div className="dt-footer">
           <StateLabel state={item.state} />
           <span className="dt-small dt-faint">{item.installedVersion || item.plannedVersion || item.recommendedVersion}</span>
-          <FlexItem align={{ default: 'alignRight' }}>
+          <span>
             {item.state === 'Available' ? (
               <Button variant="secondary" size="sm" isDisabled={item.versions.length === 0 || busy} onClick={() => setDialog('install')}
                 aria-label={`${text('install')}: ${item.title}`}>
                 {text('install')}
               </Button>
             ) : item.update !== '' && !isBusy(item.state) ? (
-              <Button variant="secondary" size="sm" isDisabled={busy} onClick={() => setDialog('version')}>{text('upgradeTo', { version: item.update })}</Button>
+              <Button variant="secondary" size="sm" isDisabled={busy} onClick={() => setDialog('version')} title={text('updateAvailable', { version: item.update })}>{text('upgrade')}</Button>
             ) : null}
-          </FlexItem>
-        </Flex>
+          </span>
+        </div>
       </CardFooter>
       {dialog === 'install' ? (
         <VersionDialog item={item} title={text('installTitle', { name: item.title })} onClose={close}
