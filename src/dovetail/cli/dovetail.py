@@ -11,7 +11,15 @@ from dovetail.cli.errors import CommandError
 
 _COMMANDS = {
     "up": "dovetail.cli.up:up",
+    "init": "dovetail.cli.initialise:init",
+    "reset-password": "dovetail.cli.administration:reset_password",
+    "crds": "dovetail.cli.administration:crds",
     "kube": "dovetail.cli.parts:kube",
+    "apiserver": "dovetail.cli.apiserver:apiserver",
+    "gateway-control": "dovetail.cli.parts:gateway_control",
+    "gateway-worker": "dovetail.cli.parts:gateway_worker",
+    "controller-manager": "dovetail.cli.parts:controller_manager",
+    "console": "dovetail.cli.parts:console",
 }
 
 

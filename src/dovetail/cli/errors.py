@@ -7,10 +7,12 @@ CommandError
 ├── PageNotBuilt
 ├── UnsafeBind
 ├── ProcessFailed
-└── ClusterUnreachable
+├── ClusterUnreachable
+└── UnknownUser
 """
 
 from pathlib import Path
+from typing import cast
 
 
 class CommandError(Exception):
@@ -78,3 +80,17 @@ class ClusterUnreachable(CommandError):
             f"The cluster of {source} cannot be used: {reason}. Check it with `kubectl cluster-info`, "
             "or leave --kubeconfig out to start the embedded cluster."
         )
+
+
+class UnknownUser(CommandError):
+    """There is no such user."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"There is no user {name}. `kubectl get users.iam.kubesphere.io` lists them.")
+
+
+def first_of(error: BaseException) -> BaseException:
+    """The first cause inside nested exception groups; an exception that is no group is its own."""
+    while isinstance(error, BaseExceptionGroup):
+        error = cast("BaseExceptionGroup[BaseException]", error).exceptions[0]
+    return error

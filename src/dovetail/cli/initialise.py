@@ -8,13 +8,18 @@ import asyncio
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 import orjson
 
-from dovetail.cli.errors import ClusterUnreachable, CommandError
+from dovetail.cli.errors import ClusterUnreachable, CommandError, first_of
+
+if TYPE_CHECKING:
+    from dovetail.kube import Client
 
 _TIMEOUT = 60.0
+_ESTABLISH_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True)
@@ -62,37 +67,32 @@ def init(kubeconfig: Path | None, output: str) -> None:
 async def _prepare(kubeconfig: Path | None) -> Initialised:
     from dovetail.iam import bootstrap
     from dovetail.kube import Client, ClusterConfig
-    from dovetail.kube.errors import ApiError, ConfigError, Unreachable
+    from dovetail.kube.errors import KubeError
 
     try:
         async with Client(ClusterConfig.load(kubeconfig), user_agent="dovetail-init") as client:
             await _install_kinds(client)
             result = await bootstrap.ensure(client)
-    except (ApiError, ConfigError, Unreachable) as error:
-        raise ClusterUnreachable(kubeconfig, str(error)) from error
-    return Initialised(result.admin_name, result.admin_password)
+            done = Initialised(result.admin_name, result.admin_password)
+    except* (KubeError, TimeoutError) as group:
+        raise ClusterUnreachable(kubeconfig, str(first_of(group))) from group
+    return done
 
 
-async def _install_kinds(client: "object") -> None:
-    """Apply our CRDs and wait until each is established."""
+async def _install_kinds(client: "Client") -> None:
+    """Apply our CRDs and wait until each is established, side by side."""
     from dovetail.apis.crds import crds
-    from dovetail.kube import Client
-    from dovetail.kube.resources import CRDS
 
-    assert isinstance(client, Client)
-    wanted = crds()
     async with asyncio.TaskGroup() as group:
-        for crd in wanted:
-            group.create_task(client.apply(CRDS, crd, field_manager="dovetail-init", force=True))
-    async with asyncio.timeout(30):
-        while not all(
-            map(_established, (await client.list(CRDS)).items_by_name(c["metadata"]["name"] for c in wanted))
-        ):
-            await asyncio.sleep(0.1)
+        for crd in crds():
+            group.create_task(_install_kind(client, crd))
 
 
-def _established(crd: dict[str, object]) -> bool:
-    status = crd.get("status") or {}
-    assert isinstance(status, dict)
-    conditions = status.get("conditions") or []
-    return any(c["type"] == "Established" and c["status"] == "True" for c in conditions)
+async def _install_kind(client: "Client", crd: dict[str, Any]) -> None:
+    from dovetail.kube import CRDS, is_true
+
+    applied = await client.apply(CRDS, crd, field_manager="dovetail-init", force=True)
+    async with asyncio.timeout(_ESTABLISH_TIMEOUT):
+        while not is_true(applied.get("status", {}).get("conditions", ()), "Established"):
+            await asyncio.sleep(0.05)
+            applied = await client.get(CRDS, crd["metadata"]["name"])

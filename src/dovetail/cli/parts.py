@@ -32,3 +32,65 @@ def kube(data_dir: Path, host: str, port: int, ready_fd: int | None, lifeline_fd
     from dovetail.cli.embedded_cluster import serve
 
     run(lambda on_ready: serve(data_dir, host, port, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+
+
+@click.command("gateway-control")
+@click.option("--kubeconfig", type=_PATH, help="The cluster; by default kubectl's, or the pod's.")
+@click.option("--issuer", required=True, help="The platform's public address, which tokens name as their issuer.")
+@click.option("--run-dir", type=_PATH, required=True, help="Where the sockets between the processes lie.")
+@tied
+def gateway_control(
+    kubeconfig: Path | None, issuer: str, run_dir: Path, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
+) -> None:
+    """Run the gateway's control: snapshots, health, log-in and the platform's own API."""
+    from dovetail.cli.gateway_control import ControlSettings, serve
+
+    settings = ControlSettings(kubeconfig, issuer, run_dir)
+    run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+
+
+@click.command("gateway-worker")
+@click.option("--bind", "host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=30880, show_default=True, help="The port; all workers share it.")
+@click.option("--snapshot-socket", type=_PATH, required=True, help="Where control hands out snapshots.")
+@click.option("--tls-cert", type=_PATH, help="Serve HTTPS with this certificate chain (PEM).")
+@click.option("--tls-key", type=_PATH, help="The key of --tls-cert (PEM).")
+@tied
+def gateway_worker(
+    host: str, port: int, snapshot_socket: Path, tls_cert: Path | None, tls_key: Path | None,
+    ready_fd: int | None, lifeline_fd: int | None, verbose: bool,
+) -> None:  # fmt: skip
+    """Run one gateway worker: the data plane."""
+    from dovetail.gateway.proxy import WorkerSettings, serve
+
+    settings = WorkerSettings(
+        host=host, port=port, snapshot_socket=snapshot_socket, tls_cert=tls_cert, tls_key=tls_key
+    )  # fmt: skip
+    run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+
+
+@click.command("controller-manager")
+@click.option("--kubeconfig", type=_PATH, help="The cluster; by default kubectl's, or the pod's.")
+@click.option("--leader-elect", is_flag=True, help="Work only while holding the lease; for more than one replica.")
+@tied
+def controller_manager(
+    kubeconfig: Path | None, leader_elect: bool, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
+) -> None:
+    """Run every reconciler: repositories, extensions, install plans, roles."""
+    from dovetail.cli.controller_manager import serve
+
+    run(lambda on_ready: serve(kubeconfig, leader_elect, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+
+
+@click.command("console")
+@click.option("--kubeconfig", type=_PATH, help="The cluster; by default kubectl's, or the pod's.")
+@click.option("--socket", "socket_path", type=_PATH, required=True, help="The Unix socket that the gateway calls.")
+@tied
+def console(
+    kubeconfig: Path | None, socket_path: Path, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
+) -> None:
+    """Run the console: the page, its boot data, the bundles of the extensions."""
+    from dovetail.console import ConsoleSettings, serve
+
+    settings = ConsoleSettings(socket_path=socket_path, kubeconfig=kubeconfig)
+    run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)

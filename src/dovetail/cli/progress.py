@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from typing import Protocol
 
 
@@ -68,7 +68,7 @@ class _Live:
 
 
 @contextlib.contextmanager
-def progress(*, quiet: bool = False) -> Iterator[Progress]:
+def progress(*, quiet: bool = False) -> Generator[Progress]:
     """A display that suits where standard error goes."""
     shown: Progress = _Quiet() if quiet else _Live() if sys.stderr.isatty() else _Plain()
     try:

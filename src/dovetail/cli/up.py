@@ -6,7 +6,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import click
@@ -14,7 +14,7 @@ import orjson
 
 from dovetail.cli.announcement import announce
 from dovetail.cli.datadir import DataDirectory, default_root
-from dovetail.cli.errors import CommandError, PageNotBuilt, PortTaken, UnsafeBind
+from dovetail.cli.errors import CommandError, PageNotBuilt, PortTaken, UnsafeBind, first_of
 from dovetail.cli.initialise import Initialised, initialise
 from dovetail.cli.layout import Address, Layout
 from dovetail.cli.logs import follow
@@ -79,17 +79,9 @@ def up(
         _check_page()
         asyncio.run(_run(layout, json_output=output == "json", show_logs=dev))
     except* CommandError as group:
-        raise _first(group) from group
+        raise first_of(group) from None
     finally:
         lock.release()
-
-
-def _first(group: BaseExceptionGroup[CommandError]) -> CommandError:
-    error: BaseException = group
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    assert isinstance(error, CommandError)
-    return error
 
 
 def _free(host: str, port: int, option: str) -> int:
@@ -138,7 +130,7 @@ def _stop_event() -> asyncio.Event:
 
 
 @contextlib.asynccontextmanager
-async def _platform(layout: Layout, shown: Progress) -> AsyncIterator[tuple[Supervisor, Initialised]]:
+async def _platform(layout: Layout, shown: Progress) -> AsyncGenerator[tuple[Supervisor, Initialised]]:
     """All processes, started side by side where they do not need one another, and stopped at the end."""
     supervisor = Supervisor(layout.data.logs, on_change=shown.update)
     try:

@@ -1,0 +1,93 @@
+"""The control process: snapshots for the workers, health of the backends, and the platform's own API.
+
+Three rooms that do not know each other meet here: `gateway` compiles and publishes, `iam` has the keys and sessions,
+`platform` answers HTTP on a Unix socket.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from dovetail import __version__
+from dovetail.gateway.availability import Availability
+from dovetail.gateway.builtin import BuiltIn, internal
+from dovetail.gateway.cluster_upstream import cluster_upstream
+from dovetail.gateway.control import Control
+from dovetail.gateway.objects import RoutingObjects
+from dovetail.gateway.publisher import Publisher
+from dovetail.gateway.snapshot import Snapshot, VerificationKey
+from dovetail.iam import keys
+from dovetail.iam.sessions import Sessions
+from dovetail.iam.tokens import TokenIssuer
+from dovetail.kube import Client, ClusterConfig, ControllerRuntime
+from dovetail.kube.errors import Forbidden, NotFound, Unauthorized, Unreachable
+from dovetail.platform.app import create_app
+from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.serve import serve as serve_app
+
+_NOT_PREPARED = (Forbidden, NotFound, Unauthorized, Unreachable)
+_RETRY_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class ControlSettings:
+    """Where the cluster is, who signs tokens, and where the sockets lie."""
+
+    kubeconfig: Path | None
+    issuer: str
+    run_dir: Path
+
+
+async def serve(settings: ControlSettings, on_ready: Callable[[], None]) -> None:
+    """Serve until cancelled. Ready means that the caches are in step and the platform's API answers."""
+    config = ClusterConfig.load(settings.kubeconfig)
+    async with Client(config, user_agent=f"dovetail-gateway/{__version__}") as client:
+        await _serve(settings, config, client, await _keys(client), on_ready)
+
+
+async def _keys(client: Client) -> keys.KeySet:
+    """The cluster's signing keys, as soon as `dovetail init` has prepared the cluster for us."""
+    while True:
+        try:
+            return await keys.ensure(client)
+        except _NOT_PREPARED:
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _serve(
+    settings: ControlSettings, config: ClusterConfig, client: Client, signing: keys.KeySet,
+    on_ready: Callable[[], None],
+) -> None:  # fmt: skip
+    run = settings.run_dir
+    issuer = TokenIssuer(settings.issuer, signing.signing)
+    public = tuple(VerificationKey(key.kid, key.jwk) for key in signing.public())
+    built_in = BuiltIn(internal(str(run / "control.sock")), internal(str(run / "console.sock")),
+                       cluster_upstream(config, run))  # fmt: skip
+    runtime = ControllerRuntime(client)
+    objects = RoutingObjects(runtime, built_in)
+    availability = Availability(client, objects)
+    publisher = Publisher(run / "snapshot.sock")
+    start = Snapshot(generation=0, issuer=settings.issuer, keys=public)
+    control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
+    sessions = Sessions(client, issuer, control.revoke)
+    app = create_app(
+        PlatformDeps(
+            client=client, users=control.users.lister, global_roles=control.roles.lister,
+            global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
+            keys=signing.public(), sessions=sessions, version=f"v{__version__}",
+        )
+    )  # fmt: skip
+    for controller in availability.controllers:
+        runtime.add(controller)
+    runtime.add_task("control", control.run)
+    runtime.add_task("prober", availability.prober.run)
+    async with asyncio.TaskGroup() as group:
+        synced, listening = asyncio.Event(), asyncio.Event()
+        group.create_task(publisher.run(), name="publisher")
+        group.create_task(serve_app(app, run / "control.sock", listening.set), name="platform")
+        group.create_task(runtime.run(synced.set), name="runtime")
+        await synced.wait()
+        control.start()
+        await listening.wait()
+        on_ready()

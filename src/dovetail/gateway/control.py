@@ -1,0 +1,147 @@
+"""Control: keeps the snapshot in step with the cluster.
+
+Informers watch everything a snapshot is made of; each change marks the part it concerns (the table, the policy, the
+ended sessions). A loop compiles the marked parts anew, and hands a snapshot to the publisher when it differs from the
+one before. Changes that arrive together are compiled together. Compiling is pure and lives below
+(`dovetail.routing`, `dovetail.iam`); a bad object is left out there and told in its own status
+(`dovetail.gateway.availability`), so nothing that somebody writes can stop the rest.
+
+Control never sees a request. When it is down, workers go on with what they have.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from time import time
+
+import msgspec
+
+from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
+from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.gateway.objects import RoutingObjects
+from dovetail.gateway.publisher import Publisher
+from dovetail.gateway.snapshot import Snapshot
+from dovetail.iam.compiler import compile_with_problems
+from dovetail.iam.policy import Policy
+from dovetail.iam.session import SELECTOR, revoked_sessions
+from dovetail.iam.tokens import Lifetimes
+from dovetail.kube import SECRETS, ControllerRuntime, Handler, Informer, Object
+from dovetail.routing.model import RouteTable
+
+COALESCE_SECONDS = 0.003
+"""How long a first change waits for others that belong to it."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Change:
+    """Which parts of the snapshot are out of date."""
+
+    table: bool = False
+    policy: bool = False
+    sessions: bool = False
+
+    def __or__(self, other: "_Change") -> "_Change":
+        return _Change(self.table or other.table, self.policy or other.policy, self.sessions or other.sessions)
+
+
+_ALL = _Change(table=True, policy=True, sessions=True)
+
+
+class Control:
+    """Owns the informers of the snapshot and the snapshot itself. `start` is its keys, issuer and empty parts."""
+
+    def __init__(
+        self, runtime: ControllerRuntime, publisher: Publisher, objects: RoutingObjects, start: Snapshot,
+        lifetimes: Lifetimes, compiled: Callable[[], None] = lambda: None,
+    ) -> None:  # fmt: skip
+        self._publisher = publisher
+        self._objects = objects
+        self._lifetimes = lifetimes
+        self._compiled = compiled
+        self._snapshot = start
+        self._pending = _ALL
+        self._marked = asyncio.Event()
+        self._ended_here: dict[str, float] = {}
+        self.users = self._watch(runtime.informer(USERS, optional=True), _Change(policy=True))
+        self.roles = self._watch(runtime.informer(GLOBALROLES, optional=True), _Change(policy=True))
+        self.bindings = self._watch(runtime.informer(GLOBALROLEBINDINGS, optional=True), _Change(policy=True))
+        sessions = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
+        self._sessions = self._watch(sessions, _Change(sessions=True))
+        objects.on_change(lambda: self._mark(_Change(table=True)))
+
+    @property
+    def policy(self) -> Policy:
+        """The policy in force."""
+        return self._snapshot.policy
+
+    @property
+    def generation(self) -> int:
+        """The generation of the latest snapshot; 0 before the first."""
+        return self._snapshot.generation
+
+    async def revoke(self, sessions: Collection[str]) -> None:
+        """Refuse the tokens of these sessions from now on, without waiting for a watch to tell."""
+        self._ended_here.update(dict.fromkeys(sessions, time()))
+        await self._compile(_Change(sessions=True))
+
+    async def run(self) -> None:
+        """Follow the cluster until cancelled; call it when the informers are synced."""
+        while True:
+            await self._marked.wait()
+            await asyncio.sleep(COALESCE_SECONDS)
+            self._marked.clear()
+            change, self._pending = self._pending, _Change()
+            await self._compile(change)
+
+    def start(self) -> None:
+        """Compile everything for the first time, as soon as `run` gets to it."""
+        self._mark(_ALL)
+
+    def _watch(self, informer: Informer, change: _Change) -> Informer:
+        informer.add_handler(_marking(lambda: self._mark(change)))
+        return informer
+
+    def _mark(self, change: _Change) -> None:
+        self._pending |= change
+        self._marked.set()
+
+    async def _compile(self, change: _Change) -> None:
+        before = self._snapshot
+        after = msgspec.structs.replace(
+            before,
+            table=self._table() if change.table else before.table,
+            policy=self._policy() if change.policy else before.policy,
+            revoked_sessions=self._revoked() if change.sessions else before.revoked_sessions,
+        )
+        if before.generation and after == before:
+            return
+        self._snapshot = msgspec.structs.replace(after, generation=before.generation + 1)
+        await self._publisher.publish(self._snapshot)
+
+    def _table(self) -> RouteTable:
+        table = self._objects.compile()
+        self._compiled()
+        return table
+
+    def _policy(self) -> Policy:
+        policy, problems = compile_with_problems(self.users.lister, self.roles.lister, self.bindings.lister)
+        for problem in problems:
+            fields = {"kind": problem.kind, "name": problem.name, "reason": problem.message}
+            _log.warning("grants nothing", extra={"fields": fields})
+        return policy
+
+    def _revoked(self) -> tuple[str, ...]:
+        now = time()
+        self._ended_here = {one: at for one, at in self._ended_here.items() if now - at < self._lifetimes.access}
+        stored = revoked_sessions(self._sessions.lister, self._lifetimes, now)
+        return tuple(sorted({*stored, *self._ended_here}))
+
+
+def _marking(mark: Callable[[], None]) -> Handler:
+    def handler(type: str, old: Object | None, new: Object, /) -> None:
+        mark()
+
+    return handler
