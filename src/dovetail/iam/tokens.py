@@ -10,6 +10,7 @@ not disabled, that the token is younger than the account's last password change,
 Workers import this module, so it knows nothing of Kubernetes.
 """
 
+import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
@@ -132,7 +133,7 @@ class TokenVerifier:
         revoked: Collection[str] = (),
     ) -> None:
         self._issuer = issuer
-        self._keys = {key.kid: ECKey.import_key(key.jwk) for key in keys}
+        self._keys = {key.kid: ECKey.import_key(json.loads(key.jwk)) for key in keys}
         self._accounts = accounts
         self._revoked = frozenset(revoked)
 
