@@ -41,10 +41,36 @@ export function setSessionLost(handler: () => void): void {
 
 let renewal: Promise<boolean> | null = null;
 
-/** Renews the session cookie; callers at the same time share one request. */
+const RENEWED_AT = 'dovetail.renewed';
+const JUST_NOW_MS = 5_000;
+
+function renewedElsewhere(): boolean {
+  try {
+    return Date.now() - Number(localStorage.getItem(RENEWED_AT) ?? 0) < JUST_NOW_MS;
+  } catch {
+    return false;
+  }
+}
+
+async function renewNow(): Promise<boolean> {
+  if (renewedElsewhere()) return true;
+  const { ok } = await fetch('/oauth/session', { method: 'PUT' });
+  try {
+    if (ok) localStorage.setItem(RENEWED_AT, String(Date.now()));
+  } catch {
+    // Without storage other tabs renew by themselves.
+  }
+  return ok;
+}
+
+/**
+ * Renews the session cookie. Callers at the same time share one request, and so do all tabs of the browser where it has
+ * locks: a refresh token that two tabs trade at once would look stolen.
+ */
 export function renewSession(): Promise<boolean> {
-  renewal ??= fetch('/oauth/session', { method: 'PUT' })
-    .then((response) => response.ok)
+  const locked = (): Promise<boolean> =>
+    'locks' in navigator ? navigator.locks.request('dovetail.session', renewNow) : renewNow();
+  renewal ??= locked()
     .catch(() => false)
     .finally(() => {
       renewal = null;

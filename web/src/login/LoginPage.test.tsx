@@ -1,0 +1,58 @@
+import { cleanup, fireEvent, render, screen, waitFor } from '@testing-library/react';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { ApiError } from '../api/http';
+import { setLanguage } from '../i18n';
+import { explainLogin, LoginPage } from './LoginPage';
+
+const fetched = vi.fn<(path: string, init?: RequestInit) => Promise<Response>>();
+
+beforeEach(async () => {
+  await setLanguage('en');
+  fetched.mockReset();
+  vi.stubGlobal('fetch', fetched);
+});
+afterEach(() => {
+  cleanup();
+  vi.unstubAllGlobals();
+});
+
+function fillIn(username: string, password: string): void {
+  fireEvent.change(screen.getByLabelText('User name'), { target: { value: username } });
+  fireEvent.change(screen.getByLabelText('Password'), { target: { value: password } });
+  fireEvent.click(screen.getByRole('button', { name: 'Sign in' }));
+}
+
+it('sends the user name and password as they are, and goes on', async () => {
+  fetched.mockResolvedValueOnce(new Response(null, { status: 204 }));
+  const done = vi.fn();
+  render(<LoginPage onLoggedIn={done} />);
+  fillIn(' admin ', ' p w ');
+  await waitFor(() => expect(done).toHaveBeenCalledOnce());
+  const [path, init] = fetched.mock.calls[0]!;
+  expect(path).toBe('/oauth/session');
+  expect(JSON.parse(init?.body as string)).toEqual({ username: 'admin', password: ' p w ' });
+});
+
+it('says what went wrong and lets the user try again', async () => {
+  fetched.mockResolvedValueOnce(new Response('{"message":"x"}', { status: 401 }));
+  render(<LoginPage onLoggedIn={() => undefined} />);
+  fillIn('admin', 'wrong');
+  await waitFor(() => expect(screen.getByRole('alert').textContent).toBe('User name or password is wrong.'));
+  expect(screen.getByRole('button', { name: 'Sign in' })).toHaveProperty('disabled', false);
+});
+
+it('asks for both fields without asking the server', () => {
+  render(<LoginPage onLoggedIn={() => undefined} />);
+  fillIn('admin', '');
+  expect(screen.getByRole('alert').textContent).toContain('Enter your user name');
+  expect(fetched).not.toHaveBeenCalled();
+});
+
+it.each([
+  [new ApiError(429, ''), { key: 'tooManyAttempts' }],
+  [new ApiError(503, ''), { key: 'unreachable' }],
+  [new TypeError('network'), { key: 'unreachable' }],
+  [new ApiError(403, 'this user is disabled'), { sentence: 'this user is disabled' }],
+])('explains %s', (error, expected) => {
+  expect(explainLogin(error)).toEqual(expected);
+});
