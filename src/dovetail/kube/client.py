@@ -30,6 +30,7 @@ USER_AGENT = "dovetail"
 REQUEST_TIMEOUT = 30.0
 LIST_TIMEOUT = 120.0
 WATCH_TIMEOUT = 290.0
+WATCH_GRACE = 15.0
 PAGE = 500
 _MAX_ERROR = 4 * 1024 * 1024
 
@@ -271,7 +272,7 @@ class Client:
         headers = [("Accept", _METADATA if metadata_only else "application/json")]
         request = Request("GET", path_of(resource, namespace), query, headers)
         splitter = LineSplitter()
-        async with self._stream(request, idle=timeout + 15.0) as stream:
+        async with self._stream(request, idle=timeout + WATCH_GRACE) as stream:
             await _check(stream, request)
             async for chunk in stream.chunks():
                 for line in splitter.feed(chunk):

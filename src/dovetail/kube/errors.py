@@ -189,6 +189,13 @@ _BY_CODE: dict[int, type[ApiError]] = {
 }
 
 
+def first_error(error: BaseException) -> BaseException:
+    """What went wrong first, out of the groups in which task groups wrap it."""
+    if isinstance(error, BaseExceptionGroup):
+        return first_error(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
+    return error
+
+
 def _by_code(code: int) -> type[ApiError]:
     return ServerError if code >= 500 else _BY_CODE.get(code, ApiError)
 

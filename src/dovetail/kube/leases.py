@@ -17,7 +17,7 @@ from enum import Enum
 from typing import Any
 
 from dovetail.kube.client import Client
-from dovetail.kube.errors import AlreadyExists, Conflict, KubeError, LeadershipLost, NotFound
+from dovetail.kube.errors import AlreadyExists, Conflict, KubeError, LeadershipLost, NotFound, first_error
 from dovetail.kube.objects import resource_version_of
 from dovetail.kube.resources import LEASES, Object
 from dovetail.kube.timestamps import now, rfc3339_micro
@@ -100,8 +100,8 @@ class LeaderElector:
                 renewing = tasks.create_task(self._renew_forever(), name=f"lease {self._name}")
                 await lead()
                 renewing.cancel()
-        except* LeadershipLost as lost:
-            raise lost.exceptions[0] from None
+        except BaseExceptionGroup as errors:
+            raise first_error(errors) from errors
         finally:
             self.is_leader = False
             await self._release()

@@ -7,10 +7,11 @@ for the lease is ready, too, and its caches are warm. Informers that are asked f
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from dovetail.kube.client import Client
 from dovetail.kube.controller import Controller
+from dovetail.kube.errors import first_error
 from dovetail.kube.informer import Informer, Transform, without_managed_fields
 from dovetail.kube.leases import LeaderElector
 from dovetail.kube.lister import Indexer
@@ -101,7 +102,7 @@ class ControllerRuntime:
                 else:
                     await self._elector.run(self._work)
         except BaseExceptionGroup as errors:
-            raise _first(errors) from errors
+            raise first_error(errors) from errors
         finally:
             self._group = None
             self._running.clear()
@@ -127,9 +128,3 @@ class ControllerRuntime:
 
 async def _awaited(task: Task) -> None:
     await task()
-
-
-def _first(error: BaseException) -> BaseException:
-    if isinstance(error, BaseExceptionGroup):
-        return _first(cast("BaseExceptionGroup[BaseException]", error).exceptions[0])
-    return error
