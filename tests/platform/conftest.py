@@ -1,0 +1,195 @@
+"""The platform's API as control runs it: real informers, a real client, a real socket, the embedded API behind.
+
+looptime asks the event loop policy for a loop even in synchronous tests; in Python 3.11 the policy then makes one that
+nobody closes. Saying "there is none" beforehand keeps it from that.
+"""
+
+import asyncio
+import contextlib
+import secrets
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Collection
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
+from dovetail.iam import bootstrap, keys
+from dovetail.iam.compiler import compile_policy
+from dovetail.iam.lockout import Lockout, LockoutRules
+from dovetail.iam.passwords import hash_password
+from dovetail.iam.policy import Policy
+from dovetail.iam.sessions import Sessions
+from dovetail.iam.tokens import TokenIssuer, TokenVerifier
+from dovetail.kube.client import Client
+from dovetail.kube.errors import Conflict
+from dovetail.kube.informer import Informer
+from dovetail.platform.app import create_app
+from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.serve import serve
+
+asyncio.set_event_loop(None)
+
+ISSUER = "http://127.0.0.1:30880"
+PASSWORD = "Correct-horse1"
+PASSWORD_HASH = hash_password(PASSWORD)
+
+
+@dataclass
+class Answer:
+    """What came back, read to the end."""
+
+    code: int
+    body: Any
+    headers: Any
+    cookies: dict[str, Any]
+
+    @property
+    def reason(self) -> str:
+        return str(self.body.get("reason", ""))
+
+
+@dataclass
+class Platform:
+    """A running platform API and what is behind it."""
+
+    deps: PlatformDeps
+    http: aiohttp.ClientSession
+    client: Client
+    ended: list[str] = field(default_factory=list)
+    now: float = field(default_factory=time.time)
+
+    async def call(
+        self, method: str, path: str, *, user: str = "", groups: Collection[str] = (), address: str = "192.0.2.1",
+        headers: dict[str, str] | None = None, **more: Any,
+    ) -> Answer:  # fmt: skip
+        """A request as the gateway's worker passes it on."""
+        sent = [("X-Forwarded-For", address), *(headers or {}).items()]
+        sent += [("X-Remote-User", user)] if user else []
+        sent += [("X-Remote-Group", group) for group in groups]
+        async with self.http.request(method, f"http://platform{path}", headers=sent, **more) as response:
+            text = await response.read()
+            assert PASSWORD.encode() not in text
+            assert b"$argon2id" not in text
+            body = await response.json(content_type=None) if text else None
+            return Answer(response.status, body, response.headers, dict(response.cookies))
+
+    async def token(self, **form: str) -> Answer:
+        """POST /oauth/token for the trusted client."""
+        return await self.call("POST", "/oauth/token", data={"client_id": "kubesphere", **form})
+
+    async def log_in(self, user: str, password: str = PASSWORD, **more: Any) -> Answer:
+        form = {"client_id": "kubesphere", "grant_type": "password", "username": user, "password": password}
+        return await self.call("POST", "/oauth/token", data=form, **more)
+
+    async def user(self, role: str = "", *, stored: str = PASSWORD_HASH, **spec: Any) -> str:
+        """A user of a test's own, put there behind the platform's back."""
+        name = "u" + secrets.token_hex(5)
+        made = bootstrap.admin_user(name, stored)
+        made["spec"] |= spec
+        await self.client.create(USERS, made)
+        if role:
+            bound = bootstrap.binding(bootstrap.binding_name(name, role), role, "User", name)
+            await self.client.create(GLOBALROLEBINDINGS, bound)
+        await self.until(lambda: name in self.deps.policy().accounts)
+        if role:
+            await self.until(lambda: role in self.deps.policy().user_roles.get(name, ()))
+        return name
+
+    async def role(self, *rules: dict[str, Any]) -> str:
+        """A GlobalRole of a test's own."""
+        name = "r" + secrets.token_hex(5)
+        kind = {"apiVersion": bootstrap.API_VERSION, "kind": "GlobalRole"}
+        await self.client.create(GLOBALROLES, {**kind, "metadata": {"name": name}, "rules": list(rules)})
+        await self.until(lambda: name in self.deps.policy().roles)
+        return name
+
+    async def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until the caches have caught up."""
+        async with asyncio.timeout(15):
+            while not holds():  # noqa: ASYNC110 - caches have no event of their own
+                await asyncio.sleep(0.005)
+
+    def verifier(self, revoked: Collection[str] = ()) -> TokenVerifier:
+        """What a worker would check tokens with."""
+        return TokenVerifier(ISSUER, self.deps.keys, self.deps.policy().accounts, revoked)
+
+
+class _Policy:
+    """The policy of the present caches, compiled when they change."""
+
+    def __init__(self, informers: list[Informer]) -> None:
+        self._informers, self._policy = informers, Policy()
+        for informer in informers:
+            informer.add_handler(lambda *_: self._compile())
+
+    def _compile(self) -> None:
+        users, roles, bindings = (informer.lister.list() for informer in self._informers)
+        self._policy = compile_policy(users, roles, bindings)
+
+    def __call__(self) -> Policy:
+        return self._policy
+
+
+@contextlib.asynccontextmanager
+async def running(api: Any) -> AsyncIterator[Platform]:
+    async with api.client() as client, contextlib.AsyncExitStack() as stack:
+        await bootstrap.ensure(client)
+        key_set = await keys.ensure(client)
+        informers = [Informer(client, kind) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
+        policy = _Policy(informers)
+        ended: list[str] = []
+
+        async def note(sessions: Collection[str]) -> None:
+            ended.extend(sessions)
+
+        issuer = TokenIssuer(ISSUER, key_set.signing)
+        platform: list[Platform] = []
+        deps = PlatformDeps(
+            client=client, users=informers[0].lister, global_roles=informers[1].lister,
+            global_role_bindings=informers[2].lister, policy=policy, issuer=ISSUER, keys=key_set.public(),
+            sessions=Sessions(client, issuer, note), lockout=Lockout(LockoutRules(per_address=1000)),
+            clock=lambda: platform[0].now, version="v0.1.0",
+        )  # fmt: skip
+        socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"
+        tasks = await stack.enter_async_context(asyncio.TaskGroup())
+        jobs = [tasks.create_task(informer.run()) for informer in informers]
+        for informer in informers:
+            await informer.wait_synced(15)
+        ready = asyncio.Event()
+        jobs.append(tasks.create_task(serve(create_app(deps), socket, ready.set)))
+        await asyncio.wait_for(ready.wait(), 15)
+        assert socket.stat().st_mode & 0o777 == 0o600
+        connector = aiohttp.UnixConnector(path=str(socket))
+        http = aiohttp.ClientSession(
+            connector=connector, cookie_jar=aiohttp.DummyCookieJar(), timeout=aiohttp.ClientTimeout(20)
+        )
+        platform.append(Platform(deps=deps, http=http, client=client, ended=ended))
+        try:
+            yield platform[0]
+        finally:
+            await http.close()
+            for job in jobs:
+                job.cancel()
+
+
+@pytest.fixture
+async def platform(platform_crds: Any) -> AsyncIterator[Platform]:
+    """A platform API on the session's cluster."""
+    async with running(platform_crds) as started:
+        yield started
+
+
+async def update(client: Client, name: str, change: Callable[[dict[str, Any]], dict[str, Any]], **more: Any) -> None:
+    """Read, change, write, again on conflict."""
+    for _ in range(5):
+        try:
+            await client.update(USERS, change(await client.get(USERS, name)), **more)
+            return
+        except Conflict:
+            continue
+    pytest.fail("the user keeps changing")
