@@ -74,6 +74,11 @@ def manifest_of(secret: Mapping[str, Any]) -> str:
     return str(_decode(secret).get("manifest") or "")
 
 
+def description_of(secret: Mapping[str, Any]) -> str:
+    """What Helm says of a revision; for a failed one, why."""
+    return str(_decode(secret).get("info", {}).get("description") or "")
+
+
 def marked_failed(secret: Mapping[str, Any], why: str) -> dict[str, Any]:
     """A copy of the Secret in which the revision has failed; `why` becomes its description."""
     release = _decode(secret)

@@ -1,0 +1,155 @@
+"""Making a release: namespace, account and rights, values, and then Helm as that account.
+
+Every step may be repeated: what exists is kept or brought in line. The package's bytes that were verified are the bytes
+that Helm gets. During an upgrade the account holds the rights of both versions, afterwards only the new one's.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dovetail.apis import labels
+from dovetail.apis.dialects import ExtensionVersion
+from dovetail.helm import Connection, Deploy, HelmRefused, HelmTimeout, HelmWorker, Uninstall, Values, errors
+from dovetail.kube import (
+    CLUSTERROLES,
+    NAMESPACES,
+    ROLES,
+    AlreadyExists,
+    ApiError,
+    Client,
+    Conflict,
+    NotFound,
+    ServerError,
+    TooManyRequests,
+    is_deleting,
+)
+from dovetail.lifecycle.access import access_objects, account_user, namespace_object, role_name
+from dovetail.lifecycle.errors import DeployFailed, Refused, UninstallFailed
+from dovetail.lifecycle.facts import DEFAULT_PATIENCE, Desired
+from dovetail.lifecycle.packages import PackageSource
+from dovetail.lifecycle.releases import TARGET_LABEL
+from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.values import injected_values
+from dovetail.packaging.permissions import Permissions
+
+MANAGER: Final = "dovetail"
+_TRANSIENT_HELM: Final = frozenset({errors.UNREACHABLE, errors.CANCELLED})
+Rules = Mapping[str, Sequence[Mapping[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One deployment: what, from which version object, with which user values, over which release."""
+
+    desired: Desired
+    version: ExtensionVersion
+    config: str
+    upgrade: bool
+
+
+class Deployer:
+    """Carries out deployments and uninstalls. Raises Refused for what the user must see, other errors to try again."""
+
+    def __init__(self, client: Client, helm: HelmWorker, packages: PackageSource, settings: LifecycleSettings) -> None:
+        self._client = client
+        self._helm = helm
+        self._packages = packages
+        self._settings = settings
+
+    async def deploy(self, order: Order, begun: Callable[[], Awaitable[None]]) -> str:
+        """Do it; `begun` is awaited when everything is prepared and Helm comes next. The package's digest."""
+        desired = order.desired
+        fetched = await self._packages.load(order.version)
+        permissions = fetched.package.permissions
+        former: Rules = await self._rules(desired) if order.upgrade else {}
+        await self._prepare(desired, permissions, former)
+        await begun()
+        operation = Deploy(
+            release=desired.extension,
+            chart=fetched.data,
+            connection=self._connection(desired.extension, desired.namespace),
+            values=Values(order.config, injected_values(self._settings, fetched.package.dependencies)),
+            object_labels={labels.EXTENSION_REF: desired.extension},
+            release_labels={labels.EXTENSION_REF: desired.extension, TARGET_LABEL: desired.target},
+            wait=self._settings.wait_for_workloads,
+            timeout=self._settings.hook_timeout,
+            description=f"{desired.extension} {desired.version}",
+        )
+        await self._call(operation)
+        if former:
+            await self._prepare(desired, permissions, {})
+        return fetched.package.digest
+
+    async def uninstall(self, extension: str, namespace: str) -> None:
+        """Let Helm remove the release, as the extension's account. Raises UninstallFailed."""
+        operation = Uninstall(
+            release=extension,
+            connection=self._connection(extension, namespace),
+            timeout=self._settings.hook_timeout,
+        )
+        try:
+            await self._call(operation)
+        except DeployFailed as error:
+            raise UninstallFailed(str(error)) from error
+
+    async def _call(self, operation: Deploy | Uninstall) -> None:
+        try:
+            await self._helm.call(operation)
+        except HelmRefused as error:
+            if error.reason in _TRANSIENT_HELM:
+                raise
+            raise DeployFailed(error.detail, hopeless=error.reason == errors.INVALID) from error
+        except HelmTimeout as error:
+            raise DeployFailed(str(error), hopeless=False) from error
+
+    async def _prepare(self, desired: Desired, permissions: Permissions, former: Rules) -> None:
+        try:
+            await self._ensure_namespace(desired)
+            objects = access_objects(desired.extension, desired.namespace, permissions, former)
+            async with asyncio.TaskGroup() as group:
+                for resource, obj in objects:
+                    group.create_task(self._client.apply(resource, obj, field_manager=MANAGER, force=True))
+        except ApiError as error:
+            raise _told(error) from error
+        except ExceptionGroup as group:
+            raise _told(group.exceptions[0]) from group
+
+    async def _ensure_namespace(self, desired: Desired) -> None:
+        obj = namespace_object(desired.extension, desired.namespace)
+        try:
+            await self._client.create(NAMESPACES, obj, field_manager=MANAGER)
+        except AlreadyExists:
+            found = await self._client.get(NAMESPACES, desired.namespace, metadata_only=True)
+            if is_deleting(found):
+                raise Refused(
+                    "NamespaceTerminating", f"namespace {desired.namespace} is being deleted", DEFAULT_PATIENCE
+                ) from None
+
+    async def _rules(self, desired: Desired) -> Rules:
+        name = role_name(desired.extension)
+        rules: dict[str, Sequence[Mapping[str, Any]]] = {}
+        for resource, namespace in ((ROLES, desired.namespace), (CLUSTERROLES, None)):
+            try:
+                role = await self._client.get(resource, name, namespace)
+            except NotFound:
+                continue
+            rules[resource.kind] = role.get("rules") or ()
+        return rules
+
+    def _connection(self, extension: str, namespace: str) -> Connection:
+        kubeconfig = self._settings.kubeconfig
+        return Connection(
+            namespace=namespace,
+            kubeconfig=None if kubeconfig is None else str(kubeconfig),
+            context=self._settings.context,
+            user=account_user(extension, namespace),
+        )
+
+
+def _told(error: Exception) -> Exception:
+    """What the user must see becomes Refused; what another try may solve stays what it is."""
+    if not isinstance(error, ApiError) or isinstance(error, Conflict | TooManyRequests | ServerError):
+        return error
+    return Refused("AccessFailed", f"the account cannot be prepared: {error}", DEFAULT_PATIENCE)

@@ -1,0 +1,78 @@
+"""What can go wrong in a lifecycle, as one tree.
+
+    LifecycleError
+    +-- Refused                    an attempt that must be written into the plan's status; carries its patience
+    |   +-- PackageUnavailable     the package could not be fetched (tried for ever)
+    |   +-- DigestMismatch         the package is not the one that the version describes
+    |   +-- UnusablePackage        the package cannot be read, or is another one
+    |   +-- DeployFailed           Helm refused or a hook failed
+    |   +-- UninstallFailed        Helm refused to uninstall, or objects stayed
+    +-- SyncFailed                 a repository's index could not be read
+
+`patience` (facts) says how often the same input is tried.
+"""
+
+from dovetail.lifecycle.facts import DEFAULT_PATIENCE, HOPELESS, UNLIMITED
+
+
+class LifecycleError(Exception):
+    """Anything that this room raises."""
+
+
+class Refused(LifecycleError):
+    """An attempt failed for a reason that the user must see. `reason` is one CamelCase word."""
+
+    def __init__(self, reason: str, message: str, patience: int) -> None:
+        self.reason = reason
+        self.patience = patience
+        super().__init__(message)
+
+
+class PackageUnavailable(Refused):
+    """`where` did not give the package."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__("PackageUnavailable", f"the package at {where} cannot be fetched: {why}", UNLIMITED)
+
+
+class DigestMismatch(Refused):
+    """The bytes are others than promised; both digests are told."""
+
+    def __init__(self, where: str, expected: str, actual: str) -> None:
+        self.expected = expected
+        self.actual = actual
+        super().__init__(
+            "DigestMismatch",
+            f"the package at {where} has sha256 {actual}, but {expected} is promised; it is not used. "
+            "Publish the version again, or correct the repository",
+            UNLIMITED,
+        )
+
+
+class UnusablePackage(Refused):
+    """The package cannot be installed as what it is published as."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__("UnusablePackage", f"the package at {where} cannot be used: {why}", HOPELESS)
+
+
+class DeployFailed(Refused):
+    """Helm's refusal; `hopeless` when the same input can only fail again."""
+
+    def __init__(self, message: str, *, hopeless: bool) -> None:
+        super().__init__("HelmFailed", message, HOPELESS if hopeless else DEFAULT_PATIENCE)
+
+
+class UninstallFailed(Refused):
+    """Something of the extension stayed."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("UninstallFailed", message, UNLIMITED)
+
+
+class SyncFailed(LifecycleError):
+    """A repository could not be read; what is known of it stays."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        self.reason = reason
+        super().__init__(message)

@@ -1,0 +1,166 @@
+"""The controllers of the lifecycle, wired together: settings to running parts.
+
+One client, shared caches, one Helm worker; each controller is a reconciler with its watches. Nothing is decided here.
+"""
+
+import contextlib
+import logging
+from collections.abc import Callable, Iterable
+
+from dovetail.apis import labels
+from dovetail.apis.kubesphere_v1alpha1 import (
+    CATEGORIES,
+    EXTENSIONS,
+    EXTENSIONVERSIONS,
+    INSTALLPLANS,
+    REPOSITORIES,
+    SUBSCRIPTIONS,
+)
+from dovetail.helm import HelmWorker, storage
+from dovetail.kube import (
+    NAMESPACES,
+    SECRETS,
+    Client,
+    ClusterConfig,
+    Controller,
+    ControllerRuntime,
+    EventRecorder,
+    Informer,
+    Key,
+    LeaderElector,
+)
+from dovetail.kube.resources import Object
+from dovetail.lifecycle.categories import BY_CATEGORY, CategoryReconciler, category_of
+from dovetail.lifecycle.constraints import Platform
+from dovetail.lifecycle.deployment import Deployer
+from dovetail.lifecycle.extensions import BY_EXTENSION, ExtensionReconciler, extension_of_version, slim
+from dovetail.lifecycle.fetching import Fetcher
+from dovetail.lifecycle.observing import Observer
+from dovetail.lifecycle.packages import PackageSource
+from dovetail.lifecycle.plans import Pauses, PlanReconciler
+from dovetail.lifecycle.repositories import RepositoryReconciler
+from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.subscriptions import SubscriptionReconciler, subscription_of
+from dovetail.lifecycle.switching import Switchboard, extension_of
+from dovetail.lifecycle.versions import VersionReconciler
+
+_log = logging.getLogger(__name__)
+
+COMPONENT = "dovetail-lifecycle"
+_PLAN_TIMEOUT = 3600.0
+_SYNC_TIMEOUT = 3600.0
+
+
+class _Caches:
+    """The informers that several controllers share."""
+
+    def __init__(self, runtime: ControllerRuntime) -> None:
+        self.plans = runtime.informer(INSTALLPLANS, optional=True)
+        self.versions = runtime.informer(
+            EXTENSIONVERSIONS, indexers={BY_EXTENSION: extension_of_version}, transform=slim, optional=True
+        )
+        self.extensions = runtime.informer(
+            EXTENSIONS, indexers={BY_CATEGORY: category_of}, transform=slim, optional=True
+        )
+        self.repositories = runtime.informer(REPOSITORIES, optional=True)
+        self.categories = runtime.informer(CATEGORIES, optional=True)
+        self.subscriptions = runtime.informer(SUBSCRIPTIONS, optional=True)
+
+
+async def serve(settings: LifecycleSettings, on_ready: Callable[[], None]) -> None:
+    """Run all controllers until cancelled; `on_ready` is called when their caches are filled."""
+    config = ClusterConfig.load(settings.kubeconfig, settings.context)
+    async with contextlib.AsyncExitStack() as stack:
+        client = await stack.enter_async_context(Client(config, user_agent=COMPONENT))
+        helm = await stack.enter_async_context(HelmWorker(idle_seconds=settings.worker_idle))
+        fetcher = await stack.enter_async_context(Fetcher())
+        elector = LeaderElector(client, COMPONENT, settings.namespace) if settings.leader_elect else None
+        runtime = ControllerRuntime(client, elector=elector)
+        platform = Platform(await _kubernetes_version(client), settings.platform_version)
+        plans = _assemble(runtime, helm, fetcher, settings, platform)
+        stack.push_async_callback(plans.close)
+        await runtime.run(on_ready)
+
+
+def _assemble(
+    runtime: ControllerRuntime, helm: HelmWorker, fetcher: Fetcher, settings: LifecycleSettings, platform: Platform
+) -> PlanReconciler:
+    client, caches, recorder = runtime.client, _Caches(runtime), EventRecorder(runtime.client, COMPONENT)
+    repositories = RepositoryReconciler(
+        client,
+        fetcher,
+        recorder,
+        repositories=caches.repositories,
+        versions=caches.versions,
+        extensions=caches.extensions,
+        plans=caches.plans,
+    )
+    packages = PackageSource(client, fetcher, repositories.find)
+    switchboard = Switchboard(runtime)
+    pauses = Pauses()
+    plans = PlanReconciler(client, helm, Deployer(client, helm, packages, settings), switchboard, recorder, pauses)
+    plans.observer = Observer(client, settings, platform, switchboard, caches.plans, caches.versions, pauses.is_over)
+    extensions = ExtensionReconciler(client, caches.extensions, caches.versions, caches.plans, platform)
+
+    runtime.add(_plan_controller(runtime, plans, caches, switchboard))
+    controller = Controller("repositories", repositories.reconcile, workers=4, timeout=_SYNC_TIMEOUT)
+    controller.watches(caches.repositories)
+    runtime.add(controller)
+    controller = Controller("extensions", extensions.reconcile)
+    controller.watches(caches.extensions)
+    controller.watches(caches.versions, lambda obj: _keys(extension_of_version(obj)))
+    controller.watches(caches.plans)
+    runtime.add(controller)
+    versions = VersionReconciler(client, packages, caches.versions, caches.extensions)
+    controller = Controller("extensionversions", versions.reconcile, workers=2)
+    controller.watches(caches.versions)
+    runtime.add(controller)
+    categories = CategoryReconciler(client, caches.categories, caches.extensions)
+    controller = Controller("categories", categories.reconcile)
+    controller.watches(caches.categories)
+    controller.watches(caches.extensions, lambda obj: _keys(category_of(obj)))
+    runtime.add(controller)
+    subscriptions = SubscriptionReconciler(client, caches.subscriptions, caches.plans)
+    controller = Controller("subscriptions", subscriptions.reconcile)
+    controller.watches(caches.subscriptions)
+    controller.watches(caches.plans, subscription_of)
+    runtime.add(controller)
+    return plans
+
+
+def _plan_controller(
+    runtime: ControllerRuntime, plans: PlanReconciler, caches: _Caches, switchboard: Switchboard
+) -> Controller:
+    """A plan is looked at when it, its versions, its release, its namespace or one of its API objects changes."""
+    controller = Controller("installplans", plans.reconcile, workers=4, timeout=_PLAN_TIMEOUT)
+    known: Callable[[Object], Iterable[Key]] = lambda obj: _known(caches.plans, extension_of(obj))  # noqa: E731
+    controller.watches(caches.plans)
+    controller.watches(caches.versions, lambda obj: _known(caches.plans, extension_of_version(obj)))
+    releases = runtime.informer(
+        SECRETS, label_selector=f"{storage.SELECTOR},{labels.EXTENSION_REF}", metadata_only=True
+    )
+    controller.watches(releases, known)
+    controller.watches(runtime.informer(NAMESPACES, label_selector=labels.EXTENSION_REF, metadata_only=True), known)
+    for informer in switchboard.informers:
+        controller.watches(informer, known)
+    return controller
+
+
+def _keys(names: Iterable[str]) -> list[Key]:
+    return [Key("", name) for name in names]
+
+
+def _known(plans: Informer, names: Iterable[str]) -> list[Key]:
+    """Only extensions that have a plan: for the others there is nothing to reconcile."""
+    return [Key("", name) for name in names if plans.lister.get(name) is not None]
+
+
+async def _kubernetes_version(client: Client) -> str:
+    """`v1.36.0`, or empty when the API does not say: then no constraint on it is enforced."""
+    import orjson
+
+    answer = await client.request("GET", "/version")
+    if answer.status != 200:
+        _log.warning("the Kubernetes API does not tell its version (%d); kubeVersion is not enforced", answer.status)
+        return ""
+    return str(orjson.loads(answer.body).get("gitVersion") or "")

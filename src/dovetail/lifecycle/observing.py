@@ -1,0 +1,220 @@
+"""One look at everything that a decision about an InstallPlan needs.
+
+The plan, its release's records and its namespace are read from the API itself, because a decision on a stale cache
+would repeat what was just done; versions and API objects come from caches, whose changes cause another look. The
+result is `facts` plus the objects they were made from.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from dovetail.apis import labels
+from dovetail.apis.dialects import ExtensionVersion, InstallPlan, extension_version, install_plan
+from dovetail.apis.errors import InvalidObject
+from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, INSTALLPLANS
+from dovetail.helm import storage
+from dovetail.kube import (
+    NAMESPACES,
+    Client,
+    Informer,
+    NotFound,
+    annotations_of,
+    finalizers_of,
+    is_deleting,
+    key_of,
+)
+from dovetail.kube.resources import Object
+from dovetail.lifecycle import access, constraints, progress, states
+from dovetail.lifecycle.facts import Desired, Inputs, Namespace, Plan, Problem, World
+from dovetail.lifecycle.objects import spec_of, status_of
+from dovetail.lifecycle.releases import NO_RECORDS, Records, Releases
+from dovetail.lifecycle.removal import NO_REMAINS, Remains, Removal
+from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.switching import Switchboard
+from dovetail.lifecycle.values import platform_values
+
+RETRY: str = "dovetail.dev/retry"
+"""Annotation of an InstallPlan: a new value asks for another attempt."""
+
+
+@dataclass(frozen=True)
+class Seen:
+    """The facts, and what they were made from."""
+
+    obj: Object
+    plan: Plan
+    world: World
+    namespace: str
+    records: Records = NO_RECORDS
+    version: ExtensionVersion | None = None
+    config: str = ""
+    remains: Remains = NO_REMAINS
+
+    @property
+    def status(self) -> Mapping[str, Any]:
+        return status_of(self.obj)
+
+
+class Observer:
+    """Looks at plans. `may_retry` tells for a plan's uid whether its pause is over."""
+
+    def __init__(
+        self,
+        client: Client,
+        settings: LifecycleSettings,
+        platform: constraints.Platform,
+        switchboard: Switchboard,
+        plans: Informer,
+        versions: Informer,
+        may_retry: Callable[[str], bool],
+    ) -> None:
+        self._client = client
+        self._settings = settings
+        self._platform = platform
+        self._switchboard = switchboard
+        self._plans = plans
+        self._versions = versions
+        self._may_retry = may_retry
+        self._releases = Releases(client)
+        self._removal = Removal(client)
+
+    async def look(self, name: str) -> Seen | None:
+        """The plan and its world, or None when there is no such plan."""
+        try:
+            obj = await self._client.get(INSTALLPLANS, name)
+        except NotFound:
+            return None
+        return await (self._look_deleting(obj) if is_deleting(obj) else self._look_wanted(obj))
+
+    async def _look_wanted(self, obj: Object) -> Seen:
+        status = status_of(obj)
+        problem: Problem | None = None
+        version: ExtensionVersion | None = None
+        model: InstallPlan | None = None
+        try:
+            model = install_plan(obj)
+            version = await self._version(model)
+        except InvalidObject as error:
+            problem = Problem("InvalidPlan", str(error))
+        namespace = _namespace(obj, model, version)
+        desired = problem or self._desired(obj, model, version, namespace)
+        records, state = await asyncio.gather(
+            self._releases.records(namespace, release_name(obj)), self._namespace_state(namespace)
+        )
+        enabled = desired.enabled if isinstance(desired, Desired) else True
+        latest = records.latest
+        failed = latest is not None and latest.status == storage.FAILED
+        world = World(
+            release=records.fact(await self._releases.description(latest) if failed and latest else ""),
+            namespace=state,
+            switched=self._switchboard.is_switched(key_of(obj).name, enabled),
+            may_retry=self._may_retry(obj["metadata"]["uid"]),
+        )
+        config = model.config if model else ""
+        return Seen(obj, _plan(obj, status, desired), world, namespace, records, version, config)
+
+    async def _look_deleting(self, obj: Object) -> Seen:
+        """Needs neither the version nor a readable plan: what is installed is in the status and in the cluster."""
+        status = status_of(obj)
+        name = key_of(obj).name
+        try:
+            namespace = _namespace(obj, install_plan(obj), None)
+        except InvalidObject:
+            namespace = _namespace(obj, None, None)
+        records = await self._releases.records(namespace, release_name(obj))
+        remains = NO_REMAINS
+        if not records.revisions and status.get("state") == states.UNINSTALLING:
+            remains = await self._removal.look(name, namespace, shared=bool(self.neighbours(name, namespace)))
+        world = World(
+            release=records.fact(),
+            remains=len(remains.objects),
+            vanishing=remains.vanishing,
+            may_retry=self._may_retry(obj["metadata"]["uid"]),
+        )
+        plan = _plan(obj, status, Problem("Deleting", ""))
+        return Seen(obj, plan, world, namespace, records, remains=remains)
+
+    def neighbours(self, name: str, namespace: str) -> list[str]:
+        """Other plans whose release is in this namespace."""
+        return [
+            key_of(other).name
+            for other in self._plans.lister
+            if key_of(other).name != name and status_of(other).get("targetNamespace") == namespace
+        ]
+
+    async def _version(self, plan: InstallPlan) -> ExtensionVersion | None:
+        name = f"{plan.extension}-{plan.version}"
+        obj = self._versions.lister.get(name)
+        if obj is None:  # published a moment ago, perhaps
+            try:
+                obj = await self._client.get(EXTENSIONVERSIONS, name)
+            except NotFound:
+                return None
+        return extension_version(obj)
+
+    def _desired(
+        self, obj: Object, plan: InstallPlan | None, version: ExtensionVersion | None, namespace: str
+    ) -> Desired | Problem:
+        assert plan is not None
+        name = key_of(obj).name
+        status = status_of(obj)
+        in_force = status.get("version") == plan.version
+        if plan.extension != name:
+            fix = f"the plan for {plan.extension} must be named {plan.extension}; delete this one and make that"
+            return Problem("NameMismatch", f"an InstallPlan has the name of its extension: {fix}")
+        if access.is_protected(namespace):
+            return Problem("ProtectedNamespace", f"no extension may be installed into {namespace}; choose another")
+        if version is None and not in_force:
+            return Problem("VersionNotFound", self._not_found(plan))
+        if version is not None and not in_force and (why := constraints.refusal(version, self._platform)):
+            return Problem("Incompatible", why)
+        digest = version.digest if version is not None else str(progress.operation_of(status).get("digest") or "")
+        injected = platform_values(self._settings)
+        inputs = Inputs(plan.extension, plan.version, digest, namespace, plan.config, injected)
+        missing = self._not_found(plan) if version is None else ""
+        return Desired(plan.extension, plan.version, plan.enabled, namespace, inputs.target, missing)
+
+    def _not_found(self, plan: InstallPlan) -> str:
+        known = sorted(
+            str(spec_of(obj).get("version") or "")
+            for obj in self._versions.lister.by_index("extension", plan.extension)
+        )
+        there_is = f"there is {', '.join(known)}" if known else "no version of it is known; publish one"
+        return f"ExtensionVersion {plan.extension}-{plan.version} does not exist; {there_is}"
+
+    async def _namespace_state(self, namespace: str) -> Namespace:
+        try:
+            obj = await self._client.get(NAMESPACES, namespace, metadata_only=True)
+        except NotFound:
+            return Namespace.ABSENT
+        return Namespace.TERMINATING if is_deleting(obj) else Namespace.ACTIVE
+
+
+def release_name(obj: Object) -> str:
+    """The name of the plan's release: the extension's."""
+    return str(status_of(obj).get("releaseName") or key_of(obj).name)
+
+
+def _namespace(obj: Object, plan: InstallPlan | None, version: ExtensionVersion | None) -> str:
+    """Fixed once a release was begun; before, the plan's wish, then the package's, then `extension-<name>`."""
+    status = status_of(obj)
+    if status.get("releaseName") and status.get("targetNamespace"):
+        return str(status["targetNamespace"])
+    wished = (plan.target_namespace if plan else "") or (version.namespace if version else "")
+    return wished or f"{labels.EXTENSION_NAMESPACE_PREFIX}{key_of(obj).name}"
+
+
+def _plan(obj: Object, status: Mapping[str, Any], desired: Desired | Problem) -> Plan:
+    annotations = annotations_of(obj)
+    return Plan(
+        name=key_of(obj).name,
+        generation=int(obj["metadata"].get("generation") or 0),
+        deleting=is_deleting(obj),
+        force_delete=labels.FORCE_DELETE in annotations,
+        protected=labels.INSTALLPLAN_PROTECTION in finalizers_of(obj),
+        token=annotations.get(RETRY, ""),
+        desired=desired,
+        recorded=progress.recorded_of(status),
+    )

@@ -1,0 +1,109 @@
+"""From an ExtensionVersion to its package: bytes, verified and read.
+
+The bytes are in a ConfigMap (`chartDataRef`, which wins) or behind `chartURL`. What is promised is checked before
+anything is used: the digest if the version has one, then that the package is this version of this extension. Nothing
+is cached; a package is read when something is installed, and that is rare.
+"""
+
+import asyncio
+import base64
+import binascii
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from dovetail.apis.dialects import ExtensionVersion, Repository
+from dovetail.kube import CONFIGMAPS, Client, NotFound
+from dovetail.lifecycle.errors import DigestMismatch, PackageUnavailable, UnusablePackage
+from dovetail.lifecycle.fetching import MAX_PACKAGE, Fetcher, FetchFailed, Origin
+from dovetail.packaging.errors import PackagingError
+
+if TYPE_CHECKING:
+    from dovetail.packaging.package import Package
+
+FETCH_TIMEOUT: Final = 120.0
+FindRepository = Callable[[str], Repository | None]
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A package and the bytes it was read from."""
+
+    data: bytes
+    package: "Package"
+
+
+class PackageSource:
+    """Where packages come from. `repository` finds a Repository by name, for its credentials."""
+
+    def __init__(self, client: Client, fetcher: Fetcher, repository: FindRepository) -> None:
+        self._client = client
+        self._fetcher = fetcher
+        self._repository = repository
+
+    async def load(self, version: ExtensionVersion) -> Fetched:
+        """Raises PackageUnavailable, DigestMismatch, UnusablePackage; KubeError when the API does not answer."""
+        where, data = await self._bytes(version)
+        package = await asyncio.to_thread(read_verified, data, where, version.digest)
+        if version.version and (package.name, package.version) != (version.extension, version.version):
+            wanted = f"{version.extension} {version.version}"
+            raise UnusablePackage(where, f"it is {package.name} {package.version}, not {wanted}")
+        return Fetched(data, package)
+
+    async def _bytes(self, version: ExtensionVersion) -> tuple[str, bytes]:
+        reference = version.chart_data_ref
+        if reference is not None:
+            where = f"ConfigMap {reference.namespace}/{reference.name}, key {reference.key}"
+            try:
+                obj = await self._client.get(CONFIGMAPS, reference.name, reference.namespace)
+            except NotFound as error:
+                raise PackageUnavailable(where, "there is no such ConfigMap; publish the version again") from error
+            return where, _binary(obj, reference.key, where)
+        if not version.chart_url:
+            raise PackageUnavailable(version.meta.id, "the version has neither chartDataRef nor chartURL")
+        return version.chart_url, await self._download(version)
+
+    async def _download(self, version: ExtensionVersion) -> bytes:
+        url = version.chart_url
+        if not url.startswith(("http://", "https://")):
+            scheme = url.partition(":")[0]
+            raise UnusablePackage(url, f"{scheme} addresses are not read; offer it over https")
+        repository = self._repository(version.repository) if version.repository else None
+        origin = origin_of(repository) if repository is not None else Origin(url)
+        try:
+            return await self._fetcher.get(url, origin, limit=MAX_PACKAGE, timeout=FETCH_TIMEOUT)
+        except FetchFailed as error:
+            raise PackageUnavailable(url, str(error)) from error
+
+
+def origin_of(repository: Repository) -> Origin:
+    """How to speak to a repository."""
+    return Origin(repository.url, repository.username, repository.password, repository.ca_pem, repository.insecure)
+
+
+def read_verified(data: bytes, where: str, digest: str) -> "Package":
+    """Check the digest (if one is promised), then read.
+
+    Raises DigestMismatch, UnusablePackage. Blocks: use a thread.
+    """
+    expected = digest.strip().lower().removeprefix("sha256:")
+    actual = hashlib.sha256(data).hexdigest()
+    if expected and expected != actual:
+        raise DigestMismatch(where, expected, actual)
+    from dovetail.packaging import read_package
+
+    try:
+        return read_package(data)
+    except PackagingError as error:
+        raise UnusablePackage(where, str(error)) from error
+
+
+def _binary(obj: dict[str, Any], key: str, where: str) -> bytes:
+    text = cast("dict[str, str]", obj.get("binaryData") or {}).get(key)
+    if text is None:
+        raise PackageUnavailable(where, "the ConfigMap has no such key in binaryData")
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise UnusablePackage(where, "it is not base64") from error

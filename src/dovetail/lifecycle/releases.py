@@ -1,0 +1,78 @@
+"""Helm's records of an extension's release, read and mended through the Kubernetes API.
+
+Looking at a release needs no Helm: its Secrets' labels tell it (`dovetail.helm.storage`), also the target that we put
+there. So whatever happens to a release, by us, by a crash or by somebody's hand, is seen by a watch on metadata.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dovetail.helm import storage
+from dovetail.helm.storage import ReleaseRecord
+from dovetail.kube import SECRETS, Client, NotFound
+from dovetail.lifecycle.facts import Release
+
+TARGET_LABEL: Final = "dovetail.dev/target"
+"""On a release's records: the fingerprint of what it was made from."""
+
+_WAS_IN_FORCE: Final = frozenset({storage.DEPLOYED, storage.SUPERSEDED, storage.UNINSTALLING, storage.UNINSTALLED})
+
+
+@dataclass(frozen=True)
+class Records:
+    """All revisions that are stored of one release."""
+
+    revisions: Sequence[ReleaseRecord] = ()
+
+    @property
+    def latest(self) -> ReleaseRecord | None:
+        return storage.latest(self.revisions)
+
+    def fact(self, description: str = "") -> Release | None:
+        """What a decision needs of them."""
+        latest = self.latest
+        if latest is None:
+            return None
+        in_force = any(record.status in _WAS_IN_FORCE for record in self.revisions)
+        return Release(latest.revision, latest.status, latest.labels.get(TARGET_LABEL, ""), in_force, description)
+
+
+NO_RECORDS: Final = Records()
+
+
+class Releases:
+    """Reading, unlocking and forgetting releases."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def records(self, namespace: str, release: str) -> Records:
+        """Every revision of the release, from the API itself: a cache could still show the past."""
+        selector = f"{storage.SELECTOR},name={release}"
+        found = await self._client.list(SECRETS, namespace, label_selector=selector, metadata_only=True)
+        return Records([record for secret in found.items if (record := storage.record_of(secret)) is not None])
+
+    async def description(self, record: ReleaseRecord) -> str:
+        """What Helm wrote about the revision, such as why it failed; empty when the record is gone."""
+        try:
+            return storage.description_of(await self._client.get(SECRETS, record.secret, record.namespace))
+        except NotFound:
+            return ""
+
+    async def manifest(self, record: ReleaseRecord) -> str:
+        """The objects of a revision, as YAML documents. Raises NotFound, HelmProtocolError."""
+        return storage.manifest_of(await self._client.get(SECRETS, record.secret, record.namespace))
+
+    async def unlock(self, record: ReleaseRecord) -> None:
+        """Mark a pending revision failed. Raises Conflict when somebody still works on it."""
+        secret = await self._client.get(SECRETS, record.secret, record.namespace)
+        await self._client.update(SECRETS, storage.marked_failed(secret, "interrupted; unlocked by Dovetail"))
+
+    async def forget(self, records: Records) -> None:
+        """Delete the records; the release's objects stay."""
+        for record in records.revisions:
+            try:
+                await self._client.delete(SECRETS, record.secret, record.namespace)
+            except NotFound:
+                continue

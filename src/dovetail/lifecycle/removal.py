@@ -1,0 +1,125 @@
+"""Taking away what an uninstalled extension left: everything with its label, its account, its namespace.
+
+Helm removes what is in the release's manifest. Left are hooks' objects, what a failed upgrade made, the account with
+its roles, and the namespace. They are found by asking the cluster for every kind it serves, so no list of kinds can
+be incomplete. The catalogue stays: Extension, ExtensionVersion, Category, Repository and the packages in ConfigMaps
+are about the extension, not of it. A namespace goes only if the platform made it for this extension and no other plan
+lives in it. CRDs from `crds/` are unlabelled and stay, and so do all custom resources of theirs.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dovetail.apis import labels
+from dovetail.kube import (
+    NAMESPACES,
+    ApiError,
+    Client,
+    NotFound,
+    Resource,
+    is_deleting,
+    key_of,
+    labels_of,
+    preferred_resources,
+)
+from dovetail.kube.discovery import ServedResource
+from dovetail.lifecycle.access import is_protected
+from dovetail.lifecycle.errors import UninstallFailed
+
+_CATALOGUE_GROUP: Final = "kubesphere.io"
+_CATALOGUE: Final = frozenset(
+    {"categories", "extensions", "extensionversions", "installplans", "repositories", "subscriptions"}
+)
+_PARALLEL: Final = 8
+_TOLD: Final = 5
+
+
+@dataclass(frozen=True)
+class Remains:
+    """What is left: objects to delete, and how many are on their way out already."""
+
+    objects: tuple[tuple[Resource, str, str], ...] = ()
+    """(resource, namespace, name)"""
+    vanishing: int = 0
+
+
+NO_REMAINS: Final = Remains()
+
+
+class Removal:
+    """Finding and deleting what is left of one extension."""
+
+    def __init__(self, client: Client) -> None:
+        self._client = client
+
+    async def look(self, extension: str, namespace: str, *, shared: bool) -> Remains:
+        """Everything left. `shared`: another plan lives in the namespace, which therefore stays."""
+        served = preferred_resources(await self._client.discover_all(), ("list", "delete"))
+        resources = [entry.resource for entry in served if not _is_catalogue(entry)]
+        limit = asyncio.Semaphore(_PARALLEL)
+        async with asyncio.TaskGroup() as group:
+            tasks = [group.create_task(self._labelled(resource, extension, limit)) for resource in resources]
+        found = [(resource, obj) for task in tasks for resource, obj in task.result()]
+        kept = [(resource, obj) for resource, obj in found if _is_theirs(resource, obj, extension, namespace, shared)]
+        return Remains(
+            tuple(
+                (resource, key_of(obj).namespace, key_of(obj).name) for resource, obj in kept if not is_deleting(obj)
+            ),
+            sum(is_deleting(obj) for _, obj in kept),
+        )
+
+    async def sweep(self, remains: Remains) -> None:
+        """Delete them, the namespace last. Raises UninstallFailed naming what the API refused to delete."""
+        refused: list[str] = []
+        for resource, namespace, name in sorted(remains.objects, key=lambda entry: entry[0].kind == "Namespace"):
+            try:
+                await self._client.delete(resource, name, namespace or None, propagation="Background")
+            except NotFound:
+                continue
+            except ApiError as error:
+                refused.append(f"{resource.kind} {name}: {error}")
+        if refused:
+            more = f" and {len(refused) - _TOLD} more" if len(refused) > _TOLD else ""
+            raise UninstallFailed(f"these objects could not be deleted: {'; '.join(refused[:_TOLD])}{more}")
+
+    async def unlabel_namespace(self, extension: str, namespace: str, heir: str) -> None:
+        """Give a namespace that others still use to one of them."""
+        try:
+            obj = await self._client.get(NAMESPACES, namespace, metadata_only=True)
+            if labels_of(obj).get(labels.EXTENSION_REF) == extension:
+                change = {"metadata": {"labels": {labels.EXTENSION_REF: heir}}}
+                await self._client.patch(NAMESPACES, namespace, change)
+        except NotFound:
+            return
+
+    async def _labelled(
+        self, resource: Resource, extension: str, limit: asyncio.Semaphore
+    ) -> list[tuple[Resource, dict[str, Any]]]:
+        selector = f"{labels.EXTENSION_REF}={extension}"
+        async with limit:
+            try:
+                found = await self._client.list(resource, label_selector=selector, metadata_only=True)
+            except ApiError as error:
+                if error.code in (404, 405):  # a CRD that just went, or a kind that cannot be listed after all
+                    return []
+                raise
+        return [(resource, obj) for obj in found.items]
+
+
+def _is_catalogue(entry: ServedResource) -> bool:
+    resource = entry.resource
+    events = resource.plural == "events"  # they tell what happened, and end by themselves
+    return events or (resource.group == _CATALOGUE_GROUP and resource.plural in _CATALOGUE)
+
+
+def _is_theirs(resource: Resource, obj: Mapping[str, Any], extension: str, namespace: str, shared: bool) -> bool:
+    """Whether the object goes with the extension."""
+    key = key_of(obj)
+    if resource.kind == "Namespace" and not resource.group:
+        managed = labels_of(obj).get(labels.MANAGED) == "true"
+        return key.name == namespace and managed and not shared and not is_protected(namespace)
+    if resource.kind == "ConfigMap" and key.namespace == labels.SYSTEM_NAMESPACE:
+        return not (key.name.startswith(f"extension-{extension}-") and key.name.endswith("-chart"))
+    return True
