@@ -5,6 +5,8 @@ entries). All are cluster-scoped. The seed printed the first three as `kubespher
 schema here accepts both spellings and serves both groups (reference/kubesphere-core.md 2.1, 2.8).
 """
 
+# ruff: noqa: RUF012 - msgspec gives every Struct a copy of an empty default of its own
+
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,7 +16,6 @@ from dovetail.apis.resource_name import ResourceName
 from dovetail.apis.wire import (
     INT_OR_STRING,
     PRESERVE,
-    Condition,
     Conditions,
     Count,
     Duration,
@@ -71,7 +72,7 @@ class BackendStatus(Wire, frozen=True, kw_only=True):
 
     state: Annotated[str, about("Available, Unavailable or Disabled.")] = ""
     observed_generation: Count | None = None
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
+    conditions: Conditions = []
 
 
 class APIServiceSpec(Endpoint, frozen=True, kw_only=True):
@@ -82,7 +83,7 @@ class APIServiceSpec(Endpoint, frozen=True, kw_only=True):
     non_resource_urls: Annotated[
         list[str],
         about("Further paths; a trailing `/*` takes everything below. Authorized by nonResourceURL rules."),
-    ] = msgspec.field(default_factory=list[str], name="nonResourceURLs")
+    ] = msgspec.field(default=[], name="nonResourceURLs")
 
 
 class APIService(Wire, frozen=True, kw_only=True):
@@ -127,7 +128,7 @@ class Assets(Wire, frozen=True, kw_only=True):
     """Files that belong to the bundle."""
 
     style: AssetStyle | None = None
-    files: list[AssetFile] = msgspec.field(default_factory=list[AssetFile])
+    files: list[AssetFile] = []
 
 
 class JSBundleSpec(Wire, frozen=True, kw_only=True):
@@ -221,25 +222,17 @@ class Directives(Wire, frozen=True, kw_only=True):
     header_up: Annotated[
         list[str],
         about("Edits of the request's headers: `Name: value`, `Name value`, `+Name value`, `-Name`, `-Prefix*`."),
-    ] = msgspec.field(default_factory=list[str])
-    header_down: Annotated[list[str], about("The same for the answer's headers.")] = msgspec.field(
-        default_factory=list[str]
-    )
+    ] = []
+    header_down: Annotated[list[str], about("The same for the answer's headers.")] = []
     reject_forwarding_redirects: bool = False
     wrap_transport: bool = False
     auth_proxy: Annotated[bool, about("Tell the backend who asks, in X-Remote-* headers.")] = False
     rewrite: Annotated[
         list[str], about("`<pattern> <target>`: `/old/* /new{path}`; {path} is the whole old path, {query} its query.")
-    ] = msgspec.field(default_factory=list[str])
-    replace: Annotated[list[str], about("`<find> <replacement>`, in path and query.")] = msgspec.field(
-        default_factory=list[str]
-    )
-    path_regexp: Annotated[list[str], about("`<regular expression> <replacement>` with $1 groups.")] = msgspec.field(
-        default_factory=list[str]
-    )
-    redirect: Annotated[list[str], about("`<pattern> <target> [301|302|303|307|308]`.")] = msgspec.field(
-        default_factory=list[str]
-    )
+    ] = []
+    replace: Annotated[list[str], about("`<find> <replacement>`, in path and query.")] = []
+    path_regexp: Annotated[list[str], about("`<regular expression> <replacement>` with $1 groups.")] = []
+    redirect: Annotated[list[str], about("`<pattern> <target> [301|302|303|307|308]`.")] = []
     circuit_breaker: CircuitBreaker | None = None
     rate_limit: RateLimit | None = None
     retries: Retries | None = None
@@ -253,8 +246,8 @@ class Directives(Wire, frozen=True, kw_only=True):
 class HeaderLists(Wire, frozen=True, kw_only=True):
     """The seed's spelling of headerUp and headerDown."""
 
-    up: list[str] = msgspec.field(default_factory=list[str])
-    down: list[str] = msgspec.field(default_factory=list[str])
+    up: list[str] = []
+    down: list[str] = []
 
 
 class ReverseProxySpec(Wire, frozen=True, kw_only=True):
@@ -269,9 +262,7 @@ class ReverseProxySpec(Wire, frozen=True, kw_only=True):
     ]
     upstream: UpstreamSpec
     directives: Directives | None = None
-    rewrite: Annotated[list[str], about("The seed's spelling of directives.rewrite.")] = msgspec.field(
-        default_factory=list[str]
-    )
+    rewrite: Annotated[list[str], about("The seed's spelling of directives.rewrite.")] = []
     header: HeaderLists | None = None
 
 

@@ -4,13 +4,15 @@ A password is only ever stored as a hash: the schema refuses anything else, so t
 the cluster. Roles narrower than the platform come later.
 """
 
+# ruff: noqa: RUF012 - msgspec gives every Struct a copy of an empty default of its own
+
 from typing import Annotated, Final
 
 import msgspec
 
 from dovetail.apis.kind import AGE, Column, Kind
 from dovetail.apis.resource_name import ResourceName
-from dovetail.apis.wire import Condition, Conditions, Count, LabelSelector, ObjectMeta, Time, Wire, about
+from dovetail.apis.wire import Conditions, Count, LabelSelector, ObjectMeta, Time, Wire, about
 
 GROUP: Final = "iam.kubesphere.io"
 VERSION: Final = "v1beta1"
@@ -33,7 +35,7 @@ class UserSpec(Wire, frozen=True, kw_only=True):
     lang: str = ""
     display_name: str = ""
     description: str = ""
-    groups: list[str] = msgspec.field(default_factory=list[str])
+    groups: list[str] = []
     password: Annotated[
         str,
         about(
@@ -52,7 +54,7 @@ class UserStatus(Wire, frozen=True, kw_only=True):
     last_login_time: Time | None = None
     tokens_not_before: Count | None = None
     observed_generation: Count | None = None
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
+    conditions: Conditions = []
 
 
 class User(Wire, frozen=True, kw_only=True):
@@ -67,16 +69,16 @@ class PolicyRule(Wire, frozen=True, kw_only=True):
     """What may be done: verbs on resources, or on paths."""
 
     verbs: list[str]
-    api_groups: list[str] = msgspec.field(default_factory=list[str])
-    resources: list[str] = msgspec.field(default_factory=list[str])
-    resource_names: list[str] = msgspec.field(default_factory=list[str])
-    non_resource_urls: list[str] = msgspec.field(default_factory=list[str], name="nonResourceURLs")
+    api_groups: list[str] = []
+    resources: list[str] = []
+    resource_names: list[str] = []
+    non_resource_urls: list[str] = msgspec.field(default=[], name="nonResourceURLs")
 
 
 class AggregationRoleTemplates(Wire, frozen=True, kw_only=True):
     """Role templates whose rules are added to the role."""
 
-    template_names: list[str] = msgspec.field(default_factory=list[str])
+    template_names: list[str] = []
     role_selector: LabelSelector | None = None
 
 
@@ -84,7 +86,7 @@ class RoleStatus(Wire, frozen=True, kw_only=True):
     """What is known of a role or binding."""
 
     observed_generation: Count | None = None
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
+    conditions: Conditions = []
 
 
 class GlobalRole(Wire, frozen=True, kw_only=True):
@@ -92,7 +94,7 @@ class GlobalRole(Wire, frozen=True, kw_only=True):
 
     metadata: ObjectMeta
     aggregation_role_templates: AggregationRoleTemplates | None = None
-    rules: list[PolicyRule] = msgspec.field(default_factory=list[PolicyRule])
+    rules: list[PolicyRule] = []
     status: RoleStatus | None = None
 
 
@@ -117,7 +119,7 @@ class GlobalRoleBinding(Wire, frozen=True, kw_only=True):
     """GlobalRoleBinding gives a global role to users and groups."""
 
     metadata: ObjectMeta
-    subjects: list[Subject] = msgspec.field(default_factory=list[Subject])
+    subjects: list[Subject] = []
     role_ref: RoleReference
     status: RoleStatus | None = None
 

@@ -6,6 +6,8 @@ this group; they are the same models as in `extensions_v1alpha1`. Facts: referen
 kinds are cluster-scoped.
 """
 
+# ruff: noqa: RUF012 - msgspec gives every Struct a copy of an empty default of its own
+
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -14,7 +16,6 @@ from dovetail.apis import extensions_v1alpha1 as extensions
 from dovetail.apis.kind import AGE, STATE, Column, Kind
 from dovetail.apis.resource_name import ResourceName
 from dovetail.apis.wire import (
-    Condition,
     Conditions,
     Count,
     Duration,
@@ -52,7 +53,7 @@ class CategorySpec(Wire, frozen=True, kw_only=True):
 class CategoryStatus(Wire, frozen=True, kw_only=True):
     """What is known of the category."""
 
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
+    conditions: Conditions = []
 
 
 class Category(Wire, frozen=True, kw_only=True):
@@ -114,9 +115,9 @@ class RepositoryStatus(Wire, frozen=True, kw_only=True):
     index_digest: Annotated[str, about("sha256 of the index in force.")] = ""
     extensions: Count | None = None
     versions: Count | None = None
-    failures: list[RepositoryFailure] = msgspec.field(default_factory=list[RepositoryFailure])
+    failures: list[RepositoryFailure] = []
     observed_generation: Count | None = None
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
+    conditions: Conditions = []
 
 
 class Repository(Wire, frozen=True, kw_only=True):
@@ -141,10 +142,8 @@ class ExtensionInfo(Wire, frozen=True, kw_only=True):
     display_name: Locales = ""
     description: Locales = ""
     icon: Annotated[str, about("A data URI or an address.")] = ""
-    provider: Annotated[dict[str, Provider], about("Who provides it, by language code.")] = msgspec.field(
-        default_factory=dict[str, Provider]
-    )
-    maintainers: Annotated[list[Provider], about("Who maintains it.")] = msgspec.field(default_factory=list[Provider])
+    provider: Annotated[dict[str, Provider], about("Who provides it, by language code.")] = {}
+    maintainers: Annotated[list[Provider], about("Who maintains it.")] = []
     created: Time | None = None
 
 
@@ -172,8 +171,8 @@ class InstallationStatus(Wire, frozen=True, kw_only=True):
     release_name: str = ""
     version: Annotated[str, about("The version that is in force.")] = ""
     job_name: str = ""
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
-    state_history: list[TransitionRecord] = msgspec.field(default_factory=list[TransitionRecord])
+    conditions: Conditions = []
+    state_history: list[TransitionRecord] = []
 
 
 ClusterStatuses = Annotated[dict[str, InstallationStatus], about("Releases in member clusters, by cluster.")]
@@ -189,10 +188,10 @@ class ExtensionStatus(Wire, frozen=True, kw_only=True):
     subscribed_version: Annotated[str, about("The seed's spelling of installedVersion.")] = ""
     recommended_version: Annotated[str, about("Highest version that fits this platform.")] = ""
     recommend_version: Annotated[str, about("The seed's spelling of recommendedVersion.")] = ""
-    versions: list[VersionInfo] = msgspec.field(default_factory=list[VersionInfo])
+    versions: list[VersionInfo] = []
     observed_generation: Count | None = None
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
-    cluster_scheduling_statuses: ClusterStatuses = msgspec.field(default_factory=dict[str, InstallationStatus])
+    conditions: Conditions = []
+    cluster_scheduling_statuses: ClusterStatuses = {}
 
 
 class Extension(Wire, frozen=True, kw_only=True):
@@ -224,7 +223,7 @@ class ExtensionVersionSpec(ExtensionInfo, frozen=True, kw_only=True):
     """What is known of one version: the package's metadata, and where the package is."""
 
     version: str = ""
-    keywords: list[str] = msgspec.field(default_factory=list[str])
+    keywords: list[str] = []
     sources: Annotated[str | list[str], several_shapes("Addresses of the sources: a list, or one string.")] = ""
     repository: Annotated[str, about("Name of the Repository it came from.")] = ""
     repo: Annotated[str, about("The seed's spelling of repository.")] = ""
@@ -235,12 +234,12 @@ class ExtensionVersionSpec(ExtensionInfo, frozen=True, kw_only=True):
     home: str = ""
     docs: str = ""
     digest: Annotated[str, about("sha256 of the package, in hexadecimal.")] = ""
-    screenshots: list[str] = msgspec.field(default_factory=list[str])
+    screenshots: list[str] = []
     chart_data_ref: DataReference | None = None
     chart_url: Annotated[str, about("Address of the package.")] = msgspec.field(default="", name="chartURL")
     namespace: Annotated[str, about("Namespace to install into; `extension-<name>` when absent.")] = ""
     installation_mode: Literal["HostOnly", "Multicluster"] | None = None
-    external_dependencies: list[ExternalDependency] = msgspec.field(default_factory=list[ExternalDependency])
+    external_dependencies: list[ExternalDependency] = []
 
 
 class ExtensionVersionStatus(Wire, frozen=True, kw_only=True):
@@ -248,7 +247,7 @@ class ExtensionVersionStatus(Wire, frozen=True, kw_only=True):
 
     state: str = ""
     observed_generation: Count | None = None
-    conditions: Conditions = msgspec.field(default_factory=list[Condition])
+    conditions: Conditions = []
 
 
 class ExtensionVersion(Wire, frozen=True, kw_only=True):
@@ -269,7 +268,7 @@ class ExtensionReference(Wire, frozen=True, kw_only=True):
 class Placement(Wire, frozen=True, kw_only=True):
     """Which member clusters: named, or selected by label. Names win."""
 
-    clusters: list[str] = msgspec.field(default_factory=list[str])
+    clusters: list[str] = []
     cluster_selector: LabelSelector | None = None
 
 
@@ -277,9 +276,7 @@ class ClusterScheduling(Wire, frozen=True, kw_only=True):
     """Where the extension's agents run, and their values that differ."""
 
     placement: Placement | None = None
-    overrides: Annotated[dict[str, str], about("YAML merged over config, by cluster.")] = msgspec.field(
-        default_factory=dict[str, str]
-    )
+    overrides: Annotated[dict[str, str], about("YAML merged over config, by cluster.")] = {}
 
 
 Config = Annotated[str | dict[str, Any], several_shapes("Helm values: YAML text, or a map.")]
@@ -307,8 +304,8 @@ class InstallPlanStatus(InstallationStatus, frozen=True, kw_only=True):
     observed_generation: Count | None = None
     operation: Annotated[
         dict[str, Any], about("The attempt in progress, owned by the controller.", schema={"type": "object"})
-    ] = msgspec.field(default_factory=dict[str, Any])
-    cluster_scheduling_statuses: ClusterStatuses = msgspec.field(default_factory=dict[str, InstallationStatus])
+    ] = {}
+    cluster_scheduling_statuses: ClusterStatuses = {}
 
 
 class InstallPlan(Wire, frozen=True, kw_only=True):

@@ -67,10 +67,10 @@ class ObjectMeta(Wire, frozen=True, kw_only=True):
     generation: int = 0
     creation_timestamp: str = ""
     deletion_timestamp: str = ""
-    labels: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    annotations: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    finalizers: list[str] = msgspec.field(default_factory=list[str])
-    owner_references: list[OwnerReference] = msgspec.field(default_factory=list[OwnerReference])
+    labels: dict[str, str] = {}
+    annotations: dict[str, str] = {}
+    finalizers: list[str] = []
+    owner_references: list[OwnerReference] = []
 
 
 class Condition(Wire, frozen=True, kw_only=True):
@@ -98,14 +98,14 @@ class LabelSelectorRequirement(Wire, frozen=True, kw_only=True):
 
     key: str
     operator: str
-    values: list[str] = msgspec.field(default_factory=list[str])
+    values: list[str] = []
 
 
 class LabelSelector(Wire, frozen=True, kw_only=True):
     """Selects objects by label; both parts must hold."""
 
-    match_labels: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    match_expressions: list[LabelSelectorRequirement] = msgspec.field(default_factory=list[LabelSelectorRequirement])
+    match_labels: dict[str, str] = {}
+    match_expressions: list[LabelSelectorRequirement] = []
 
 
 def manifest(resource: ResourceName, model: Wire) -> dict[str, Any]:

@@ -18,7 +18,8 @@ DEFAULT_SERVICE_PORT: Final = 443
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9._]{0,251}[A-Za-z0-9])?\.?|[0-9A-Fa-f:.]{2,45}")
-_PATH: Final = re.compile(r"(/[A-Za-z0-9._~!$&'()*+,;=:@%-]*)*")
+_PATH: Final = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)*")
+_SPACES: Final = re.compile(r"[\s\x00-\x20\x7f\\]")
 _CLUSTER_SUFFIXES: Final = (".svc", ".svc.cluster.local")
 
 
@@ -67,7 +68,7 @@ def _from_url(fields: Fields) -> Backend | None:
     except ValueError:
         fields.fail(name, "must be an address such as https://host:8443/path")
         return None
-    if mistake := _mistake_in(parts):
+    if mistake := _mistake_in(parts, fields.text(name)):
         fields.fail(name, mistake)
         return None
     scheme: Literal["http", "https"] = "https" if parts.scheme == "https" else "http"
@@ -78,7 +79,9 @@ def _from_url(fields: Fields) -> Backend | None:
     )
 
 
-def _mistake_in(parts: SplitResult) -> str:
+def _mistake_in(parts: SplitResult, text: str) -> str:
+    if _SPACES.search(text):
+        return "must not hold white space, control characters or backslashes"
     if parts.scheme not in ("http", "https"):
         return "must start with http:// or https://"
     if not _HOST.fullmatch(parts.hostname or ""):
