@@ -86,6 +86,6 @@ def _compare_runs(one: str, other: str, at: int) -> int:
 
 def _digits(text: str, at: int) -> str:
     end = at
-    while end < len(text) and text[end].isdigit():
+    while end < len(text) and text[end].isdecimal():
         end += 1
     return text[at:end]

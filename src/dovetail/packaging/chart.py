@@ -12,7 +12,7 @@ import json
 import unicodedata
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -21,10 +21,13 @@ from dovetail.packaging.archive import read_archive
 from dovetail.packaging.canonical import dump
 from dovetail.packaging.decoding import decode
 from dovetail.packaging.errors import InvalidChart, InvalidVersion, PackagingError
+from dovetail.packaging.findings import errors_of
 from dovetail.packaging.limits import MAX_CHART_DEPTH
 from dovetail.packaging.metadata import Dependency, ExtensionMetadata, Maintainer
 from dovetail.packaging.versions import Version
 from dovetail.packaging.yaml11 import load
+
+S = TypeVar("S", bound=msgspec.Struct)
 
 CHART_FILE: Final = "Chart.yaml"
 VALUES_FILE: Final = "values.yaml"
@@ -152,12 +155,20 @@ def _read_chart_yaml(files: Mapping[str, bytes], place: str) -> ChartMetadata:
     file = f"{place}/{CHART_FILE}"
     if CHART_FILE not in files:
         raise InvalidChart(place, f"{CHART_FILE} is missing", "Add it, or remove the folder from charts/")
-    metadata, _ = decode(load(files[CHART_FILE], file), ChartMetadata, file)
+    metadata = _decoded(files[CHART_FILE], ChartMetadata, file)
     metadata = msgspec.structs.replace(metadata, api_version=metadata.api_version or "v1")
     if "requirements.yaml" in files:
-        extra, _ = decode(load(files["requirements.yaml"], file), ChartMetadata, f"{place}/requirements.yaml")
+        extra = _decoded(files["requirements.yaml"], ChartMetadata, f"{place}/requirements.yaml")
         metadata = msgspec.structs.replace(metadata, dependencies=extra.dependencies or metadata.dependencies)
     return checked(metadata, file)
+
+
+def _decoded(data: bytes, struct: type[S], file: str) -> S:
+    """Unknown keys are Helm's to ignore; a value of the wrong kind is refused, as Helm does."""
+    value, findings = decode(load(data, file), struct, file)
+    for error in errors_of(findings):
+        raise InvalidChart(error.place, error.message, error.fix)
+    return value
 
 
 def checked(metadata: ChartMetadata, file: str) -> ChartMetadata:
@@ -217,9 +228,7 @@ def _read_lock(files: Mapping[str, bytes], metadata: ChartMetadata, place: str) 
     name = next((name for name in (LOCK_FILE, "requirements.lock") if name in files), None)
     if name is None:
         return None
-    file = f"{place}/{name}"
-    lock, _ = decode(load(files[name], file), ChartLock, file)
-    return lock
+    return _decoded(files[name], ChartLock, f"{place}/{name}")
 
 
 def _check_schema(files: Mapping[str, bytes], place: str) -> None:

@@ -78,7 +78,7 @@ class InvalidMetadata(PackagingError):
     def __init__(self, findings: Sequence[Finding]) -> None:
         self.findings = tuple(findings)
         first, more = self.findings[0], len(self.findings) - 1
-        rest = f" ({more} more; `ksbuilder validate` lists them)" if more else ""
+        rest = f" `ksbuilder validate` lists {more} more." if more else ""
         super().__init__(f"{first.place}: {first.message}. {first.fix}.{rest}")
 
 
