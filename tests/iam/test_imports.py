@@ -1,4 +1,4 @@
-"""What a gateway worker loads of this room stays small: no Kubernetes client, no password hashing, no HTTP framework."""
+"""What a gateway worker loads of this room stays small: no Kubernetes client, no hashing, no HTTP framework."""
 
 import subprocess
 import sys

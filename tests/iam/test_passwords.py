@@ -1,5 +1,6 @@
 """Hashes, the strength rule, and what a stranger can learn from the time it takes."""
 
+import asyncio
 import time
 
 import argon2
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dovetail.iam.errors import UnusableHash, WeakPassword
+from dovetail.iam.errors import HashingBusy, UnusableHash, WeakPassword
 from dovetail.iam.passwords import (
     Passwords,
     check_strength,
@@ -114,3 +115,10 @@ async def test_no_password_and_overlong_passwords_never_match() -> None:
     assert not (await passwords.verify("u", "", "")).matches
     assert not (await passwords.verify("u", None, GOOD)).matches
     assert not (await passwords.verify("u", hash_password("x" * 1000), "x" * 1000)).matches
+
+
+async def test_the_line_has_an_end() -> None:
+    passwords = Passwords(longest_line=3)
+    results = await asyncio.gather(*(passwords.hash(GOOD) for _ in range(5)), return_exceptions=True)
+    assert sum(isinstance(result, HashingBusy) for result in results) == 2
+    assert await passwords.hash(GOOD)

@@ -8,6 +8,7 @@
     +-- SessionEnded          a refresh token's session is over, unknown or was replayed (invalid_grant)
     +-- TooManyAttempts       log-ins from this place are refused for a while (429)
     +-- SessionStoreBusy      a session kept changing under us (503)
+    +-- HashingBusy           too many passwords wait to be checked (503)
 
 Each takes data and forms its own sentence. None ever holds a password, a hash or a token.
 """
@@ -76,3 +77,11 @@ class SessionStoreBusy(IamError):
     def __init__(self, session: str) -> None:
         self.session = session
         super().__init__(f"session {session} is being changed by others; try again")
+
+
+class HashingBusy(IamError):
+    """So many passwords wait to be checked that another one would only wait in vain."""
+
+    def __init__(self, waiting: int) -> None:
+        self.waiting = waiting
+        super().__init__(f"{waiting} log-ins are waiting to be checked; try again in a moment")

@@ -5,20 +5,23 @@ core here) is what we write: the platform's memory goal leaves no room for 64 Mi
 KubeSphere wrote, are accepted and flagged for upgrade, and so is argon2id with other parameters. A stored hash that
 asks for more work than the limits below is refused instead of computed.
 
-Hashing blocks for tens of milliseconds, so the async edge (`Passwords`) runs it on a thread, at most two at a time.
+Hashing blocks for tens of milliseconds, so the async edge (`Passwords`) runs it on a thread, at most two at a time;
+the line behind them has an end.
 Deciding who may try, and how often, is `dovetail.iam.lockout`'s; storing is the caller's.
 """
 
 import asyncio
 import secrets
 import string
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 import argon2
 import bcrypt
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from dovetail.iam.errors import UnusableHash, WeakPassword
+from dovetail.iam.errors import HashingBusy, UnusableHash, WeakPassword
 
 MEMORY_KIB = 19 * 1024
 TIME_COST = 2
@@ -29,8 +32,12 @@ _MAX_MEMORY_KIB, _MAX_TIME, _MAX_LANES = 128 * 1024, 10, 8
 _MAX_BCRYPT_COST = 14
 _BCRYPT_BYTES = 72
 _WORKERS = 2
+_LONGEST_LINE = 200
 _CLASSES = (string.ascii_lowercase, string.ascii_uppercase, string.digits)
 _GENERATED = "".join(letter for letter in string.ascii_letters + string.digits if letter not in "0O1lI")
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _hasher = argon2.PasswordHasher(time_cost=TIME_COST, memory_cost=MEMORY_KIB, parallelism=PARALLELISM)
 
@@ -101,24 +108,37 @@ def _verify_bcrypt(user: str, stored: str, password: str) -> Verdict:
 
 
 class Passwords:
-    """The async edge: at most two hashes are computed at a time, each on a thread; others wait in line."""
+    """The async edge: two hashes are computed at a time, each on a thread; some wait in line, more are turned away."""
 
-    def __init__(self, workers: int = _WORKERS) -> None:
+    def __init__(self, workers: int = _WORKERS, longest_line: int = _LONGEST_LINE) -> None:
         self._turn = asyncio.Semaphore(workers)
+        self._longest_line = longest_line
+        self._waiting = 0
         self._decoy = ""
 
     async def hash(self, password: str) -> str:
-        """Hash on a thread."""
-        async with self._turn:
-            return await asyncio.to_thread(hash_password, password)
+        """Hash on a thread. Raises HashingBusy."""
+        return await self._in_turn(hash_password, password)
 
     async def verify(self, user: str, stored: str | None, password: str) -> Verdict:
-        """Check on a thread. `stored` None or empty (no such user, no password) takes as long and never matches."""
+        """Check on a thread; without a stored hash (no such user) it takes as long and never matches.
+
+        Raises HashingBusy, UnusableHash.
+        """
         stored = stored or None
         if len(password) > LONGEST * 4:
             password, stored = "", None
         if stored is None and not self._decoy:
             self._decoy = await self.hash(secrets.token_urlsafe())
-        async with self._turn:
-            verdict = await asyncio.to_thread(verify_password, user, stored or self._decoy, password)
+        verdict = await self._in_turn(verify_password, user, stored or self._decoy, password)
         return verdict if stored is not None else Verdict(matches=False)
+
+    async def _in_turn(self, work: Callable[P, T], *args: P.args, **more: P.kwargs) -> T:
+        if self._waiting >= self._longest_line:
+            raise HashingBusy(self._waiting)
+        self._waiting += 1
+        try:
+            async with self._turn:
+                return await asyncio.to_thread(work, *args, **more)
+        finally:
+            self._waiting -= 1

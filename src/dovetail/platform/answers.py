@@ -14,7 +14,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dovetail.iam.errors import SessionStoreBusy, TooManyAttempts
+from dovetail.iam.errors import HashingBusy, SessionStoreBusy, TooManyAttempts
 from dovetail.kube.errors import ApiError, KubeError
 from dovetail.kube.status import status_body
 from dovetail.platform.errors import BadRequest, OAuthError, PlatformError, SlowDown, TooLarge
@@ -103,7 +103,7 @@ async def on_kube_error(request: Request, error: Exception) -> Response:
 
 
 async def on_busy(_: Request, error: Exception) -> Response:
-    """For iam's SessionStoreBusy."""
+    """For iam's SessionStoreBusy and HashingBusy."""
     return _unavailable(str(error))
 
 
@@ -129,6 +129,7 @@ HANDLERS: dict[Any, Any] = {
     OAuthError: on_oauth_error,
     TooManyAttempts: on_too_many,
     SessionStoreBusy: on_busy,
+    HashingBusy: on_busy,
     KubeError: on_kube_error,
     HTTPException: on_http_exception,
     Exception: on_surprise,
