@@ -1,0 +1,1 @@
+"""What the API offers, in the formats in which clients ask for it."""

@@ -1,0 +1,48 @@
+"""Which strategy a kind has."""
+
+from __future__ import annotations
+
+from ..registry.resource import ResourceType
+from .access_objects import BindingStrategy, RoleStrategy
+from .configuration import ConfigMapStrategy, SecretStrategy
+from .definitions import STORE as DEFINITIONS
+from .definitions import DefinitionStrategy
+from .namespaces import NamespaceStrategy
+from .services import ServiceStrategy
+from .strategy import Context, Strategy
+from .workloads import (
+    CronJobStrategy,
+    JobStrategy,
+    PodStrategy,
+    ReplicationControllerStrategy,
+    TemplateStrategy,
+)
+
+__all__ = ["Context", "Strategy", "strategy_of"]
+
+_NONE = Strategy()
+_TEMPLATE, _ROLE, _BINDING = TemplateStrategy(), RoleStrategy(), BindingStrategy()
+_RBAC = "rbac.authorization.k8s.io"
+_STRATEGIES: dict[str, Strategy] = {
+    "/namespaces": NamespaceStrategy(),
+    "/pods": PodStrategy(),
+    "/services": ServiceStrategy(),
+    "/secrets": SecretStrategy(),
+    "/configmaps": ConfigMapStrategy(),
+    "/replicationcontrollers": ReplicationControllerStrategy(),
+    "apps/deployments": _TEMPLATE,
+    "apps/replicasets": _TEMPLATE,
+    "apps/statefulsets": _TEMPLATE,
+    "apps/daemonsets": _TEMPLATE,
+    "batch/jobs": JobStrategy(),
+    "batch/cronjobs": CronJobStrategy(),
+    f"{_RBAC}/roles": _ROLE,
+    f"{_RBAC}/clusterroles": _ROLE,
+    f"{_RBAC}/rolebindings": _BINDING,
+    f"{_RBAC}/clusterrolebindings": _BINDING,
+    DEFINITIONS: DefinitionStrategy(),
+}
+
+
+def strategy_of(resource: ResourceType) -> Strategy:
+    return _STRATEGIES.get(resource.store, _NONE)

@@ -1,0 +1,174 @@
+"""Composing and running the server: database, certificates, catalogue, listener, kubeconfigs, upkeep.
+
+``serve`` runs until it is cancelled, then ends watches, finishes requests, commits and closes. Start-up order matters: the database lock is
+taken before anything is written, the port is bound before kubeconfigs name it, and ``on_ready`` is called last.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+from collections.abc import Callable, Sequence
+
+import orjson
+
+from .access.authentication import Authenticator
+from .access.bootstrap import objects as bootstrap_objects
+from .access.bootstrap import service
+from .access.identity import MASTERS, User
+from .access.rbac import Authorizer
+from .access.service_tokens import ServiceTokens
+from .app import App
+from .discovery.endpoints import Endpoints
+from .errors import AlreadyExists
+from .kubeconfig import write_kubeconfig
+from .objects import definitions
+from .objects.services import FIRST
+from .pki import Authority, Subject
+from .registry.catalogue import Catalogue
+from .requests import Query, RequestInfo
+from .settings import ApiServerSettings
+from .storage.database import Database
+from .storage.history import History
+from .storage.hub import Hub
+from .storage.records import ObjectKey
+from .storage.store import Store
+from .transport import Listener, peer_of, tls_context
+from .verbs.call import Api, Call, WriteOptions
+from .verbs.decoding import shape
+from .verbs.storing import create
+
+UPKEEP_SECONDS = 30.0
+EVENT_SECONDS = 3600.0
+STOP_SECONDS = 2.0
+_COMPONENTS = ("gateway", "controllers", "console")
+_ALWAYS = (
+    "127.0.0.1",
+    "::1",
+    "localhost",
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    FIRST,
+)
+_SYSTEM = User("system:apiserver", (MASTERS,))
+
+
+async def serve(settings: ApiServerSettings, on_ready: Callable[[], None]) -> None:
+    """Run the API server. Raises StartError when it cannot start."""
+    database = Database(settings.database)
+    try:
+        await _serve(settings, database, on_ready)
+    finally:
+        database.close()
+
+
+async def _serve(settings: ApiServerSettings, database: Database, on_ready: Callable[[], None]) -> None:
+    authority = Authority(settings.data_dir / "pki")
+    api = build_api(database, authority.signing_key)
+    endpoints = Endpoints(api.catalogue, api.tokens, "")
+    authenticator = Authenticator(api.tokens, api.authorizer.allows)
+    app = App(api, authenticator, endpoints, peer_of)
+    certificate = authority.server(_hosts(settings))
+    context = tls_context(certificate.certificate_file, certificate.key_file, authority.ca_file)
+    listener = Listener(app, settings.host, settings.port, context)
+    bootstrap(api)
+    await listener.start()
+    try:
+        publish_service(api, listener.port)
+        endpoints.server = _address(settings.host, listener.port)
+        write_kubeconfigs(settings, authority, endpoints.server)
+        on_ready()
+        await _upkeep(api)
+    finally:
+        api.hub.close()
+        await asyncio.shield(listener.stop(STOP_SECONDS))
+        api.store.flush()
+
+
+def build_api(database: Database, signing_key: Callable[[], bytes]) -> Api:
+    """The parts on an open database, stored definitions served."""
+    store = Store(database)
+    history = History(database, store)
+    hub = Hub(store, history)
+    authorizer = Authorizer(store)
+    store.on_commit += [hub.publish, authorizer.changed]
+    api = Api(store, history, hub, Catalogue(), authorizer, ServiceTokens(store, signing_key))
+    definitions.load(api)
+    return api
+
+
+def bootstrap(api: Api) -> None:
+    """Write what is missing of the objects that every cluster has."""
+    for obj in bootstrap_objects():
+        _ensure(api, obj)
+    api.store.flush()
+
+
+def publish_service(api: Api, port: int) -> None:
+    _ensure(api, service(FIRST, port))
+    api.store.flush()
+
+
+def _ensure(api: Api, obj: dict[str, object]) -> None:
+    group, _, version = str(obj["apiVersion"]).rpartition("/")
+    resource = api.catalogue.by_kind(group, version, str(obj["kind"]))
+    assert resource is not None, obj
+    meta = orjson.loads(orjson.dumps(obj["metadata"]))
+    namespace = str(meta.get("namespace", ""))
+    if api.store.latest(ObjectKey(resource.store, namespace, meta["name"])) is not None:
+        return
+    info = RequestInfo("create", "", True, group, version, namespace, resource.plural)
+    call = Call(api, info, resource, _SYSTEM, Query(b""))
+    options = WriteOptions(False, "dovetail-apiserver", "Strict", False)
+    try:
+        create(call, shape(call, orjson.loads(orjson.dumps(obj)), options), options)
+    except AlreadyExists:
+        return
+
+
+def write_kubeconfigs(settings: ApiServerSettings, authority: Authority, server: str) -> None:
+    """The administrator's kubeconfig and one for each component of the platform."""
+    url = f"https://{server}"
+    admin = authority.client(Subject("admin", "admin", (MASTERS,)))
+    write_kubeconfig(settings.data_dir / "kubeconfig", url, authority.ca_pem, "admin", admin)
+    for name in _COMPONENTS:
+        # No group: what a component may do is in its bootstrap role, where it can be seen and changed.
+        credential = authority.client(Subject(name, f"system:dovetail:{name}"))
+        path = settings.data_dir / "kubeconfigs" / f"{name}.yaml"
+        write_kubeconfig(path, url, authority.ca_pem, f"system:dovetail:{name}", credential)
+
+
+def _hosts(settings: ApiServerSettings) -> Sequence[str]:
+    host = [] if settings.host in ("0.0.0.0", "::", "") else [settings.host]
+    machine = [os.uname().nodename] if not host else []
+    return list(dict.fromkeys([*_ALWAYS, *host, *machine, *settings.names]))
+
+
+def _address(host: str, port: int) -> str:
+    reachable = "127.0.0.1" if host in ("0.0.0.0", "::", "") else host
+    try:
+        bracketed = f"[{reachable}]" if ipaddress.ip_address(reachable).version == 6 else reachable
+    except ValueError:
+        bracketed = reachable
+    return f"{bracketed}:{port}"
+
+
+async def _upkeep(api: Api) -> None:
+    """Forget old versions and old events, for ever."""
+    while True:
+        await asyncio.sleep(UPKEEP_SECONDS)
+        expire_events(api)
+        api.history.compact()
+
+
+def expire_events(api: Api) -> int:
+    """Events live an hour, as in Kubernetes; the number removed."""
+    horizon = api.clock() - EVENT_SECONDS
+    removed = 0
+    for key, record in api.history.older("/events", horizon):
+        api.store.remove(key, record.value, record)
+        removed += 1
+    return removed

@@ -1,0 +1,23 @@
+"""What the server needs to know to start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class ApiServerSettings:
+    """``port`` 0 takes a free one. ``names`` are further host names or addresses for the server's certificate.
+
+    Below ``data_dir``: ``kube/state.db``, ``pki/``, ``kubeconfig`` (administrator), ``kubeconfigs/<component>.yaml``.
+    """
+
+    data_dir: Path
+    host: str = "127.0.0.1"
+    port: int = 16443
+    names: tuple[str, ...] = ()
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "kube" / "state.db"

@@ -1,0 +1,100 @@
+"""The log behind the present: resuming watches, lists at an earlier revision, and compaction.
+
+Model. A change at revision R names the revision before it (``prev``), so the state at an earlier revision S is the
+present, corrected by the first change after S of each key. Compaction forgets what nobody can ask for any more:
+versions that are neither present, nor newer than the compacted revision, nor the predecessor of such a version (needed to
+tell a watcher with a selector that an object left its view).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from .database import Database
+from .records import Change, ObjectKey, Page, Record
+from .store import Store
+
+KEEP_SECONDS = 300.0  # as long as etcd's default for kube-apiserver
+KEEP_ROWS = 50_000
+
+_SINCE = (
+    "SELECT log.rev, log.event, log.namespace, log.name, log.value, before.value"
+    " FROM log LEFT JOIN log AS before ON before.rev = log.prev"
+    " WHERE log.resource = ? AND log.rev > ? ORDER BY log.rev LIMIT ?"
+)
+_FIRST_AFTER = (
+    "SELECT log.namespace, log.name, min(log.rev), before.rev, before.value"
+    " FROM log LEFT JOIN log AS before ON before.rev = log.prev"
+    " WHERE log.resource = ? AND log.rev > ? GROUP BY log.namespace, log.name"
+)
+_OLDER = (
+    "SELECT cur.namespace, cur.name, cur.rev, log.value FROM cur JOIN log ON log.rev = cur.rev"
+    " WHERE cur.resource = ? AND log.at < ?"
+)
+_COMPACT = (
+    "DELETE FROM log WHERE rev <= :rev"
+    " AND rev NOT IN (SELECT rev FROM cur)"
+    " AND rev NOT IN (SELECT prev FROM log WHERE rev > :rev)"
+)
+
+
+class History:
+    """``compacted`` is the oldest revision from which a watch can still resume."""
+
+    def __init__(self, database: Database, store: Store, clock: Callable[[], float] = time.time) -> None:
+        self._reader, self._writer = database.reader, database.writer
+        self._store, self._clock = store, clock
+        self.compacted = store.fact("compacted", 0)
+
+    def since(self, resource: str, rev: int, limit: int) -> list[Change]:
+        """Committed changes after ``rev``, oldest first. The caller has checked ``rev >= compacted``."""
+        rows = self._reader.execute(_SINCE, (resource, rev, limit))
+        return [Change(row[0], row[1], ObjectKey(resource, row[2], row[3]), row[4], row[5]) for row in rows]
+
+    def page_at(self, resource: str, namespace: str, rev: int, after: tuple[str, str] | None, limit: int) -> Page:
+        """A page of the list as it was at ``rev``."""
+        changed = self._changed_after(resource, namespace, rev)
+        if not changed:
+            page = self._store.list(resource, namespace, after, limit)
+            return Page(page.records, rev, page.more, page.remaining)
+        page = self._store.list(resource, namespace, after)
+        kept = [record for record in page.records if (record.namespace, record.name) not in changed]
+        kept += [record for key, record in changed.items() if record is not None and (after is None or key > after)]
+        kept.sort(key=lambda record: (record.namespace, record.name))
+        if not limit or len(kept) <= limit:
+            return Page(kept, rev)
+        edge = kept[limit - 1]
+        return Page(kept[:limit], rev, (edge.namespace, edge.name), len(kept) - limit)
+
+    def _changed_after(self, resource: str, namespace: str, rev: int) -> dict[tuple[str, str], Record | None]:
+        if rev >= self._store.rev:
+            return {}
+        rows: list[Any] = self._reader.execute(_FIRST_AFTER, (resource, rev)).fetchall()
+        return {
+            (row[0], row[1]): Record(row[0], row[1], row[3], row[4]) if row[3] else None
+            for row in rows
+            if not namespace or row[0] == namespace
+        }
+
+    def older(self, resource: str, horizon: float) -> list[tuple[ObjectKey, Record]]:
+        """Present objects whose last write was before ``horizon`` (seconds since the epoch)."""
+        rows = self._writer.execute(_OLDER, (resource, horizon)).fetchall()
+        return [(ObjectKey(resource, row[0], row[1]), Record(*row)) for row in rows]
+
+    def compact(self, keep_seconds: float = KEEP_SECONDS, keep_rows: int = KEEP_ROWS) -> int:
+        """Forget versions older than ``keep_seconds``, and beyond ``keep_rows``; return the rows removed."""
+        self._store.flush()
+        horizon = self._clock() - keep_seconds
+        row = self._writer.execute("SELECT max(rev) FROM log WHERE at < ?", (horizon,)).fetchone()
+        target = max(row[0] or 0, self._store.rev - keep_rows)
+        if target <= self.compacted:
+            return 0
+        self._writer.execute("BEGIN IMMEDIATE")
+        removed = self._writer.execute(_COMPACT, {"rev": target}).rowcount
+        for name, value in (("compacted", target), ("revision", self._store.rev)):
+            self._writer.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, str(value)))
+        self._writer.execute("COMMIT")
+        self.compacted = target
+        return removed

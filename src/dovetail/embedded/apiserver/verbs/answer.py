@@ -1,0 +1,26 @@
+"""What a verb gives back: a body with its code, or a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+
+JSON = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """``body`` is complete; ``headers`` come on top of the content type, length and warnings."""
+
+    body: bytes
+    code: int = 200
+    content_type: str = JSON
+    headers: Sequence[tuple[bytes, bytes]] = field(default=())
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """Chunks as they come; ends when the iterator does or when the client goes away."""
+
+    chunks: AsyncIterator[bytes]
+    content_type: str = JSON
