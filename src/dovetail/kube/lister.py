@@ -93,8 +93,7 @@ class Store(Lister):
         version = resource_version_of(obj)
         if version and version == resource_version_of(old):
             return []
-        self._remove(key, old)
-        self._insert(key, obj)
+        self._exchange(key, old, obj)
         return [Change("MODIFIED", old, obj)]
 
     def discard(self, obj: Object) -> list[Change]:
@@ -123,6 +122,16 @@ class Store(Lister):
             self._namespaces.setdefault(key.namespace, set()).add(key)
         for name in self._indexers:
             self._file(name, key, obj)
+
+    def _exchange(self, key: Key, old: Object, obj: Object) -> None:
+        self._objects[key] = obj
+        for name, indexer in self._indexers.items():
+            before, after = _values(name, indexer, old), _values(name, indexer, obj)
+            if before != after:
+                for value in before:
+                    _withdraw(self._indexes[name], value, key)
+                for value in after:
+                    self._indexes[name].setdefault(value, set()).add(key)
 
     def _remove(self, key: Key, obj: Object) -> None:
         del self._objects[key]

@@ -6,14 +6,13 @@ metadata answers with empty values, because a foreign object must never be able 
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 _NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Key:
-    """Which object: `namespace` is "" for cluster-scoped ones."""
+class Key(NamedTuple):
+    """Which object: `namespace` is "" for cluster-scoped ones. A tuple, because caches make and hash very many."""
 
     namespace: str
     name: str
@@ -37,7 +36,7 @@ def metadata(obj: Mapping[str, Any]) -> Mapping[str, Any]:
 def key_of(obj: Mapping[str, Any]) -> Key:
     """The object's own key."""
     meta = metadata(obj)
-    return Key(str(meta.get("namespace") or ""), str(meta.get("name") or ""))
+    return Key(meta.get("namespace") or "", meta.get("name") or "")
 
 
 def uid_of(obj: Mapping[str, Any]) -> str:
@@ -96,4 +95,5 @@ def owner_reference(owner: Mapping[str, Any], *, controller: bool = True) -> dic
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else _NOTHING
+    # dict, not Mapping: what comes from JSON is one, and the check runs several times an event.
+    return cast("Mapping[str, Any]", value) if isinstance(value, dict) else _NOTHING
