@@ -7,7 +7,7 @@ that publishing again also removes what is no longer in the package. An older ve
 presents itself, and a version that a repository brought is never overwritten.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Literal
 
@@ -55,7 +55,7 @@ async def publish(client: Client, package: Package, data: bytes) -> list[Change]
         await client.apply(resource, obj, field_manager=MANAGER, force=True, dry_run=True)
     if objects.category is not None:
         steps.insert(1, (CATEGORIES, objects.category))
-    return await _write(client, f"{package.name} {package.version}", steps)
+    return await write_all(client, f"{package.name} {package.version}", steps)
 
 
 def _steps(objects: CatalogueObjects, *, newest: bool) -> list[tuple[ResourceLike, Object]]:
@@ -103,7 +103,8 @@ async def _ensure_namespace(client: Client) -> None:
             return
 
 
-async def _write(client: Client, what: str, steps: list[tuple[ResourceLike, Object]]) -> list[Change]:
+async def write_all(client: Client, what: str, steps: Sequence[tuple[ResourceLike, Object]]) -> list[Change]:
+    """Apply objects in order; if one is refused, remove those that were created. Raises PublishFailed."""
     changes: list[Change] = []
     created: list[tuple[ResourceLike, Object]] = []
     try:
