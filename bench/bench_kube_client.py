@@ -138,7 +138,7 @@ def run_dovetail(port: int, informer: bool = False) -> None:
             store = Store()
             store.replace(listed.items)
             async for event in client.watch(PODS, resource_version=listed.resource_version):
-                count += 1  # noqa: SIM113 -- there is no enumerate for async iterators
+                count += 1
                 if informer:
                     event.object["metadata"]["resourceVersion"] = str(count)
                     store.put(event.object)
@@ -163,9 +163,8 @@ def run_official(port: int, dynamic: bool) -> None:
         pods = json.loads(answer.data)["items"]
         t1, c1, count = time.perf_counter(), time.process_time(), 0
         stream = core.list_pod_for_all_namespaces(_preload_content=False, watch=True)
-        for line in watch.watch.iter_resp_lines(stream):
+        for count, line in enumerate(watch.watch.iter_resp_lines(stream), 1):  # noqa: B007
             json.loads(line)
-            count += 1
     else:
         core = client.CoreV1Api(api_client)
         t0 = time.perf_counter()

@@ -122,6 +122,14 @@ async def test_410_lists_again_and_tells_what_was_missed() -> None:
         assert names(informer) == {"kept", "changed", "new", "again"}
 
 
+async def test_a_server_whose_data_was_replaced_is_listed_again() -> None:
+    lists = [listing(50, configmap("a", 40)), listing(9, configmap("b", 8))]
+    script = Script(lists, [events(("BOOKMARK", {"metadata": {"resourceVersion": "9"}}), end="hang")])
+    async with running(script) as (informer, _):
+        await eventually(lambda: script.versions == ["50", "9"])
+        assert names(informer) == {"b"}
+
+
 async def test_an_event_that_cannot_be_read_leads_to_a_new_list() -> None:
     async def garbage(answer: Answer) -> None:
         await answer.start()

@@ -3,7 +3,7 @@
 import pytest
 
 from dovetail.kube import ApiError, ConfigError, RequestTimeout, Unreachable, UnreadableAnswer, WatchBroken
-from dovetail.kube.resuming import Step, after
+from dovetail.kube.resuming import Step, after, went_back
 
 AHEAD = {"code": 504, "reason": "Timeout", "details": {"causes": [{"reason": "ResourceVersionTooLarge"}]}}
 
@@ -29,6 +29,14 @@ AHEAD = {"code": 504, "reason": "Timeout", "details": {"causes": [{"reason": "Re
 @pytest.mark.parametrize("optional", [False, True])
 def test_step(error: Exception | None, step: Step, optional: bool) -> None:
     assert after(error, optional) is step
+
+
+@pytest.mark.parametrize(
+    ("ours", "bookmark", "back"),
+    [("7", "6", True), ("7", "7", False), ("9", "10", False), ("", "6", False), ("7", "", False), ("b", "a", False)],
+)
+def test_versions_that_go_back(ours: str, bookmark: str, back: bool) -> None:
+    assert went_back(ours, bookmark) is back
 
 
 def test_only_an_optional_resource_may_be_absent() -> None:

@@ -21,7 +21,7 @@ from dovetail.kube.errors import Forbidden, Gone, KubeError, NotSynced, Unauthor
 from dovetail.kube.lister import Change, Indexer, Lister, Store
 from dovetail.kube.objects import key_of, resource_version_of
 from dovetail.kube.resources import Object, ResourceLike, api_version_of
-from dovetail.kube.resuming import Step, after
+from dovetail.kube.resuming import Step, after, went_back
 from dovetail.kube.watching import WatchEvent
 
 log = logging.getLogger(__name__)
@@ -172,6 +172,8 @@ class Informer:
             self._tell(self._store.discard(self._shaped(event.object)))
         elif event.type != "BOOKMARK":
             self._tell(self._store.put(self._shaped(event.object)))
+        elif went_back(self._version or "", version):
+            raise Gone({"code": 410, "reason": "Expired", "message": f"the server went back to version {version}"})
         if version:
             self._version = version
 

@@ -38,6 +38,14 @@ def after(error: Exception | None, optional: bool) -> Step:
     return Step.WATCH if isinstance(error, _PASSING) and not _is_version_ahead(error) else Step.LIST
 
 
+def went_back(ours: str, bookmark: str) -> bool:
+    """Whether a bookmark is older than the version we follow: the server's data was replaced by an earlier state.
+
+    resourceVersions are decimal numbers that grow (KEP-5504); anything else is not compared.
+    """
+    return ours.isdecimal() and bookmark.isdecimal() and int(bookmark) < int(ours)
+
+
 def _is_version_ahead(error: Exception | None) -> bool:
     """Whether the server does not know our version yet: its data was restored or replaced."""
     if not isinstance(error, ApiError):
