@@ -7,7 +7,11 @@ kubernetes.json``: every type reachable from the kinds that the server offers, w
 to run this script; install it in a throw-away environment:
 
     python3 -m venv /tmp/distil && /tmp/distil/bin/pip install kubernetes-validate==1.37.0
-    /tmp/distil/bin/python scripts/distil_kubernetes.py
+    /tmp/distil/bin/python scripts/distil_kubernetes.py --kubectl /usr/bin/kubectl
+
+Typed Go clients send built-in kinds as protobuf. The field numbers come from the descriptors that Go's generated code embeds
+(gzip-compressed FileDescriptorProto) in every kubectl up to 1.33; numbers never change once given. Fields that are newer than
+that kubectl have no number here, and the server refuses a body that uses one.
 
 Format (``docs`` of the reader: ``schema/builtin.py``). ``kinds`` maps ``"group/version/Kind"`` to a type name; ``types``
 maps a type name to ``{"p": {field: node}, "r": [required], "m": "atomic"?}`` or to a node. A node is one of
@@ -16,13 +20,20 @@ maps a type name to ``{"p": {field: node}, "r": [required], "m": "atomic"?}`` or
     "*" any value, "o" free-form object, "@N" the type with index N in ``names``,
     ["m", node, options?] map of strings to node, ["a", node, options?] array, ["@", N, options] reference with options.
 
+A type's ``n`` maps its fields to protobuf numbers; a nested mapping is an embedded Go struct, whose fields JSON shows flattened:
+``{"name": 1, "": {"2": {"hostPath": 1}}}``.
+
 Options: ``l`` list type, ``k`` list map keys, ``s`` patch strategy, ``e`` patch merge key, ``m`` map type.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 import sys
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -78,11 +89,75 @@ PREFIX = "#/$defs/"
 Json = dict[str, Any]
 
 
+# -- protobuf descriptors
+
+
+def wire(data: bytes) -> Iterator[tuple[int, Any]]:
+    """(field number, value) of each field of a message; values are ints or bytes."""
+    at = 0
+    while at < len(data):
+        tag, at = varint(data, at)
+        if tag & 7 == 0:
+            value, at = varint(data, at)
+        elif tag & 7 == 2:
+            size, at = varint(data, at)
+            value, at = data[at : at + size], at + size
+        else:
+            size = 8 if tag & 7 == 1 else 4
+            value, at = data[at : at + size], at + size
+        yield tag >> 3, value
+
+
+def varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value, at
+        shift += 7
+
+
+Message = dict[str, tuple[int, str]]
+
+
+def messages(program: bytes) -> dict[str, Message]:
+    """Every Kubernetes message in a Go program: full name -> field -> (number, type name of a message field or "")."""
+    found: dict[str, Message] = {}
+    for match in re.finditer(rb"\x1f\x8b\x08\x00\x00\x00\x00\x00[\x00\x02\x04]\xff", program):
+        try:
+            reader = zlib.decompressobj(31)
+            descriptor = reader.decompress(program[match.start() : match.start() + (1 << 21)])
+        except zlib.error:
+            continue
+        if reader.eof and b"generated.proto" in descriptor[:120]:
+            found |= file_messages(descriptor)
+    return found
+
+
+def file_messages(descriptor: bytes) -> dict[str, Message]:
+    fields = list(wire(descriptor))
+    package = next(value.decode() for number, value in fields if number == 2)
+    return {f"{package}.{name}": body for number, value in fields if number == 4 for name, body in [message(value)]}
+
+
+def message(descriptor: bytes) -> tuple[str, Message]:
+    name, fields = "", {}
+    for number, value in wire(descriptor):
+        if number == 1:
+            name = value.decode()
+        elif number == 2:
+            field = dict(wire(value))
+            fields[field[1].decode()] = (field[3], field.get(6, b"").decode().lstrip("."))
+    return name, fields
+
+
 class Distiller:
     """Collects the types reachable from the kinds it is given, in order of discovery."""
 
-    def __init__(self, definitions: Json) -> None:
-        self.definitions = definitions
+    def __init__(self, definitions: Json, protos: dict[str, Message]) -> None:
+        self.definitions, self.protos = definitions, protos
         self.index: dict[str, int] = {}
         self.types: list[Any] = []
 
@@ -90,7 +165,11 @@ class Distiller:
         if name not in self.index:
             self.index[name] = len(self.types)
             self.types.append(None)
-            self.types[self.index[name]] = self.type_of(self.definitions[name])
+            entry = self.type_of(self.definitions[name])
+            proto = self.protos.get(re.sub(r"^io\.k8s\.", "k8s.io.", name))
+            if proto is not None and isinstance(entry, dict):
+                entry["n"] = self.numbers(proto, set(entry["p"]))
+            self.types[self.index[name]] = entry
         return self.index[name]
 
     def type_of(self, definition: Json) -> Any:
@@ -102,6 +181,18 @@ class Distiller:
         if definition.get("x-kubernetes-map-type"):
             entry["m"] = definition["x-kubernetes-map-type"]
         return entry
+
+    def numbers(self, proto: Message, known: set[str]) -> Json:
+        numbers: Json = {}
+        spelled = {field.lower(): field for field in known}  # Go's generator turns "uid" into "uID"
+        for field, (number, kind) in proto.items():
+            if field.lower() in spelled:
+                numbers[spelled[field.lower()]] = number
+            elif kind in self.protos:
+                inner = self.numbers(self.protos[kind], known)
+                if inner:
+                    numbers.setdefault("", {})[str(number)] = inner
+        return numbers
 
     def node(self, field: Json) -> Any:
         options = {short: field[long] for long, short in OPTIONS.items() if long in field}
@@ -130,13 +221,13 @@ def as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 
-def distil(definitions: Json) -> Json:
-    distiller, kinds = Distiller(definitions), {}
+def distil(definitions: Json, protos: dict[str, Message]) -> Json:
+    distiller, kinds = Distiller(definitions, protos), {}
     for name, definition in sorted(definitions.items()):
         for gvk in definition.get("x-kubernetes-group-version-kind", []):
             group, version, kind = gvk["group"], gvk["version"], gvk["kind"]
             wanted = (group, version) in GROUP_VERSIONS and not kind.endswith("List")
-            if wanted and kind not in {"WatchEvent", "DeleteOptions"}:
+            if wanted and kind != "WatchEvent" and (kind != "DeleteOptions" or not group):
                 kinds[f"{group}/{version}/{kind}"] = distiller.reference(name)
     meta = distiller.reference("io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta")
     names = sorted(distiller.index, key=distiller.index.__getitem__)
@@ -144,6 +235,9 @@ def distil(definitions: Json) -> Json:
 
 
 def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser.add_argument("--kubectl", type=Path, default=Path("/usr/bin/kubectl"), help="a kubectl up to 1.33")
+    given = parser.parse_args()
     try:
         import kubernetes_validate  # pyright: ignore[reportMissingImports]
     except ImportError:
@@ -151,8 +245,12 @@ def main() -> int:
         return 2
     folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / RELEASE
     definitions = json.loads((folder / "_definitions.json").read_text())["$defs"]
+    protos = messages(given.kubectl.read_bytes())
+    if "k8s.io.api.core.v1.Pod" not in protos:
+        sys.stderr.write(f"{given.kubectl} carries no protobuf descriptors; give a kubectl up to 1.33.\n")
+        return 2
     OUTPUT.parent.mkdir(parents=True, exist_ok=True)
-    OUTPUT.write_text(json.dumps(distil(definitions), separators=(",", ":")) + "\n")
+    OUTPUT.write_text(json.dumps(distil(definitions, protos), separators=(",", ":")) + "\n")
     sys.stdout.write(f"{OUTPUT.name}: {OUTPUT.stat().st_size} bytes\n")
     return 0
 

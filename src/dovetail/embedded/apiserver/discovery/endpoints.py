@@ -11,9 +11,10 @@ from ..access.service_tokens import ISSUER, ServiceTokens
 from ..errors import MethodNotAllowed, NoSuchPath
 from ..registry.catalogue import Catalogue
 from ..requests import Query, RequestInfo
-from ..verbs.answer import Answer
+from ..verbs.answer import JSON, Answer
 from . import documents
 from .openapi import OpenApi
+from .openapi_proto import CONTENT_TYPE
 from .version import version_info
 
 _CHECKS = ("ping", "log", "storage")
@@ -41,7 +42,7 @@ class Endpoints:
         if path.startswith(("/api/", "/apis/")):
             return self._group_or_version(path)
         if path.startswith("/openapi"):
-            return self._openapi_answer(path)
+            return self._openapi_answer(path, headers.get(b"accept", b""))
         return self._other(path)
 
     def _other(self, path: str) -> Answer:
@@ -102,9 +103,11 @@ class Endpoints:
             raise NoSuchPath
         return Answer(orjson.dumps(found))
 
-    def _openapi_answer(self, path: str) -> Answer:
+    def _openapi_answer(self, path: str, accept: bytes) -> Answer:
         if path == "/openapi/v2":
-            return Answer(self._openapi.v2())
+            protobuf = b"protobuf" in accept and b"json" not in accept
+            kind = CONTENT_TYPE if protobuf else JSON
+            return Answer(self._openapi.v2(protobuf=protobuf), content_type=kind)
         if path == "/openapi/v3":
             return Answer(self._openapi.v3_index())
         body = self._openapi.v3(path.removeprefix("/openapi/v3/"))

@@ -15,6 +15,7 @@ import orjson
 from ..registry.catalogue import Catalogue
 from ..registry.resource import ResourceType
 from ..schema.builtin import definitions
+from .openapi_proto import encode
 from .version import GIT_VERSION
 
 Document = dict[str, Any]
@@ -39,22 +40,23 @@ class OpenApi:
     def __init__(self, catalogue: Catalogue) -> None:
         self._catalogue = catalogue
         self._revision = 0
-        self._v2 = b""
+        self._v2: dict[bool, bytes] = {}
         self._v3: dict[str, bytes] = {}
 
     def _refresh(self) -> None:
         if self._revision != self._catalogue.revision:
-            self._revision, self._v2, self._v3 = self._catalogue.revision, b"", {}
+            self._revision, self._v2, self._v3 = self._catalogue.revision, {}, {}
 
-    def v2(self) -> bytes:
+    def v2(self, *, protobuf: bool) -> bytes:
+        """JSON, or protobuf as kubectl asks for it."""
         self._refresh()
-        if not self._v2:
+        if protobuf not in self._v2:
             builder = _Builder("#/definitions/", v3=False)
             resources = self._catalogue.resources()
             paths = _paths(resources, builder)
             body = {"swagger": "2.0", "info": _INFO, "paths": paths, "definitions": builder.definitions(resources)}
-            self._v2 = orjson.dumps(body)
-        return self._v2
+            self._v2[protobuf] = encode(body) if protobuf else orjson.dumps(body)
+        return self._v2[protobuf]
 
     def v3_index(self) -> bytes:
         paths = {

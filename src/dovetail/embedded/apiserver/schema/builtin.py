@@ -12,7 +12,7 @@ from typing import Any, cast
 import orjson
 
 from . import node as n
-from .node import Node
+from .node import Node, WireMap
 
 _PRIMITIVES = {
     "s": n.STRING, "i": n.INTEGER, "n": n.NUMBER, "b": n.BOOLEAN, "t": n.TIME, "y": n.BYTES, "q": n.QUANTITY,
@@ -59,6 +59,7 @@ class Definitions:
         self._built[index] = struct
         for name, form in fields["p"].items():
             struct.fields[name] = self._node(form)
+        struct.wire = _wire(fields.get("n") or {})
         return struct
 
     def _node(self, form: str | list[Any]) -> Node:
@@ -72,8 +73,15 @@ class Definitions:
 
     def _referenced(self, target: Node, options: dict[str, Any]) -> Node:
         node = Node(target.kind, name=target.name, items=target.items, atomic=target.atomic)
-        node.fields = target.fields
+        node.fields, node.wire = target.fields, target.wire
         return _with(node, options)
+
+
+def _wire(numbers: dict[str, Any]) -> WireMap:
+    """The data file's ``field: number`` the other way round."""
+    wire: WireMap = {number: name for name, number in numbers.items() if name}
+    wire.update({int(number): _wire(inner) for number, inner in numbers.get("", {}).items()})
+    return wire
 
 
 def _with(node: Node, options: dict[str, Any]) -> Node:

@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeAlias
+
+WireMap: TypeAlias = "dict[int, str | WireMap]"
+"""Protobuf field number -> JSON field, or the numbers of an embedded Go struct whose fields JSON shows flattened."""
 
 NO_DEFAULT: object = object()
 STRUCT, MAP, LIST, ANY, FREE = "struct", "map", "list", "any", "free"
@@ -23,6 +27,7 @@ class Node:
     value for server-side apply. ``strategy`` and ``merge_key`` are those of strategic merge patch. ``preserve`` keeps
     unknown fields of a struct; ``embedded`` marks a whole Kubernetes object inside another.
     ``default`` is the value that a missing field gets (custom resources only; built-in kinds: ``objects.defaulting``).
+    ``wire`` has the protobuf field numbers of a struct (see ``protobuf``).
     """
 
     kind: str
@@ -39,6 +44,7 @@ class Node:
     embedded: bool = False
     nullable: bool = False
     default: object = NO_DEFAULT
+    wire: WireMap = field(default_factory=dict[int, "str | WireMap"])
 
     def child(self, name: str) -> Node:
         """The node of a field or map value; ANY_NODE where nothing is known."""

@@ -9,6 +9,7 @@ import orjson
 from ..errors import BadRequest, UnsupportedMediaType
 from ..objects.defaulting import apply_defaults
 from ..registry.resource import ResourceType
+from ..schema import protobuf
 from ..schema.builtin import definitions
 from ..schema.conform import Mismatch, conform
 from ..schema.node import ANY
@@ -16,7 +17,7 @@ from .call import Call, WriteOptions
 
 Object = dict[str, Any]
 
-MEDIA_TYPES = ("application/json", "application/yaml")
+MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 
 
 def media_type(header: str) -> str:
@@ -24,8 +25,13 @@ def media_type(header: str) -> str:
 
 
 def parse(raw: bytes, content_type: str) -> Any:
-    """JSON or YAML. Raises BadRequest, UnsupportedMediaType."""
+    """JSON, YAML or protobuf. Raises BadRequest, UnsupportedMediaType."""
     kind = media_type(content_type) or "application/json"
+    if kind == protobuf.MEDIA_TYPE:
+        try:
+            return protobuf.decode(raw)
+        except protobuf.NotDecodable as error:
+            raise BadRequest(str(error)) from error
     if kind in ("application/yaml", "application/apply-patch+yaml"):
         return _parse_yaml(raw)
     if not kind.endswith("json"):
