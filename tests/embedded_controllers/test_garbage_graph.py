@@ -41,6 +41,8 @@ def test_dependents_are_those_that_name_the_owner_now(steps: list[Any]) -> None:
             assert graph.get(uid) == present.get(uid)
             expected = {n.uid for n in present.values() if uid in {o.uid for o in n.owners}}
             assert {n.uid for n in graph.dependents(uid)} == expected
+        unseen = {n.uid for n in present.values() if any(o.uid not in present for o in n.owners)}
+        assert graph.with_unseen_owners() == unseen
     assert set(graph._dependents) == {o.uid for n in present.values() for o in n.owners}
 
 

@@ -26,6 +26,7 @@ from dovetail.kube import (
     NotFound,
     Object,
     Propagation,
+    RequeueAfter,
     UnknownKind,
     finalizers_of,
     owners_of,
@@ -34,6 +35,8 @@ from dovetail.kube import (
 )
 
 WORKERS = 4
+UNTIL_FILLED = 0.5
+UNSEEN_OWNER = 10.0
 
 
 class Collector:
@@ -41,6 +44,8 @@ class Collector:
 
     def __init__(self, client: Client, graph: Graph) -> None:
         self._client, self._graph = client, graph
+        self.filled = False
+        """Whether the graph is complete; before that an owner that is missing in it means nothing."""
         self.controller = Controller("garbage-collection", self._reconcile, workers=WORKERS)
 
     def enqueue(self, uids: Iterable[str]) -> None:
@@ -48,16 +53,26 @@ class Collector:
         for uid in uids:
             self.controller.enqueue(Key("", uid))
 
-    async def _reconcile(self, key: Key) -> None:
+    async def _reconcile(self, key: Key) -> RequeueAfter | None:
+        if not self.filled:
+            return RequeueAfter(UNTIL_FILLED)
         node = self._graph.get(key.name)
-        if node is None or isinstance(await self._judge(node), Keep):
-            return
+        if node is None:
+            return None
+        if isinstance(await self._judge(node), Keep):
+            return self._look_again(node)
         live = await self._live(node)
         if live is None:
             self.enqueue(self._graph.forget(node.uid))
-            return
-        node = node_of(node.resource, live)
-        await self._carry_out(await self._judge(node), node, live)
+        else:
+            node = node_of(node.resource, live)
+            await self._carry_out(await self._judge(node), node, live)
+        return None
+
+    def _look_again(self, node: Node) -> RequeueAfter | None:
+        """Nobody tells us when an owner goes that we do not watch."""
+        unseen = not node.deleting and any(self._graph.get(owner.uid) is None for owner in node.owners)
+        return RequeueAfter(UNSEEN_OWNER) if unseen else None
 
     async def _judge(self, node: Node) -> Verdict:
         states: dict[str, OwnerState] = {}

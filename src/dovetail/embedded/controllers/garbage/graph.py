@@ -92,6 +92,11 @@ class Graph:
         """The known objects that name this uid as an owner."""
         return [self._nodes[dependent] for dependent in self._dependents.get(uid, ())]
 
+    def with_unseen_owners(self) -> set[str]:
+        """The objects that name an owner which was not seen: it is gone, or of a kind that is not watched (yet)."""
+        unseen = self._dependents.keys() - self._nodes.keys()
+        return set[str]().union(*(self._dependents[uid] for uid in unseen))
+
     def observe(self, node: Node) -> set[str]:
         """Take a node in, new or changed; the uids that need a look now."""
         old = self._nodes.get(node.uid)

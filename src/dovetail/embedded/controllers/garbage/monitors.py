@@ -71,6 +71,8 @@ class Monitors:
             self._stop(resource)
         slots = asyncio.Semaphore(STARTING_AT_ONCE)
         await asyncio.gather(*(self._start(resource, slots) for resource in wanted - set(self._informers)))
+        self.collector.filled = True
+        self.collector.enqueue(self._graph.with_unseen_owners())
         return RequeueAfter(REFRESH)
 
     async def _start(self, resource: Resource, slots: asyncio.Semaphore) -> None:
