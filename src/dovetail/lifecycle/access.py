@@ -97,7 +97,8 @@ def _object(api_version: str, kind: str, extension: str, metadata: Object) -> Ob
 
 
 def _rules(rules: Iterable[Rule]) -> list[Object]:
-    return [msgspec.to_builtins(rule) for rule in rules]
+    # By way of JSON: tuples must be lists to equal the rules that the API gives back.
+    return [msgspec.json.decode(msgspec.json.encode(rule)) for rule in rules]
 
 
 def _union(rules: list[Object], former: Sequence[Mapping[str, Any]]) -> list[Object]:

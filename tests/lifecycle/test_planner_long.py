@@ -1,0 +1,326 @@
+"""The planner: every state has an exit, nothing is done when nothing is to be done, any crash is survived."""
+
+from collections.abc import Callable
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dovetail.helm import storage
+from dovetail.lifecycle import planner, states
+from dovetail.lifecycle.facts import (
+    DEFAULT_PATIENCE,
+    UNLIMITED,
+    Attempt,
+    Desired,
+    Namespace,
+    Plan,
+    Problem,
+    Recorded,
+    Release,
+    World,
+)
+from tests.lifecycle.simulation import Cluster, Killed, Revision, act, look, run
+
+WANTED = Desired("ext", "1", True, "extension-ext", "target-1")
+
+
+def installed() -> Cluster:
+    cluster = Cluster()
+    run(cluster)
+    return cluster
+
+
+def test_an_install_goes_through_the_published_states() -> None:
+    cluster, seen = Cluster(), [""]
+    while not isinstance(action := planner.decide(*look(cluster)), planner.Idle):
+        act(cluster, action)
+        if cluster.recorded.state != seen[-1]:
+            seen.append(cluster.recorded.state)
+    assert seen == ["", "Preparing", "Installing", "Installed"]
+    assert cluster.recorded.version == "1"
+    assert "of-1" in cluster.objects
+
+
+def test_an_upgrade_goes_through_the_published_states_and_back() -> None:
+    cluster = installed()
+    for version in ("2", "1"):
+        seen: list[str] = []
+        cluster.version = version
+        cluster.generation += 1
+        while not isinstance(action := planner.decide(*look(cluster)), planner.Idle):
+            act(cluster, action)
+            seen.append(cluster.recorded.state)
+        assert list(dict.fromkeys(seen)) == ["Preparing", "Upgrading", "Installed"]
+        assert cluster.recorded.version == version
+        assert {name for name in cluster.objects if name.startswith("of-")} == {f"of-{version}"}
+
+
+def test_disabling_does_not_touch_the_release() -> None:
+    cluster = installed()
+    cluster.enabled = False
+    cluster.generation += 1
+    run(cluster)
+    assert cluster.state_of_objects is False
+    assert [revision.number for revision in cluster.revisions] == [1]
+
+
+def test_uninstalling_leaves_nothing() -> None:
+    cluster = installed()
+    cluster.deleting = True
+    run(cluster)
+    assert not cluster.exists
+    assert (cluster.objects, cluster.revisions, cluster.namespace) == (set(), [], Namespace.ABSENT)
+
+
+def test_uninstalling_needs_no_version() -> None:
+    cluster = installed()
+    cluster.published = frozenset()
+    cluster.deleting = True
+    run(cluster)
+    assert not cluster.exists
+
+
+def test_a_failed_uninstall_is_tried_again() -> None:
+    cluster = installed()
+    cluster.deleting, cluster.uninstall_failures = True, 7
+    run(cluster)
+    assert not cluster.exists
+
+
+def test_a_release_that_vanished_is_made_again() -> None:
+    cluster = installed()
+    cluster.revisions.clear()
+    run(cluster)
+    assert cluster.deployed() is not None
+
+
+def test_a_failed_upgrade_keeps_telling_the_version_in_force() -> None:
+    cluster = installed()
+    cluster.version, cluster.failures = "2", {"2": 100}
+    cluster.generation += 1
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.UPGRADE_FAILED, "1")
+    assert cluster.recorded.attempt.count == DEFAULT_PATIENCE
+    cluster.version = "1"
+    cluster.generation += 1
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.INSTALLED, "1")
+
+
+def test_a_retry_token_starts_from_zero() -> None:
+    cluster = Cluster(failures={"1": DEFAULT_PATIENCE + 1})
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALL_FAILED
+    cluster.token = "again"
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALLED
+
+
+def test_an_unknown_version_is_told_and_recovers_when_it_is_published() -> None:
+    cluster = Cluster(version="9")
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALL_FAILED
+    assert "9" in cluster.recorded.problem
+    cluster.published |= {"9"}
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version, cluster.recorded.problem) == ("Installed", "9", "")
+
+
+def test_events_do_not_shorten_a_pause() -> None:
+    failed = Recorded(states.INSTALL_FAILED, attempt=Attempt("target-1", count=1))
+    action = planner.decide(Plan("ext", desired=WANTED, recorded=failed), World(may_retry=False))
+    assert isinstance(action, planner.Wait)
+
+
+def test_a_changed_plan_does_not_wait_for_the_pause() -> None:
+    failed = Recorded(states.INSTALL_FAILED, attempt=Attempt("target-0", count=4))
+    action = planner.decide(Plan("ext", desired=WANTED, recorded=failed), World(may_retry=False))
+    assert action == planner.Enter(states.PREPARING, Attempt("target-1"))
+
+
+_edits: list[Callable[[Cluster], None]] = []
+
+
+def edit(function: Callable[[Cluster], None]) -> Callable[[Cluster], None]:
+    _edits.append(function)
+    return function
+
+
+@edit
+def choose_1(cluster: Cluster) -> None:
+    cluster.version, cluster.generation = "1", cluster.generation + 1
+
+
+@edit
+def choose_2(cluster: Cluster) -> None:
+    cluster.version, cluster.generation = "2", cluster.generation + 1
+
+
+@edit
+def choose_unknown(cluster: Cluster) -> None:
+    cluster.version, cluster.generation = "9", cluster.generation + 1
+
+
+@edit
+def toggle(cluster: Cluster) -> None:
+    cluster.enabled, cluster.generation = not cluster.enabled, cluster.generation + 1
+
+
+@edit
+def delete(cluster: Cluster) -> None:
+    cluster.deleting = cluster.protected  # without a finalizer the object is simply gone, which is no case of ours
+
+
+@edit
+def lose_the_release(cluster: Cluster) -> None:
+    cluster.revisions.clear()
+
+
+@edit
+def lose_the_namespace(cluster: Cluster) -> None:
+    if cluster.namespace is Namespace.ACTIVE:
+        cluster.namespace = Namespace.TERMINATING
+        cluster.revisions.clear()
+        cluster.objects.clear()
+
+
+@edit
+def unpublish(cluster: Cluster) -> None:
+    cluster.published = frozenset()
+
+
+@edit
+def publish(cluster: Cluster) -> None:
+    cluster.published = frozenset({"1", "2", "3"})
+
+
+@edit
+def upgrade_by_hand(cluster: Cluster) -> None:
+    latest = cluster.latest
+    if latest is not None and latest.status == storage.DEPLOYED:
+        latest.status = storage.SUPERSEDED
+        cluster.revisions.append(Revision(latest.number + 1, storage.DEPLOYED, "by-hand"))
+
+
+def _expect_goal(cluster: Cluster) -> None:
+    if not cluster.exists:
+        return
+    assert not cluster.deleting, "a deletion ends"
+    recorded, latest = cluster.recorded, cluster.latest
+    if recorded.problem and cluster.version not in cluster.published:
+        return
+    if recorded.state in states.FAILED:
+        assert recorded.attempt.exhausted or recorded.problem, "only patience or a problem ends an attempt"
+        return
+    assert (recorded.state, recorded.version, recorded.enabled) == ("Installed", cluster.version, cluster.enabled)
+    assert latest is not None
+    assert (latest.status, latest.target) == (storage.DEPLOYED, f"target-{cluster.version}")
+    assert cluster.state_of_objects is cluster.enabled
+
+
+@settings(max_examples=20000, deadline=None)
+@given(
+    script=st.lists(st.tuples(st.sampled_from(_edits), st.integers(0, 14)), max_size=8),
+    failures=st.dictionaries(st.sampled_from(["1", "2"]), st.integers(0, 8), max_size=2),
+    uninstall_failures=st.integers(0, 3),
+)
+def test_any_edits_and_any_crashes_end_at_the_goal(
+    script: list[tuple[Callable[[Cluster], None], int]], failures: dict[str, int], uninstall_failures: int
+) -> None:
+    cluster = Cluster(failures=dict(failures), uninstall_failures=uninstall_failures)
+    for change, writes in script:
+        cluster.budget = writes
+        try:
+            run(cluster)
+        except Killed:
+            cluster.paused = False  # pauses live in the process
+        change(cluster)
+    cluster.budget = None
+    run(cluster)
+    _expect_goal(cluster)
+    before = repr(cluster)
+    assert run(cluster) == 0
+    assert repr(cluster) == before
+
+
+def test_killed_before_every_single_write() -> None:
+    for journey in (choose_1, choose_2, toggle, delete):
+        for writes in range(40):
+            cluster = installed() if journey is not choose_1 else Cluster()
+            journey(cluster)
+            cluster.budget = writes
+            try:
+                run(cluster)
+            except Killed:
+                cluster.budget = None
+                run(cluster)
+            _expect_goal(cluster)
+
+
+_states = st.sampled_from(sorted(states.ALL))
+_targets = st.sampled_from(["", "target-1", "target-0"])
+_attempts = st.builds(
+    Attempt,
+    target=_targets,
+    token=st.sampled_from(["", "again"]),
+    count=st.integers(0, 7),
+    base=st.integers(0, 4),
+    patience=st.sampled_from([UNLIMITED, 1, DEFAULT_PATIENCE]),
+)
+_recorded = st.builds(
+    Recorded, state=_states, version=st.sampled_from(["", "1", "2"]), enabled=st.none() | st.booleans(),
+    generation=st.integers(0, 2), release=st.booleans(), problem=st.sampled_from(["", "p"]), attempt=_attempts,
+)  # fmt: skip
+_releases = st.builds(
+    Release,
+    revision=st.integers(1, 5),
+    status=st.sampled_from(
+        ["deployed", "failed", "superseded", "uninstalling", "uninstalled", "unknown", *sorted(storage.PENDING)]
+    ),
+    target=_targets,
+    ever_deployed=st.booleans(),
+)
+_plans = st.builds(
+    Plan, name=st.just("ext"), generation=st.integers(1, 2), deleting=st.booleans(), force_delete=st.booleans(),
+    protected=st.booleans(), token=st.sampled_from(["", "again"]),
+    desired=st.sampled_from([WANTED, Problem("VersionNotFound", "p")]), recorded=_recorded,
+)  # fmt: skip
+_worlds = st.builds(
+    World, release=st.none() | _releases, namespace=st.sampled_from(list(Namespace)), switched=st.booleans(),
+    remains=st.integers(0, 1), vanishing=st.integers(0, 1), may_retry=st.booleans(),
+)  # fmt: skip
+
+
+@settings(max_examples=20000, deadline=None)
+@given(plan=_plans, world=_worlds)
+def test_every_state_in_every_world_has_an_exit(plan: Plan, world: World) -> None:
+    """From any status that anybody could have written, next to any release: the goal, or a told failure."""
+    revisions = [Revision(world.release.revision, world.release.status, world.release.target)] if world.release else []
+    if world.release and world.release.ever_deployed and world.release.revision > 1:
+        revisions.insert(0, Revision(world.release.revision - 1, storage.SUPERSEDED, "target-0"))
+    cluster = Cluster(
+        deleting=plan.deleting and plan.protected,
+        protected=plan.protected,
+        generation=plan.generation,
+        token=plan.token,
+        recorded=plan.recorded,
+        revisions=revisions,
+        namespace=world.namespace,
+        objects={"account"} if world.remains else set(),
+        paused=not world.may_retry,
+    )
+    run(cluster)
+    _expect_goal(cluster)
+
+
+@given(plan=_plans, world=_worlds)
+def test_a_decision_depends_on_its_arguments_only(plan: Plan, world: World) -> None:
+    assert planner.decide(plan, world) == planner.decide(plan, world)
+
+
+@pytest.mark.parametrize("release", [None, Release(1, "deployed", "x")])
+def test_force_delete_forgets_the_release_and_lets_go(release: Release | None) -> None:
+    plan = Plan("ext", deleting=True, force_delete=True, recorded=Recorded(states.UNINSTALL_FAILED))
+    expected = planner.Unprotect() if release is None else planner.Orphan()
+    assert planner.decide(plan, World(release=release, may_retry=False)) == expected

@@ -1,0 +1,43 @@
+"""What each step writes into an InstallPlan's status."""
+
+from datetime import UTC, datetime
+
+from dovetail.lifecycle import progress, states
+from dovetail.lifecycle.facts import Attempt, Desired, Recorded
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+WANTED = Desired("greeter", "0.2.0", True, "extension-greeter", "target")
+
+
+def test_what_is_written_is_read_back() -> None:
+    attempt = Attempt("target", "token", 3, 2, 1, "why")
+    status = progress.failed({}, states.INSTALL_FAILED, "HelmFailed", attempt, 7, NOW)
+    assert progress.recorded_of(status) == Recorded(states.INSTALL_FAILED, generation=7, attempt=attempt)
+    (condition,) = status["conditions"]
+    assert (condition["type"], condition["status"], condition["message"]) == ("Installed", "False", "why")
+
+
+def test_history_keeps_ten_states_and_no_repetition() -> None:
+    status: dict[str, object] = {}
+    for _ in range(8):
+        for state in (states.PREPARING, states.PREPARING, states.UPGRADING):
+            status = progress.entered(status, state, Attempt(), 1, NOW)
+    history = status["stateHistory"]
+    assert isinstance(history, list)
+    assert [entry["state"] for entry in history] == ["Preparing", "Upgrading"] * 5
+
+
+def test_settling_tells_version_enabled_and_conditions() -> None:
+    before = {"state": states.UPGRADING, "version": "0.1.0", "operation": {"problem": "old", "token": "t"}}
+    status = progress.settled(before, WANTED, "digest", 3, NOW)
+    assert (status["state"], status["version"], status["enabled"]) == ("Installed", "0.2.0", True)
+    conditions = {condition["type"]: condition["status"] for condition in status["conditions"]}
+    assert conditions == {"Installed": "True", "Upgraded": "True", "Enabled": "True"}
+    recorded = progress.recorded_of(status)
+    assert (recorded.problem, recorded.attempt) == ("", Attempt("target", "t"))
+    assert progress.settled(status, WANTED, "digest", 3, NOW) == status
+
+
+def test_a_foreign_status_is_no_obstacle() -> None:
+    assert progress.recorded_of({"operation": "?", "stateHistory": None}) == Recorded()
+    assert progress.entered({"stateHistory": None}, "Preparing", Attempt(), 1, NOW)["stateHistory"]
