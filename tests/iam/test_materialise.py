@@ -14,6 +14,7 @@ from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, USERS
 from dovetail.iam import bootstrap
 from dovetail.iam.materialise import PREFIX, controllers, mirror, mirror_name, mirrors_of, plan
 from dovetail.iam.passwords import hash_password
+from dovetail.iam.process_roles import CONTROLLERS, process_roles
 from dovetail.kube.errors import NotFound
 from dovetail.kube.resources import CLUSTERROLEBINDINGS
 from dovetail.kube.runtime import ControllerRuntime
@@ -73,9 +74,20 @@ async def eventually(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.02)
 
 
+async def stand_in(client: Any) -> str:
+    """A user who holds what `dovetail:controllers` holds and nothing else: the mirrors need no more."""
+    user = "system:dovetail-test:" + secrets.token_hex(4)
+    for obj in process_roles():
+        if obj["kind"] == "ClusterRoleBinding" and obj["subjects"][0]["name"] == CONTROLLERS:
+            subjects = [{**obj["subjects"][0], "name": user}]
+            await client.create(CLUSTERROLEBINDINGS, {**obj, "metadata": {"name": user}, "subjects": subjects})
+    return user
+
+
 async def test_in_step_with_the_cluster(platform_crds: Any) -> None:
     async with platform_crds.client() as client, asyncio.TaskGroup() as tasks:
-        runtime = ControllerRuntime(client)
+        await bootstrap.ensure(client)
+        runtime = ControllerRuntime(client.impersonate(await stand_in(client), ["system:authenticated"]))
         for controller in controllers(runtime):
             runtime.add(controller)
         ready = asyncio.Event()
@@ -116,6 +128,7 @@ async def test_in_step_with_the_cluster(platform_crds: Any) -> None:
         await client.create(CLUSTERROLEBINDINGS, mirror(name))
         await eventually(gone)
         running.cancel()
+    await asyncio.sleep(0.1)  # aiohttp does not wait for the watches' sockets to close
 
 
 @pytest.mark.parametrize("name", ["view", "kubesphere:iam:other", "cluster-admin"])

@@ -1,5 +1,7 @@
 """The platform's API as control runs it: real informers, a real client, a real socket, the embedded API behind.
 
+It acts as a user who holds the gateway's Kubernetes roles and nothing else, so the tests also show that they suffice.
+
 looptime asks the event loop policy for a loop even in synchronous tests; in Python 3.11 the policy then makes one that
 nobody closes. Saying "there is none" beforehand keeps it from that.
 """
@@ -23,11 +25,13 @@ from dovetail.iam.compiler import compile_policy
 from dovetail.iam.lockout import Lockout, LockoutRules
 from dovetail.iam.passwords import hash_password
 from dovetail.iam.policy import Policy
+from dovetail.iam.process_roles import GATEWAY, process_roles
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.tokens import TokenIssuer, TokenVerifier
 from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict
 from dovetail.kube.informer import Informer
+from dovetail.kube.resources import CLUSTERROLEBINDINGS, ROLEBINDINGS
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.serve import serve
@@ -35,6 +39,9 @@ from dovetail.platform.serve import serve
 asyncio.set_event_loop(None)
 
 ISSUER = "http://127.0.0.1:30880"
+STAND_IN = "system:dovetail-test:gateway"
+TLS_GOODBYE = 0.1
+"""aiohttp does not wait for connections that were dropped half-way (watches); their sockets close a moment later."""
 PASSWORD = "Correct-horse1"
 PASSWORD_HASH = hash_password(PASSWORD)
 
@@ -137,10 +144,12 @@ class _Policy:
 
 @contextlib.asynccontextmanager
 async def running(api: Any) -> AsyncIterator[Platform]:
-    async with api.client() as client, contextlib.AsyncExitStack() as stack:
-        await bootstrap.ensure(client)
-        key_set = await keys.ensure(client)
-        informers = [Informer(client, kind) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.sleep, TLS_GOODBYE)
+        client = await stack.enter_async_context(api.client())
+        gateway = client.impersonate(STAND_IN, ["system:authenticated"])
+        key_set = await keys.ensure(gateway)
+        informers = [Informer(gateway, kind) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
         policy = _Policy(informers)
         ended: list[str] = []
 
@@ -150,9 +159,9 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         issuer = TokenIssuer(ISSUER, key_set.signing)
         platform: list[Platform] = []
         deps = PlatformDeps(
-            client=client, users=informers[0].lister, global_roles=informers[1].lister,
+            client=gateway, users=informers[0].lister, global_roles=informers[1].lister,
             global_role_bindings=informers[2].lister, policy=policy, issuer=ISSUER, keys=key_set.public(),
-            sessions=Sessions(client, issuer, note), lockout=Lockout(LockoutRules(per_address=1000)),
+            sessions=Sessions(gateway, issuer, note), lockout=Lockout(LockoutRules(per_address=1000)),
             clock=lambda: platform[0].now, version="v0.1.0",
         )  # fmt: skip
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"
@@ -177,10 +186,31 @@ async def running(api: Any) -> AsyncIterator[Platform]:
                 job.cancel()
 
 
+@pytest.fixture(scope="session")
+def prepared(platform_crds: Any) -> Any:
+    """The session's cluster with the built-in roles."""
+
+    async def prepare() -> None:
+        async with platform_crds.client() as client:
+            await bootstrap.ensure(client)
+            for obj in process_roles():
+                if obj["kind"].endswith("Binding") and obj["subjects"][0]["name"] == GATEWAY:
+                    stand_in = [{**obj["subjects"][0], "name": STAND_IN}]
+                    named = {**obj["metadata"], "name": "test:" + obj["metadata"]["name"]}
+                    resource = ROLEBINDINGS if obj["kind"] == "RoleBinding" else CLUSTERROLEBINDINGS
+                    await client.create(resource, {**obj, "metadata": named, "subjects": stand_in})
+        await asyncio.sleep(TLS_GOODBYE)
+
+    with asyncio.Runner() as runner:
+        runner.run(prepare())
+    asyncio.set_event_loop(None)
+    return platform_crds
+
+
 @pytest.fixture
-async def platform(platform_crds: Any) -> AsyncIterator[Platform]:
+async def platform(prepared: Any) -> AsyncIterator[Platform]:
     """A platform API on the session's cluster."""
-    async with running(platform_crds) as started:
+    async with running(prepared) as started:
         yield started
 
 

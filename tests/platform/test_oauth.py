@@ -11,7 +11,8 @@ from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam.errors import InvalidToken
 from dovetail.iam.session import SELECTOR, revoked_sessions
-from dovetail.kube.resources import SECRETS
+from dovetail.kube.errors import Forbidden
+from dovetail.kube.resources import CLUSTERROLES, PODS, SECRETS
 
 from .conftest import PASSWORD, Platform
 
@@ -229,3 +230,11 @@ async def test_userinfo(platform: Platform) -> None:
 async def test_unknown_paths_are_statuses(platform: Platform) -> None:
     answer = await platform.call("GET", "/oauth/nowhere")
     assert (answer.code, answer.body["kind"], answer.reason) == (404, "Status", "NotFound")
+
+
+async def test_the_gateway_s_own_rights_end_where_they_should(platform: Platform) -> None:
+    gateway = platform.deps.client
+    for resource, namespace in ((SECRETS, "kube-system"), (SECRETS, None), (PODS, "default"), (CLUSTERROLES, None)):
+        with pytest.raises(Forbidden):
+            await gateway.list(resource, namespace)
+    assert await gateway.list(SECRETS, SYSTEM_NAMESPACE)
