@@ -17,6 +17,9 @@ import yaml
 
 from dovetail.apis import dialects
 from dovetail.packaging import Package, build, read_directory, read_package
+from dovetail.routing import rewriting
+from dovetail.routing.compiler import CompilerInput, compile_table
+from dovetail.routing.matching import Matcher
 from tests.packaging.test_against_helm import ask
 
 from .command import SAMPLES
@@ -92,6 +95,25 @@ def test_a_backend_elsewhere(version: str) -> None:
         "upstream": {"url": "http://127.0.0.1:8090"},
         "directives": {"stripPathPrefix": "/proxy/greeter", "rewrite": ["/* /public{path}"]},
     }
+
+
+@versions
+def test_the_gateway_routes_to_it(version: str) -> None:
+    objects = rendered(version, backend={"url": "http://127.0.0.1:8090"})
+    given = CompilerInput(
+        api_services=(dialects.api_service(objects["APIService", "v1alpha1.greeter.dovetail.dev"]),),
+        reverse_proxies=(dialects.reverse_proxy(objects["ReverseProxy", "greeter"]),),
+    )
+    compilation = compile_table(given)
+    assert compilation.problems == []
+    matcher = Matcher(compilation.table)
+    for path, reached in (
+        ("/proxy/greeter/hello/x", "/public/hello/x"),
+        ("/kapis/greeter.dovetail.dev/v1alpha1/greetings", "/kapis/greeter.dovetail.dev/v1alpha1/greetings"),
+    ):
+        route = matcher.find("GET", path)
+        assert route is not None
+        assert rewriting.apply(route.rewrite, path, "q=1", "GET") == (reached, "q=1", "GET")
 
 
 @versions

@@ -11,7 +11,8 @@ from typing import Any
 
 from dovetail.packaging import build, read_directory
 from dovetail.packaging.archive import write_archive
-from dovetail.packaging.chart import chart_yaml, load_chart
+from dovetail.packaging.chart import load_chart
+from dovetail.packaging.chart_file import chart_yaml
 from dovetail.packaging.errors import PackagingError
 from dovetail.packaging.versions import Constraint, Version
 

@@ -66,6 +66,11 @@ def test_paths_stay_inside(name: str) -> None:
         read_archive(packed(("x/a", b""), (name, b"")))
 
 
+def test_a_file_is_not_a_folder() -> None:
+    with pytest.raises(UnsafeMember, match="inside something that is a file"):
+        read_archive(packed(("x/a", b""), ("x/a/b", b"")))
+
+
 def test_a_member_given_twice() -> None:
     with pytest.raises(UnsafeMember, match="twice"):
         read_archive(packed(("x/a", b"good"), ("x/a", b"evil")))
@@ -138,9 +143,12 @@ def test_what_is_written_reads_back(files: dict[str, bytes]) -> None:
     members = [(f"root/{path}", data) for path, data in files.items()]
     data = write_archive(members)
     assert data == write_archive(members)
+    nested = any(other.startswith(f"{path}/") for path in files for other in files)
     try:
         tree = read_archive(data)
     except UnsafeMember:
+        if nested:
+            return
         assert not all(path.isprintable() and not {".", ".."} & set(path.split("/")) for path in files)
         return
     assert tree.name == "root"

@@ -13,7 +13,7 @@ import posixpath
 import struct
 import tarfile
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dovetail.packaging.errors import BrokenArchive, TooLarge, UnsafeMember
@@ -109,8 +109,16 @@ def _rooted(files: dict[str, bytes]) -> Tree:
     outside = next((path for path in files if "/" not in path), None)
     if outside is not None or len(roots) != 1:
         raise UnsafeMember(outside or sorted(roots)[1], "everything must be inside one folder named like the chart")
+    for path in files:
+        if any(folder in files for folder in _folders(path)):
+            raise UnsafeMember(path, "it is inside something that is a file")
     root = roots.pop()
     return Tree(root, {path[len(root) + 1 :]: data for path, data in files.items()})
+
+
+def _folders(path: str) -> Iterator[str]:
+    """The folders around a path, the outermost first."""
+    return (path[:at] for at, char in enumerate(path) if char == "/")
 
 
 def write_archive(members: Iterable[tuple[str, bytes]], time: int = DEFAULT_TIME) -> bytes:

@@ -10,7 +10,8 @@ import hashlib
 from dataclasses import dataclass
 
 from dovetail.packaging.archive import DEFAULT_TIME, check_path, write_archive
-from dovetail.packaging.chart import CHART_FILE, VALUES_FILE, Chart, chart_yaml, checked, load_chart, metadata_for
+from dovetail.packaging.chart import VALUES_FILE, Chart, load_chart
+from dovetail.packaging.chart_file import CHART_FILE, chart_yaml, checked, metadata_for
 from dovetail.packaging.errors import InvalidMetadata, TooLarge, UnreadableTree
 from dovetail.packaging.findings import Finding, errors_of
 from dovetail.packaging.icon import inline, judge_icon

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from dovetail.packaging.canonical import dump
-from dovetail.packaging.chart import serialised
+from dovetail.packaging.chart_file import serialised
 from dovetail.packaging.package import Package
 from dovetail.packaging.versions import Version
 

@@ -14,7 +14,8 @@ import msgspec
 
 from dovetail.packaging import names
 from dovetail.packaging.archive import read_archive
-from dovetail.packaging.chart import CHART_FILE, VALUES_FILE, Chart, ChartMetadata, load_chart
+from dovetail.packaging.chart import VALUES_FILE, Chart, load_chart
+from dovetail.packaging.chart_file import CHART_FILE, ChartMetadata
 from dovetail.packaging.errors import InvalidChart, InvalidMetadata, InvalidVersion
 from dovetail.packaging.findings import Finding
 from dovetail.packaging.icon import inline, judge_icon
