@@ -159,6 +159,10 @@ def test_states():
     condition = {"type": "Healthy", "status": "False", "reason": "ConnectionRefused", "message": "nothing listens"}
     down = {**reverse_proxy("/a/*"), "status": {"state": "Unavailable", "conditions": [condition]}}
     assert compiled(disabled).table == RouteTable()
+    unwritten = {**reverse_proxy("/a/*"), "status": {"state": "Unavailable"}}
+    assert compiled(unwritten).table.routes[0].unavailable == "the backend is not available"
+    partly = {"state": "Unavailable", "conditions": [{"type": "Healthy", "status": "True"}]}
+    assert compiled({**reverse_proxy("/a/*"), "status": partly}).table.routes[0].unavailable == ""
     assert compiled(down).table.routes[0].unavailable == "nothing listens"
     up = {**reverse_proxy("/a/*"), "status": {"state": "Available"}}
     assert compiled(up).table.routes[0].unavailable == ""

@@ -129,7 +129,8 @@ def _gone(meta: Meta, status: State) -> Claims | None:
 def _unavailable(status: State, resolution: Resolution | None) -> str:
     if resolution and not resolution.addresses:
         return f"{resolution.reason or 'MissingEndpoints'}: {resolution.message or 'the Service has no address'}"
-    if status.state == labels.STATE_UNAVAILABLE:
+    if status.state == labels.STATE_UNAVAILABLE and not status.healthy:
+        # an object that is Unavailable for another reason, such as one bad matcher, still serves its other routes
         return status.message or "the backend is not available"
     return ""
 

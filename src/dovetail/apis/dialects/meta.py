@@ -80,16 +80,22 @@ def _pairs(metadata: Fields, name: str) -> dict[str, str]:
 
 
 class State(msgspec.Struct, frozen=True):
-    """What status says of an object: Available, Unavailable, Disabled, or empty when nobody has said anything."""
+    """What status says of an object: Available, Unavailable, Disabled, or empty when nobody has said anything.
+
+    `healthy` is the condition Healthy (or Available), None when it is absent; `message` tells why it is False.
+    """
 
     state: str = ""
     message: str = ""
+    healthy: bool | None = None
 
 
 def read_state(status: Fields) -> State:
-    """status.state, with the message of the condition that tells why it is not Available."""
+    """status.state, with the condition that tells whether the backend answers."""
     state = status.text("state")
     for condition in status.children("conditions"):
-        if condition.text("type") in ("Healthy", "Available") and condition.text("status") == "False":
-            return State(state, condition.text("message") or condition.text("reason"))
+        if condition.text("type") in ("Healthy", "Available"):
+            healthy = condition.text("status") == "True"
+            told = condition.text("message") or condition.text("reason")
+            return State(state, "" if healthy else told, healthy)
     return State(state)
