@@ -117,10 +117,10 @@ def test_a_cluster_that_does_not_answer(tmp_path: Path) -> None:
         "clusters: [{name: c, cluster: {server: 'http://127.0.0.1:1'}}]\n"
         "users: [{name: u, user: {}}]\ncontexts: [{name: c, context: {cluster: c, user: u}}]\n"
     )
-    for arguments in (["publish", str(GREETER)], ["unpublish", "greeter"]):
-        sentence = refused(ksbuilder(*arguments, "--kubeconfig", kubeconfig, cwd=tmp_path))
-        assert sentence.startswith("The cluster does not answer: ")
-        assert ksbuilder(*arguments, cwd=tmp_path, KUBECONFIG=str(kubeconfig)).stderr.startswith("The cluster")
+    by_option = ksbuilder("publish", GREETER, "--kubeconfig", kubeconfig, cwd=tmp_path)
+    by_environment = ksbuilder("unpublish", "greeter", cwd=tmp_path, KUBECONFIG=str(kubeconfig))
+    for process in (by_option, by_environment):
+        assert refused(process).startswith("The cluster does not answer: ")
 
 
 def test_validate(tmp_path: Path) -> None:
@@ -148,12 +148,12 @@ def test_validate_tells_of_a_broken_archive(tmp_path: Path) -> None:
 
 
 def test_help_and_version(tmp_path: Path) -> None:
-    for arguments in (["version"], ["--version"], ["-v"]):
+    for arguments in (["version"], ["-v"]):
         assert ksbuilder(*arguments, cwd=tmp_path).stdout.startswith("ksbuilder")
     overview = ksbuilder("--help", cwd=tmp_path).stdout
     for name in ("package", "publish", "unpublish", "validate", "version"):
         assert name in overview
-        assert ksbuilder(name, "--help", cwd=tmp_path).stdout.startswith("Usage: ")
+    assert "--destination" in ksbuilder("package", "--help", cwd=tmp_path).stdout
 
 
 def test_a_terminal_sees_red(tmp_path: Path) -> None:
