@@ -29,6 +29,7 @@ log = logging.getLogger(__name__)
 
 IGNORED = frozenset({("", "events"), ("events.k8s.io", "events")})
 REFRESH = 60.0
+HEAD_START = 3.0  # seconds for the rest of the platform to start in, before the many first lists
 SETTLE = 0.2  # seconds after a CRD's change: several mostly come together
 STARTING_AT_ONCE = 4
 SYNC_TIMEOUT = 30.0
@@ -56,15 +57,18 @@ class Monitors:
         self._runtime = runtime
         self._graph = Graph()
         self._informers: dict[Resource, Informer] = {}
+        self._started = False
         self.collector = Collector(runtime.client, self._graph)
         self.controller = Controller("garbage-monitors", self._refresh)
         runtime.informer(CRDS).add_handler(self._crd_changed)
-        self.controller.enqueue(_REFRESH_KEY)
+        self.controller.enqueue(_REFRESH_KEY, after=HEAD_START)
 
     def _crd_changed(self, type: str, old: Object | None, new: Object, /) -> None:
-        self.controller.enqueue(_REFRESH_KEY, after=SETTLE)
+        if self._started:
+            self.controller.enqueue(_REFRESH_KEY, after=SETTLE)
 
     async def _refresh(self, key: Key) -> RequeueAfter:
+        self._started = True
         served = preferred_resources(await self._runtime.client.discover_all(), ("list", "watch", "delete"))
         wanted = {s.resource for s in served if (s.resource.group, s.resource.plural) not in IGNORED}
         for resource in set(self._informers) - wanted:
