@@ -9,7 +9,8 @@ the sorting.
 """
 
 from collections.abc import Mapping
-from typing import Final
+from operator import itemgetter
+from typing import Final, NamedTuple
 
 import msgspec
 
@@ -24,8 +25,15 @@ from dovetail.routing.upstreams import ClientCertificate
 
 _LAST: Final = "~"
 """Sorts after any creation time: an object without one counts as the youngest."""
+_BUILT_IN: Final = Meta(api_version="", kind="", name="")
 
-_Claim = tuple[Route, Meta]
+
+class _Claim(NamedTuple):
+    """A route on its way into the table. `key` sorts by precedence."""
+
+    key: tuple[object, ...]
+    route: Route
+    meta: Meta
 
 
 class CompilerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,6 +63,7 @@ class _Remembered(msgspec.Struct, frozen=True):
     item: APIService | ReverseProxy
     resolution: Resolution | None
     claims: Claims
+    ordered: tuple[_Claim, ...]
 
 
 class Compiler:
@@ -73,7 +82,7 @@ class Compiler:
         for item in (*given.api_services, *given.reverse_proxies):
             kept[item.meta.id] = self._claims(item, _resolve(item.backend, given.addresses), *settings)
         self._remembered = kept
-        return _link(given, [entry.claims for entry in kept.values()])
+        return _link(given, list(kept.values()))
 
     def _claims(
         self,
@@ -86,8 +95,10 @@ class Compiler:
         if before and before.item is item and before.resolution == resolution:
             return before
         if isinstance(item, APIService):
-            return _Remembered(item, resolution, claims_of_api_service(item, resolution, reserved, certificate))
-        return _Remembered(item, resolution, claims_of_reverse_proxy(item, resolution, reserved, certificate))
+            claims = claims_of_api_service(item, resolution, reserved, certificate)
+        else:
+            claims = claims_of_reverse_proxy(item, resolution, reserved, certificate)
+        return _Remembered(item, resolution, claims, tuple(_claim(route, item.meta) for route in claims.routes))
 
 
 def compile_table(given: CompilerInput) -> Compilation:
@@ -106,16 +117,16 @@ def _resolve(backend: Backend, addresses: Mapping[ServiceRef, Resolution]) -> Re
     return addresses.get(backend.service) or by_name(backend.service)
 
 
-def _link(given: CompilerInput, claims: list[Claims]) -> Compilation:
-    built_in = [(route, Meta(api_version="", kind="", name="")) for route in given.routes]
-    claimed = [(route, claim.meta) for claim in claims for route in claim.routes]
-    ordered = sorted([*built_in, *claimed], key=_precedence)
-    problems = [problem for claim in claims for problem in claim.problems]
+def _link(given: CompilerInput, entries: list[_Remembered]) -> Compilation:
+    ordered = [_claim(route, _BUILT_IN) for route in given.routes]
+    for entry in entries:
+        ordered += entry.ordered
+    ordered.sort(key=itemgetter(0))
+    problems = [problem for entry in entries for problem in entry.claims.problems]
     problems += _conflicts(ordered) + _shadowed(ordered)
-    upstreams = {claim.upstream.key: claim.upstream for claim in claims if claim.upstream}
+    upstreams = {entry.claims.upstream.key: entry.claims.upstream for entry in entries if entry.claims.upstream}
     upstreams.update({upstream.key: upstream for upstream in given.upstreams})
-    routes = tuple(route for route, _ in ordered)
-    table = RouteTable(routes=routes, upstreams=dict(sorted(upstreams.items())))
+    table = RouteTable(routes=tuple(claim.route for claim in ordered), upstreams=dict(sorted(upstreams.items())))
     return Compilation(table=table, problems=sorted(problems, key=_order))
 
 
@@ -123,16 +134,16 @@ def _order(item: Problem) -> tuple[str, ...]:
     return (item.kind, item.api_version, item.name, item.reason, item.field, item.message)
 
 
-def _precedence(claim: _Claim) -> tuple[object, ...]:
-    route, meta = claim
-    return (*specificity(route.match), meta.created or (_LAST if meta.kind else ""), meta.name, route.id)
+def _claim(route: Route, meta: Meta) -> _Claim:
+    age = meta.created or (_LAST if meta.kind else "")
+    return _Claim((*specificity(route.match), age, meta.name, route.id), route, meta)
 
 
 def _conflicts(ordered: list[_Claim]) -> list[Problem]:
-    found = find_conflicts([route for route, _ in ordered], [meta.id for _, meta in ordered])
+    found = find_conflicts([claim.route for claim in ordered], [claim.meta.id for claim in ordered])
     problems: list[Problem] = []
     for conflict in found:
-        (_, winner), (loser, meta) = ordered[conflict.winner], ordered[conflict.loser]
+        winner, (_, loser, meta) = ordered[conflict.winner].meta, ordered[conflict.loser]
         text = f"{loser.match.path} is claimed by the older {winner.id} too, which gets {conflict.witness} and the like"
         problems.append(problem(meta, "Conflict", text, winner=winner.id, witness=str(conflict.witness)))
     return problems
@@ -142,11 +153,11 @@ def _shadowed(ordered: list[_Claim]) -> list[Problem]:
     """Globs all of whose requests a prefix takes: the author sees nothing happen, and is told why."""
     prefixes = {
         route.match.path: meta
-        for route, meta in ordered
+        for _, route, meta in ordered
         if route.match.kind == "prefix" and not route.match.methods and route.match.path != "/"
     }
     problems: list[Problem] = []
-    for route, meta in ordered:
+    for _, route, meta in ordered:
         if route.match.kind == "glob":
             literal = route.match.path.partition("*")[0].rpartition("/")[0]
             above = next((path for path in _upwards(literal) if path in prefixes), None)

@@ -40,11 +40,17 @@ class Fields:
 
     def spelled(self, *names: str) -> str:
         """The name under which the field is given; the first one when it is absent."""
-        return next((name for name in names if self._value.get(name) is not None), names[0])
+        for name in names:
+            if self._value.get(name) is not None:
+                return name
+        return names[0]
 
     def raw(self, *names: str) -> Any:
         """The value as it is; None when absent."""
-        return self._value.get(self.spelled(*names))
+        for name in names:
+            if (value := self._value.get(name)) is not None:
+                return value
+        return None
 
     def text(self, *names: str, default: str = "") -> str:
         """A string."""
