@@ -24,6 +24,7 @@ it('leaves a bundle alone whose object merely has another version', () => {
 
 it('turns the loader\'s error numbers into sentences and leaves an author\'s own words', () => {
   expect(explain(new Error('(SystemJS Error#3 https://...)'))).toContain('could not be fetched');
+  expect(explain(new SyntaxError("Unexpected token 'export'"))).toContain('no System.register module');
   expect(explain(new Error('my own message'))).toBe('my own message');
   expect(explain('a string')).toBe('a string');
   expect(explain(new Error(''))).not.toBe('');

@@ -93,12 +93,16 @@ const isEmpty = (contribution: { routes: unknown[]; menus: unknown[]; locales: o
   contribution.routes.length + contribution.menus.length + contribution.problems.length === 0 &&
   Object.keys(contribution.locales).length === 0;
 
+/** What a browser says about an ES module in a classic script. */
+const isModuleSyntax = (error: unknown): boolean =>
+  error instanceof SyntaxError && /\b(export|import)\b/.test(error.message);
+
 /** An error of a bundle in words that help its author. */
 export function explain(error: unknown): string {
   const message = error instanceof Error ? error.message : String(error);
   if (message.includes('SystemJS') && message.includes('#3')) return 'The bundle could not be fetched, or its digest is wrong.';
-  if (message.includes('SystemJS') && message.includes('#2'))
-    return 'The file is no System.register module. Build it with "library.type: system".';
+  if ((message.includes('SystemJS') && message.includes('#2')) || isModuleSyntax(error))
+    return `The file is no System.register module; build it with "library.type: system". (${message})`;
   return message || 'The bundle failed without a message.';
 }
 

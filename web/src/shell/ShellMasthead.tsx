@@ -38,7 +38,7 @@ function SettingsMenu(): ReactNode {
         <MenuToggle ref={ref} variant="plain" aria-label={text('settingsMenu')} isExpanded={open} onClick={() => setOpen(!open)} icon={<CogIcon />} />
       )}
     >
-      <DropdownGroup label={text('language')}>
+      <DropdownGroup label={text('language')} labelHeadingLevel="h2">
         <DropdownList>
           {LANGUAGES.map(({ code, name }) => (
             <DropdownItem key={code} lang={code} isSelected={code === current} onClick={() => void setLanguage(code)}>
@@ -48,7 +48,7 @@ function SettingsMenu(): ReactNode {
         </DropdownList>
       </DropdownGroup>
       <Divider />
-      <DropdownGroup label={text('theme')}>
+      <DropdownGroup label={text('theme')} labelHeadingLevel="h2">
         <DropdownList>
           {THEMES.map(([value, key]) => (
             <DropdownItem key={value} isSelected={value === theme} onClick={() => choose(value)}>
