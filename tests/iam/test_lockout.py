@@ -1,61 +1,94 @@
 """Counting failures: per user and address, so that nobody can lock out somebody else."""
 
+import asyncio
+
 import pytest
 
-from dovetail.iam.errors import TooManyAttempts
+from dovetail.iam.errors import HashingBusy, TooManyAttempts
 from dovetail.iam.lockout import Lockout, LockoutRules
 
-RULES = LockoutRules(per_user_and_address=3, per_address=10, window=60, remembered=100)
+RULES = LockoutRules(per_user_and_address=3, per_address=10, window=60, remembered=100, longest_line=20)
 
 
-def test_the_fourth_try_waits() -> None:
+async def attempt(lockout: Lockout, user: str, address: str, now: float = 0, *, right: bool = False) -> None:
+    async with lockout.attempt(user, address, lambda: now) as tried:
+        await asyncio.sleep(0)
+        if right:
+            tried.succeeded()
+        else:
+            tried.failed(now)
+
+
+async def test_the_fourth_try_waits() -> None:
     lockout = Lockout(RULES)
     for _ in range(3):
-        lockout.begin("alice", "10.0.0.1", 0)
+        await attempt(lockout, "alice", "10.0.0.1")
     with pytest.raises(TooManyAttempts) as caught:
-        lockout.begin("alice", "10.0.0.1", 20)
+        await attempt(lockout, "alice", "10.0.0.1", 20)
     assert caught.value.retry_after == 40
-    lockout.begin("alice", "10.0.0.1", 61)
+    await attempt(lockout, "alice", "10.0.0.1", 61)
 
 
-def test_others_are_not_locked_out() -> None:
+async def test_others_are_not_locked_out() -> None:
     lockout = Lockout(RULES)
     for _ in range(3):
-        lockout.begin("alice", "10.0.0.1", 0)
-    lockout.begin("alice", "10.0.0.2", 0)
-    lockout.begin("bob", "10.0.0.1", 0)
+        await attempt(lockout, "alice", "10.0.0.1")
+    await attempt(lockout, "alice", "10.0.0.2")
+    await attempt(lockout, "bob", "10.0.0.1")
 
 
-def test_success_gives_the_tries_back() -> None:
+async def test_success_gives_the_tries_back() -> None:
+    """To the pair; what the address did wrong stays, or one good account would unlock guessing at all others."""
     lockout = Lockout(RULES)
-    for _ in range(50):
-        lockout.begin("alice", "10.0.0.1", 0)
-        lockout.succeed("alice", "10.0.0.1")
+    for _ in range(9):
+        await attempt(lockout, "alice", "10.0.0.1")
+        await attempt(lockout, "alice", "10.0.0.1", right=True)
+    await attempt(lockout, "alice", "10.0.0.1")
+    with pytest.raises(TooManyAttempts):
+        await attempt(lockout, "alice", "10.0.0.1")
 
 
-def test_guessing_in_parallel_gains_nothing() -> None:
+async def test_guessing_in_parallel_gains_nothing() -> None:
     lockout = Lockout(RULES)
-    started = 0
+    results = await asyncio.gather(*(attempt(lockout, "alice", "10.0.0.1") for _ in range(20)), return_exceptions=True)
+    assert results.count(None) == 3
+    assert sum(isinstance(result, TooManyAttempts) for result in results) == 17
+
+
+async def test_a_burst_of_right_passwords_only_queues() -> None:
+    lockout = Lockout(RULES)
+    await asyncio.gather(*(attempt(lockout, "alice", "10.0.0.1", right=True) for _ in range(20)))
+
+
+async def test_no_verdict_counts_for_nothing() -> None:
+    lockout = Lockout(RULES)
     for _ in range(20):
-        try:
-            lockout.begin("alice", "10.0.0.1", 0)
-            started += 1
-        except TooManyAttempts:
-            continue
-    assert started == 3
+        with pytest.raises(RuntimeError):
+            async with lockout.attempt("alice", "10.0.0.1", lambda: 0):
+                raise RuntimeError("the cluster is down")
+    await attempt(lockout, "alice", "10.0.0.1")
 
 
-def test_one_address_cannot_try_everybody() -> None:
+async def test_the_line_has_an_end() -> None:
+    lockout = Lockout(RULES)
+    results = await asyncio.gather(
+        *(attempt(lockout, "alice", "10.0.0.1", right=True) for _ in range(40)), return_exceptions=True
+    )
+    assert any(isinstance(result, HashingBusy) for result in results)
+    assert results.count(None) >= 20
+
+
+async def test_one_address_cannot_try_everybody() -> None:
     lockout = Lockout(RULES)
     for number in range(10):
-        lockout.begin(f"user{number}", "2001:db8::1", 0)
+        await attempt(lockout, f"user{number}", "2001:db8::1")
     with pytest.raises(TooManyAttempts):
-        lockout.begin("another", "2001:db8::ffff", 0)
-    lockout.begin("another", "2001:db8:0:1::1", 0)
+        await attempt(lockout, "another", "2001:db8::ffff")
+    await attempt(lockout, "another", "2001:db8:0:1::1")
 
 
-def test_memory_is_bounded() -> None:
+async def test_memory_is_bounded() -> None:
     lockout = Lockout(RULES)
     for number in range(1000):
-        lockout.begin("x" * 10_000, f"10.0.{number // 250}.{number % 250}", 0)
+        await attempt(lockout, "x" * 10_000, f"10.0.{number // 250}.{number % 250}")
     assert len(vars(lockout)["_counts"]) <= 100

@@ -1,18 +1,25 @@
 """Who may try to log in, and how often: a count of failures a (user, address), and a larger one an address.
 
 The lock is on the pair, so that nobody can lock somebody else out by failing in his name from elsewhere; the count of
-an address alone stops one place from trying many names. An attempt counts as failed from the moment it begins and is
-taken back when it succeeds, so guessing in parallel gains nothing. IPv6 addresses count by their /64.
+an address alone stops one place from trying many names. No more tries run at once than could still fail without
+locking: guessing in parallel gains nothing, and a burst of right passwords only queues. A try that ends without a
+verdict (the cluster is down, the client went away) counts for nothing, since nothing was learnt from it. IPv6
+addresses count by their /64.
 
-State is this process's and bounded: the places that failed longest ago are forgotten first. Pure but for the clock
-that the caller hands in.
+State is this process's and bounded: the places that failed longest ago are forgotten first.
 """
 
+import asyncio
+import contextlib
 import ipaddress
 from collections import OrderedDict
+from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
-from dovetail.iam.errors import TooManyAttempts
+from dovetail.iam.errors import HashingBusy, TooManyAttempts
+
+_PATIENCE = 15.0
+"""Seconds that a try waits for those before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,58 +30,111 @@ class LockoutRules:
     per_address: int = 60
     window: float = 600.0
     remembered: int = 20_000
+    longest_line: int = 200
 
 
 @dataclass(slots=True)
 class _Count:
-    failures: int
-    since: float
+    limit: int
+    failures: int = 0
+    since: float = 0.0
+    running: int = 0
+
+    def wait(self, window: float, now: float) -> float:
+        """How long a new try has to stay away; forgets failures that are too old."""
+        if self.failures and now - self.since >= window:
+            self.failures = 0
+        return self.since + window - now if self.failures >= self.limit else 0.0
+
+    @property
+    def full(self) -> bool:
+        return self.failures + self.running >= self.limit
+
+    def fail(self, now: float) -> None:
+        self.since = self.since if self.failures else now
+        self.failures += 1
+
+
+class Attempt:
+    """One try; say how it went before it ends."""
+
+    def __init__(self, pair: _Count, place: _Count) -> None:
+        self._pair, self._place = pair, place
+
+    def failed(self, now: float) -> None:
+        """The password was wrong, or there is no such user."""
+        self._pair.fail(now)
+        self._place.fail(now)
+
+    def succeeded(self) -> None:
+        """The password was right: the pair starts anew."""
+        self._pair.failures = 0
 
 
 class Lockout:
-    """Counts attempts. `begin` before the password is looked at, `succeed` when it was right."""
+    """Counts tries: `async with lockout.attempt(user, address, clock) as attempt: ...`."""
 
     def __init__(self, rules: LockoutRules | None = None) -> None:
         self._rules = rules or LockoutRules()
         self._counts: OrderedDict[tuple[str, str], _Count] = OrderedDict()
+        self._ended = asyncio.Condition()
+        self._waiting = 0
 
-    def begin(self, user: str, address: str, now: float) -> None:
-        """Count an attempt. Raises TooManyAttempts, and then counts nothing."""
-        limits = self._limits(user, address)
-        waits = [self._wait(key, limit, now) for key, limit in limits]
-        if any(waits):
-            raise TooManyAttempts(max(1, round(max(waits))))
-        for key, _ in limits:
-            self._count(key, now)
+    @contextlib.asynccontextmanager
+    async def attempt(self, user: str, address: str, clock: Callable[[], float]) -> AsyncGenerator[Attempt]:
+        """One try at a log-in. Raises TooManyAttempts, and HashingBusy when too many wait already."""
+        pair, place = await self._admitted(user, address, clock)
+        pair.running += 1
+        place.running += 1
+        try:
+            yield Attempt(pair, place)
+        finally:
+            pair.running -= 1
+            place.running -= 1
+            async with self._ended:
+                self._ended.notify_all()
 
-    def succeed(self, user: str, address: str) -> None:
-        """The attempt was right: the pair starts anew, the address gets this one attempt back."""
-        (pair, _), (place, _) = self._limits(user, address)
-        self._counts.pop(pair, None)
-        count = self._counts.get(place)
-        if count is not None:
-            count.failures -= 1
+    async def _admitted(self, user: str, address: str, clock: Callable[[], float]) -> tuple[_Count, _Count]:
+        """The two counts, once there is room in both."""
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        while True:
+            counts = self._counts_of(user, address)
+            wait = max(count.wait(self._rules.window, clock()) for count in counts)
+            if wait > 0:
+                raise TooManyAttempts(max(1, round(wait)))
+            if not any(count.full for count in counts):
+                return counts
+            await self._next_end(deadline - asyncio.get_running_loop().time())
 
-    def _limits(self, user: str, address: str) -> list[tuple[tuple[str, str], int]]:
+    async def _next_end(self, patience: float) -> None:
+        if self._waiting >= self._rules.longest_line or patience <= 0:
+            raise HashingBusy(self._waiting)
+        self._waiting += 1
+        try:
+            async with self._ended, asyncio.timeout(patience):
+                await self._ended.wait()
+        except TimeoutError as error:
+            raise HashingBusy(self._waiting) from error
+        finally:
+            self._waiting -= 1
+
+    def _counts_of(self, user: str, address: str) -> tuple[_Count, _Count]:
         place = _place(address)
-        pair, alone = (f"user:{user[:256]}", place), ("any", place)
-        return [(pair, self._rules.per_user_and_address), (alone, self._rules.per_address)]
+        pair = self._count((f"user:{user[:256]}", place), self._rules.per_user_and_address)
+        return pair, self._count(("any", place), self._rules.per_address)
 
-    def _wait(self, key: tuple[str, str], limit: int, now: float) -> float:
-        count = self._counts.get(key)
-        if count is None or count.failures < limit:
-            return 0.0
-        return max(0.0, count.since + self._rules.window - now)
-
-    def _count(self, key: tuple[str, str], now: float) -> None:
-        count = self._counts.get(key)
-        if count is None or now - count.since >= self._rules.window:
-            self._counts[key] = _Count(failures=1, since=now)
-        else:
-            count.failures += 1
+    def _count(self, key: tuple[str, str], limit: int) -> _Count:
+        count = self._counts.setdefault(key, _Count(limit))
         self._counts.move_to_end(key)
-        while len(self._counts) > self._rules.remembered:
-            self._counts.popitem(last=False)
+        if len(self._counts) > self._rules.remembered:
+            self._forget_one()
+        return count
+
+    def _forget_one(self) -> None:
+        """Forget the place that tried longest ago and has no try running."""
+        idle = next((key for key, count in self._counts.items() if not count.running), None)
+        if idle is not None:
+            del self._counts[idle]
 
 
 def _place(address: str) -> str:

@@ -93,10 +93,11 @@ class Accounts:
         await self._deps.sessions.end_all(name, now)
 
     async def _demand_current(self, name: str, user: Object, current: str, address: str) -> None:
-        self._deps.lockout.begin(name, address, self._deps.clock())
-        if not (await check_password(self._deps, name, user, current)).matches:
-            raise Unacceptable("the request", [("currentPassword", "is wrong")])
-        self._deps.lockout.succeed(name, address)
+        async with self._deps.lockout.attempt(name, address, self._deps.clock) as attempt:
+            if not (await check_password(self._deps, name, user, current)).matches:
+                attempt.failed(self._deps.clock())
+                raise Unacceptable("the request", [("currentPassword", "is wrong")])
+            attempt.succeeded()
 
     async def _store(self, new: NewUser) -> Object:
         password_hash = await self._deps.passwords.hash(new.password)

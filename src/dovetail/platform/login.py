@@ -2,8 +2,8 @@
 
 A stranger cannot tell an unknown user from a wrong password, neither by the answer nor by the time it takes: the user
 is looked up in the API each time, and a hash is computed each time. Only who knows the password learns that an account
-is disabled. Tries are counted before the password is looked at (`dovetail.iam.lockout`). A hash of an older kind is
-replaced while the password is at hand; should that fail, the log-in still stands.
+is disabled. Tries are counted (`dovetail.iam.lockout`). A hash of an older kind is replaced while the password is at
+hand; should that fail, the log-in still stands.
 """
 
 import logging
@@ -31,11 +31,12 @@ async def log_in(deps: PlatformDeps, login: str, password: str, address: str) ->
     """The user's name and account. Raises Unauthenticated, TooManyAttempts, and kube's errors."""
     typed = login.strip().lower()
     name = _name_of(deps, typed)
-    deps.lockout.begin(name, address, deps.clock())
-    user = await find_user(deps, name)
-    if not (await check_password(deps, name, user, password)).matches or user is None:
-        raise Unauthenticated(_REFUSAL)
-    deps.lockout.succeed(name, address)
+    async with deps.lockout.attempt(name, address, deps.clock) as attempt:
+        user = await find_user(deps, name)
+        if not (await check_password(deps, name, user, password)).matches or user is None:
+            attempt.failed(deps.clock())
+            raise Unauthenticated(_REFUSAL)
+        attempt.succeeded()
     account = account_of(user)
     if account is None or account.disabled:
         raise Unauthenticated("the account is disabled; ask an administrator")
