@@ -99,6 +99,7 @@ async def canned(respond: Respond, ssl: Any = None) -> AsyncIterator[Canned]:
     """Serve with `respond` until the block ends; the port is free, the loop is the test's."""
     server_state = Canned()
     tasks: set[asyncio.Task[None]] = set()
+    writers: set[asyncio.StreamWriter] = set()
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -115,6 +116,7 @@ async def canned(respond: Respond, ssl: Any = None) -> AsyncIterator[Canned]:
             writer.close()
 
     def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writers.add(writer)
         task = asyncio.get_running_loop().create_task(connection(reader, writer))
         tasks.add(task)
         task.add_done_callback(tasks.discard)
@@ -129,6 +131,9 @@ async def canned(respond: Respond, ssl: Any = None) -> AsyncIterator[Canned]:
         for task in list(tasks):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        for writer in writers:  # a task that is cancelled before its first step closes nothing
+            writer.transport.abort()
+        await asyncio.sleep(0)
 
 
 async def _read(reader: asyncio.StreamReader) -> Seen:
