@@ -2,6 +2,7 @@
 
 import secrets
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -184,3 +185,15 @@ async def test_access_reviews(platform: Platform) -> None:
     assert plain in single.body["status"]["reason"]
     assert (await platform.call("POST", path, user=plain, json=items[0])).code == 403
     assert (await platform.call("POST", path, user=admin, json={"spec": {}})).code == 400
+
+
+async def test_names_that_no_header_can_hold_come_percent_encoded(platform: Platform) -> None:
+    """As the gateway's worker writes them: what is not printable ASCII is percent-encoded."""
+    group = "gräfe%" + secrets.token_hex(4)
+    bound = bootstrap.binding("b" + secrets.token_hex(4), "platform-admin", "Group", group)
+    bound["metadata"]["labels"] = {}
+    await platform.client.create(GLOBALROLEBINDINGS, bound)
+    await platform.until(lambda: group in platform.deps.policy().group_roles)
+    plain = await platform.user()
+    assert (await platform.call("GET", BASE, user=plain, groups=[quote(group)])).code == 200
+    assert (await platform.call("GET", BASE, user=plain, groups=["other"])).code == 403

@@ -1,7 +1,7 @@
 """Who calls: the identity and the address that the gateway's worker vouches for.
 
 The socket is private to the platform's processes, and the worker strips these headers from every client's request
-before it writes its own; so they are taken as they are. Nobody logged in means no `X-Remote-User`.
+before it writes its own; so they are taken as they are, percent-decoded. Nobody logged in means no `X-Remote-User`.
 """
 
 from urllib.parse import unquote
@@ -19,15 +19,15 @@ NOBODY = Identity(name=ANONYMOUS, groups=(UNAUTHENTICATED,))
 def identity_of(request: Request) -> Identity:
     """The caller; `NOBODY` when nobody is logged in."""
     headers = request.headers
-    name = headers.get("x-remote-user", "")
+    name = unquote(headers.get("x-remote-user", ""))
     if not name:
         return NOBODY
     extra: dict[str, tuple[str, ...]] = {}
     for key, value in headers.items():
         if key.startswith(_EXTRA):
             field = unquote(key.removeprefix(_EXTRA))
-            extra[field] = (*extra.get(field, ()), value)
-    groups = tuple(headers.getlist("x-remote-group"))
+            extra[field] = (*extra.get(field, ()), unquote(value))
+    groups = tuple(map(unquote, headers.getlist("x-remote-group")))
     return Identity(name=name, uid=headers.get("x-remote-uid", ""), groups=groups, extra=extra)
 
 
