@@ -82,11 +82,15 @@ class HelmWorker:
         operation: wire.Operation,
         *,
         timeout: float | None = None,
+        interrupt: asyncio.Event | None = None,
         on_progress: Callable[[str], None] | None = None,
     ) -> dict[str, Any]:
         """Perform one operation. `timeout` in seconds; by default Helm's own and half a minute.
 
-        Cancelling the call cancels the operation. Raises HelmRefused, HelmWorkerDied, HelmTimeout.
+        Setting `interrupt` cancels the operation: HelmRefused with reason Cancelled, or HelmWorkerDied. Raises
+        HelmRefused, HelmWorkerDied, HelmTimeout. After a timeout or an interrupt the worker is replaced, because Helm's
+        threads go on behind a cancelled operation and could write to a release that has moved on; other calls in
+        flight then get HelmWorkerDied.
         """
         limit = timeout if timeout is not None else getattr(operation, "timeout", 60) + _ON_TOP_OF_HELMS_OWN
         pending = _Pending(operation, on_progress)
@@ -95,16 +99,19 @@ class HelmWorker:
         self._rearm()
         try:
             await self._send(wire.Call(id, operation), operation)
-            async with asyncio.timeout(limit):
-                return await asyncio.shield(pending.outcome)
-        except TimeoutError:
+            if await _either(pending.outcome, interrupt, limit):
+                return await pending.outcome
             await self._abandon(id, pending)
-            raise errors.HelmTimeout(wire.operation_name(operation), operation.release, limit) from None
+            if interrupt is not None and interrupt.is_set():
+                return await pending.outcome
+            raise errors.HelmTimeout(wire.operation_name(operation), operation.release, limit)
         except asyncio.CancelledError:
             self._tell_cancel(id)
             raise
         finally:
             self._pending.pop(id, None)
+            if pending.outcome.done() and not pending.outcome.cancelled():
+                pending.outcome.exception()  # it may have come too late for anybody to look at it
             pending.outcome.cancel()
             self._rearm()
 
@@ -157,10 +164,9 @@ class HelmWorker:
             pass
         except (msgspec.DecodeError, errors.HelmProtocolError) as error:
             _log.error("helm worker %d: %s", process.pid, error)
+            process.kill()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            code = await process.wait()
+            code = await _end_of(process)
             if process is self._process:
                 self._fail_pending(code)
             shutil.rmtree(scratch, ignore_errors=True)
@@ -188,14 +194,14 @@ class HelmWorker:
                 pending.outcome.set_exception(errors.HelmWorkerDied(wire.operation_name(pending.operation), code))
 
     async def _abandon(self, id: int, pending: _Pending) -> None:
-        """After a timeout: ask to cancel, and end a worker that does not obey, so that no unwatched writer is left."""
+        """Ask to cancel, so that Helm notes the failure, then end the worker, so that no unwatched writer is left."""
         self._tell_cancel(id)
         await asyncio.wait([pending.outcome], timeout=_GRACE)
-        if not pending.outcome.done() and self._process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                self._process.kill()
-            if self._reader is not None:
-                await asyncio.wait([self._reader], timeout=_GRACE)
+        process, reader = self._process, self._reader
+        if process is not None and process.returncode is None:
+            process.kill()
+        if reader is not None:
+            await asyncio.wait([reader], timeout=_GRACE)
 
     def _tell_cancel(self, id: int) -> None:
         process = self._process
@@ -221,13 +227,30 @@ class HelmWorker:
         reader = self._reader
         if process.stdin is not None:
             process.stdin.close()
-        try:
-            await asyncio.wait_for(process.wait(), _GRACE)
-        except TimeoutError:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
+        await _end_of(process)
         if reader is not None:
             await asyncio.wait([reader], timeout=_GRACE)
+
+
+async def _either(outcome: asyncio.Future[dict[str, Any]], interrupt: asyncio.Event | None, limit: float) -> bool:
+    """Wait for the outcome, the interrupt or the end of the time. Whether it was the outcome."""
+    waiting = [asyncio.ensure_future(interrupt.wait())] if interrupt is not None else []
+    try:
+        await asyncio.wait([outcome, *waiting], timeout=limit, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in waiting:
+            task.cancel()
+    return outcome.done()
+
+
+async def _end_of(process: asyncio.subprocess.Process) -> int:
+    """Its exit code, after a while by force. Never kill first: asyncio would lose the exit code of one that ended."""
+    try:
+        return await asyncio.wait_for(process.wait(), _GRACE)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        return await process.wait()
 
 
 def _environment(scratch: Path) -> dict[str, str]:

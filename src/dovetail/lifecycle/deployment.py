@@ -11,7 +11,17 @@ from typing import Any, Final
 
 from dovetail.apis import labels
 from dovetail.apis.dialects import ExtensionVersion
-from dovetail.helm import Connection, Deploy, HelmRefused, HelmTimeout, HelmWorker, Uninstall, Values, errors
+from dovetail.helm import (
+    Connection,
+    Deploy,
+    HelmRefused,
+    HelmTimeout,
+    HelmWorker,
+    HelmWorkerDied,
+    Uninstall,
+    Values,
+    errors,
+)
 from dovetail.kube import (
     CLUSTERROLES,
     NAMESPACES,
@@ -26,7 +36,7 @@ from dovetail.kube import (
     is_deleting,
 )
 from dovetail.lifecycle.access import access_objects, account_user, namespace_object, role_name
-from dovetail.lifecycle.errors import DeployFailed, Refused, UninstallFailed
+from dovetail.lifecycle.errors import DeployFailed, Interrupted, Refused, UninstallFailed
 from dovetail.lifecycle.facts import DEFAULT_PATIENCE, Desired
 from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.releases import TARGET_LABEL
@@ -58,8 +68,8 @@ class Deployer:
         self._packages = packages
         self._settings = settings
 
-    async def deploy(self, order: Order, begun: Callable[[], Awaitable[None]]) -> str:
-        """Do it; `begun` is awaited when everything is prepared and Helm comes next. The package's digest."""
+    async def deploy(self, order: Order, begun: Callable[[], Awaitable[None]], interrupt: asyncio.Event) -> None:
+        """Do it; `begun` is awaited when everything is prepared and Helm comes next. Raises Interrupted."""
         desired = order.desired
         fetched = await self._packages.load(order.version)
         permissions = fetched.package.permissions
@@ -77,27 +87,32 @@ class Deployer:
             timeout=self._settings.hook_timeout,
             description=f"{desired.extension} {desired.version}",
         )
-        await self._call(operation)
+        await self._call(operation, interrupt)
         if former:
             await self._prepare(desired, permissions, {})
-        return fetched.package.digest
 
-    async def uninstall(self, extension: str, namespace: str) -> None:
-        """Let Helm remove the release, as the extension's account. Raises UninstallFailed."""
+    async def uninstall(self, extension: str, namespace: str, interrupt: asyncio.Event) -> None:
+        """Let Helm remove the release, as the extension's account. Raises UninstallFailed, Interrupted."""
         operation = Uninstall(
             release=extension,
             connection=self._connection(extension, namespace),
             timeout=self._settings.hook_timeout,
         )
         try:
-            await self._call(operation)
+            await self._call(operation, interrupt)
         except DeployFailed as error:
             raise UninstallFailed(str(error)) from error
 
-    async def _call(self, operation: Deploy | Uninstall) -> None:
+    async def _call(self, operation: Deploy | Uninstall, interrupt: asyncio.Event) -> None:
+        if interrupt.is_set():
+            raise Interrupted(operation.release)
         try:
-            await self._helm.call(operation)
-        except HelmRefused as error:
+            await self._helm.call(operation, interrupt=interrupt)
+        except (HelmRefused, HelmWorkerDied) as error:
+            if interrupt.is_set():
+                raise Interrupted(operation.release) from error
+            if isinstance(error, HelmWorkerDied):
+                raise
             if error.reason in _TRANSIENT_HELM:
                 raise
             raise DeployFailed(error.detail, hopeless=error.reason == errors.INVALID) from error

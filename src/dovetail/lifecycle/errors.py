@@ -7,6 +7,7 @@
     |   +-- UnusablePackage        the package cannot be read, or is another one
     |   +-- DeployFailed           Helm refused or a hook failed
     |   +-- UninstallFailed        Helm refused to uninstall, or objects stayed
+    +-- Interrupted                the plan changed under a running operation
     +-- SyncFailed                 a repository's index could not be read
 
 `patience` (facts) says how often the same input is tried.
@@ -68,6 +69,13 @@ class UninstallFailed(Refused):
 
     def __init__(self, message: str) -> None:
         super().__init__("UninstallFailed", message, UNLIMITED)
+
+
+class Interrupted(LifecycleError):
+    """The operation was given up because its plan is another now; look again."""
+
+    def __init__(self, release: str) -> None:
+        super().__init__(f"the operation on {release} was given up: its plan changed")
 
 
 class SyncFailed(LifecycleError):

@@ -28,6 +28,7 @@ from dovetail.kube import (
     Informer,
     Key,
     LeaderElector,
+    uid_of,
 )
 from dovetail.kube.resources import Object
 from dovetail.lifecycle.categories import BY_CATEGORY, CategoryReconciler, category_of
@@ -35,6 +36,7 @@ from dovetail.lifecycle.constraints import Platform
 from dovetail.lifecycle.deployment import Deployer
 from dovetail.lifecycle.extensions import BY_EXTENSION, ExtensionReconciler, extension_of_version, slim
 from dovetail.lifecycle.fetching import Fetcher
+from dovetail.lifecycle.interrupts import Interrupts
 from dovetail.lifecycle.observing import Observer
 from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.plans import Pauses, PlanReconciler
@@ -77,15 +79,33 @@ async def serve(settings: LifecycleSettings, on_ready: Callable[[], None]) -> No
         elector = LeaderElector(client, COMPONENT, settings.namespace) if settings.leader_elect else None
         runtime = ControllerRuntime(client, elector=elector)
         platform = Platform(await _kubernetes_version(client), settings.platform_version)
-        plans = _assemble(runtime, helm, fetcher, settings, platform)
+        caches = _Caches(runtime)
+        plans = _assemble(runtime, caches, helm, fetcher, settings, platform)
         stack.push_async_callback(plans.close)
-        await runtime.run(on_ready)
+
+        def ready() -> None:
+            present = set(map(uid_of, caches.versions.lister))
+
+            def published(type: str, old: Object | None, new: Object, /) -> None:
+                if type == "ADDED" and uid_of(new) not in present:
+                    plans.warm()
+
+            caches.versions.add_handler(published)
+            present.clear()
+            on_ready()
+
+        await runtime.run(ready)
 
 
 def _assemble(
-    runtime: ControllerRuntime, helm: HelmWorker, fetcher: Fetcher, settings: LifecycleSettings, platform: Platform
+    runtime: ControllerRuntime,
+    caches: _Caches,
+    helm: HelmWorker,
+    fetcher: Fetcher,
+    settings: LifecycleSettings,
+    platform: Platform,
 ) -> PlanReconciler:
-    client, caches, recorder = runtime.client, _Caches(runtime), EventRecorder(runtime.client, COMPONENT)
+    client, recorder = runtime.client, EventRecorder(runtime.client, COMPONENT)
     repositories = RepositoryReconciler(
         client,
         fetcher,
@@ -98,7 +118,9 @@ def _assemble(
     packages = PackageSource(client, fetcher, repositories.find)
     switchboard = Switchboard(runtime)
     pauses = Pauses()
-    plans = PlanReconciler(client, helm, Deployer(client, helm, packages, settings), switchboard, recorder, pauses)
+    deployer = Deployer(client, helm, packages, settings)
+    interrupts = Interrupts(caches.plans.lister.get)
+    plans = PlanReconciler(client, helm, deployer, switchboard, recorder, pauses, interrupts)
     plans.observer = Observer(client, settings, platform, switchboard, caches.plans, caches.versions, pauses.is_over)
     extensions = ExtensionReconciler(client, caches.extensions, caches.versions, caches.plans, platform)
 
@@ -135,6 +157,7 @@ def _plan_controller(
     controller = Controller("installplans", plans.reconcile, workers=4, timeout=_PLAN_TIMEOUT)
     known: Callable[[Object], Iterable[Key]] = lambda obj: _known(caches.plans, extension_of(obj))  # noqa: E731
     controller.watches(caches.plans)
+    caches.plans.add_handler(plans.interrupts.notice)
     controller.watches(caches.versions, lambda obj: _known(caches.plans, extension_of_version(obj)))
     releases = runtime.informer(
         SECRETS, label_selector=f"{storage.SELECTOR},{labels.EXTENSION_REF}", metadata_only=True

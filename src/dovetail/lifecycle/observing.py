@@ -28,15 +28,13 @@ from dovetail.kube import (
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import access, constraints, progress, states
 from dovetail.lifecycle.facts import Desired, Inputs, Namespace, Plan, Problem, World
+from dovetail.lifecycle.interrupts import RETRY
 from dovetail.lifecycle.objects import spec_of, status_of
 from dovetail.lifecycle.releases import NO_RECORDS, Records, Releases
 from dovetail.lifecycle.removal import NO_REMAINS, Remains, Removal
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.switching import Switchboard
 from dovetail.lifecycle.values import platform_values
-
-RETRY: str = "dovetail.dev/retry"
-"""Annotation of an InstallPlan: a new value asks for another attempt."""
 
 
 @dataclass(frozen=True)

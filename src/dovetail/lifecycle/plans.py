@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Any, Final, Literal
 
 from dovetail.apis import labels
@@ -21,8 +22,9 @@ from dovetail.kube.resources import Object
 from dovetail.kube.timestamps import now
 from dovetail.lifecycle import planner, progress, states
 from dovetail.lifecycle.deployment import Deployer, Order
-from dovetail.lifecycle.errors import Refused
+from dovetail.lifecycle.errors import Interrupted, Refused
 from dovetail.lifecycle.facts import UNLIMITED, Attempt, fingerprint
+from dovetail.lifecycle.interrupts import Interrupts
 from dovetail.lifecycle.objects import status_of
 from dovetail.lifecycle.observing import Observer, Seen, release_name
 from dovetail.lifecycle.releases import Releases
@@ -77,6 +79,7 @@ class PlanReconciler:
         switchboard: Switchboard,
         recorder: EventRecorder,
         pauses: Pauses,
+        interrupts: Interrupts,
     ) -> None:
         self._client = client
         self._helm = helm
@@ -86,6 +89,7 @@ class PlanReconciler:
         self._pauses = pauses
         self._releases = Releases(client)
         self._removal = Removal(client)
+        self.interrupts = interrupts
         self._warming: asyncio.Task[None] | None = None
 
     async def reconcile(self, key: Key) -> RequeueAfter | None:
@@ -112,6 +116,7 @@ class PlanReconciler:
     async def _perform(self, action: planner.Action, seen: Seen) -> Next:
         match action:
             case planner.Protect():
+                self.warm()
                 await self._protect(seen.obj)
             case planner.Enter(state, attempt):
                 await self._enter(seen, state, attempt)
@@ -158,7 +163,7 @@ class PlanReconciler:
         self._pauses.forget(uid_of(obj))
 
     async def _enter(self, seen: Seen, state: str, attempt: Attempt) -> None:
-        self._warm()
+        self.warm()
         status = progress.entered(seen.status, state, attempt, seen.plan.generation, now())
         await self._write(seen.obj, status)
 
@@ -183,7 +188,11 @@ class PlanReconciler:
         release = seen.world.release
         assert seen.version is not None, "the planner does not deploy what is missing"
         try:
-            await self._deployer.deploy(Order(desired, seen.version, seen.config, release is not None), begun)
+            order = Order(desired, seen.version, seen.config, release is not None)
+            with self.interrupts.of(seen.obj) as interrupt:
+                await self._deployer.deploy(order, begun, interrupt)
+        except Interrupted:
+            return _LOOK
         except Refused as error:
             in_force = release is not None and release.ever_deployed
             state = states.UPGRADE_FAILED if in_force else states.INSTALL_FAILED
@@ -226,7 +235,10 @@ class PlanReconciler:
 
     async def _uninstall(self, seen: Seen) -> Next:
         try:
-            await self._deployer.uninstall(seen.plan.name, seen.namespace)
+            with self.interrupts.of(seen.obj) as interrupt:
+                await self._deployer.uninstall(seen.plan.name, seen.namespace, interrupt)
+        except Interrupted:
+            return _LOOK
         except Refused as error:
             if not seen.plan.deleting:
                 raise
@@ -263,10 +275,17 @@ class PlanReconciler:
     async def _tell(self, obj: Object, severity: Any, reason: str, message: str) -> None:
         await self._recorder.record(obj, severity, reason, message)
 
-    def _warm(self) -> None:
-        """Start Helm while the API is still being written to."""
+    def warm(self) -> None:
+        """Start Helm while the API is still being written to, or when a plan is likely to come."""
         if self._helm.pid is None and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self._helm.warm(), name="helm-worker-warm")
+            self._warming = asyncio.create_task(self._start_helm(), name="helm-worker-warm")
+
+    async def _start_helm(self) -> None:
+        try:
+            await self._helm.warm()
+        except OSError as error:
+            _log.warning("the helm worker cannot be started: %s", error)
+        await asyncio.to_thread(import_module, "dovetail.packaging.package")
 
 
 def _after_failure(attempt: Attempt, error: Refused) -> Attempt:

@@ -1,0 +1,55 @@
+"""Noticing that what is being done is not wanted any more.
+
+A hook can take minutes, and a plan that is changed or deleted meanwhile must not wait for it. While an operation
+runs, its plan is watched: as soon as anything that the release depends on changes, the operation's event is set.
+Being enabled is none of that.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Callable, Generator, Mapping
+from typing import Any
+
+from dovetail.apis import labels
+from dovetail.kube import annotations_of, is_deleting, key_of
+from dovetail.lifecycle.objects import generation_of, spec_of
+
+RETRY = "dovetail.dev/retry"
+"""Annotation of an InstallPlan: a new value asks for another attempt."""
+
+_ASIDE = frozenset({"enabled", "upgradeStrategy"})
+
+
+def essence(plan: Mapping[str, Any]) -> tuple[object, ...]:
+    """What an operation on the plan's release depends on."""
+    annotations = annotations_of(plan)
+    spec = {name: value for name, value in spec_of(plan).items() if name not in _ASIDE}
+    return spec, is_deleting(plan), labels.FORCE_DELETE in annotations, annotations.get(RETRY)
+
+
+class Interrupts:
+    """The operations that run, by plan. `cached` is the plan as the informer knows it."""
+
+    def __init__(self, cached: Callable[[str], Mapping[str, Any] | None] = lambda name: None) -> None:
+        self._cached = cached
+        self._running: dict[str, tuple[tuple[object, ...], asyncio.Event]] = {}
+
+    @contextlib.contextmanager
+    def of(self, plan: Mapping[str, Any]) -> Generator[asyncio.Event]:
+        """While inside, the event is set as soon as the plan is another."""
+        name = key_of(plan).name
+        event = asyncio.Event()
+        self._running[name] = (essence(plan), event)
+        cached = self._cached(name)
+        if cached is not None and generation_of(cached) > generation_of(plan) and essence(cached) != essence(plan):
+            event.set()  # it changed between the look and here
+        try:
+            yield event
+        finally:
+            del self._running[name]
+
+    def notice(self, type: str, old: Mapping[str, Any] | None, new: Mapping[str, Any], /) -> None:
+        """The handler of the plans' informer."""
+        running = self._running.get(key_of(new).name)
+        if running is not None and (type == "DELETED" or essence(new) != running[0]):
+            running[1].set()
