@@ -17,7 +17,7 @@ from dovetail.apis.kubesphere_v1alpha1 import SEED_JSBUNDLES
 from dovetail.console.bundles.fetching import fetch
 from dovetail.console.bundles.model import BundleId, File, Missing, Outcome, Part, Plan
 from dovetail.console.bundles.planning import DISABLED, owner_of, plan_of, references
-from dovetail.console.bundles.references import References
+from dovetail.console.bundles.references import RETRY, References
 from dovetail.console.bundles.resolving import read_key, serve_part, taken
 from dovetail.console.bundles.status import wanted_status
 from dovetail.console.bundles.store import BundleStore
@@ -40,7 +40,6 @@ from dovetail.kube import (
 BY_LINK: Final = "link"
 REFRESH: Final = 300.0
 """Seconds until a bundle that came from a backend is fetched again."""
-RETRY: Final = 10.0
 
 _RESOURCES: Final = {resource.group: resource for resource in (JSBUNDLES, SEED_JSBUNDLES)}
 
@@ -108,31 +107,37 @@ class BundleKeeper:
             self._forget(bundle)
             await self._tell(bundle, obj, Missing("Invalid", str(error)))
             return None
-        outcome = await self._resolve(plan)
+        outcome, again = await self._resolve(plan)
         if self._informers[bundle.group].lister.get(bundle.name) is obj:  # else a pass with the newer object follows
             self._store.put(outcome)
             await self._tell(bundle, obj, outcome)
-        return _again(outcome)
+        return RequeueAfter(again) if again else None
 
-    async def _resolve(self, plan: Plan) -> Outcome:
+    async def _resolve(self, plan: Plan) -> tuple[Outcome, float]:
+        """What becomes of the plan now, and the seconds after which to look again (0: changes are told)."""
         self._references.use(plan.id, references(plan))
         parts: dict[str, File | Missing] = {}
+        waits: list[float] = []
         for part in (plan.main, *plan.assets):
             owner = owner_of(self._claimants(part.link))
             if owner is not None and owner.id != plan.id:
                 parts[part.link] = taken(part, owner.id)
             else:
-                parts[part.link] = await self._read(plan.id, part)
-        return Outcome(plan, parts)
+                parts[part.link], again = await self._read(plan.id, part)
+                waits.append(again)
+        return Outcome(plan, parts), min((wait for wait in waits if wait), default=0.0)
 
-    async def _read(self, bundle: BundleId, part: Part) -> File | Missing:
+    async def _read(self, bundle: BundleId, part: Part) -> tuple[File | Missing, float]:
         source = part.source
         if isinstance(source, bytes):
-            return serve_part(part, source)
+            return serve_part(part, source), 0.0
         if isinstance(source, Backend):
-            return await self._fetch(bundle, part, source)
-        found = await self._references.read(source)
-        return found if isinstance(found, Missing) else serve_part(part, read_key(found, source))
+            served = await self._fetch(bundle, part, source)
+            return served, REFRESH if isinstance(served, File) else RETRY
+        reading = await self._references.read(source)
+        if isinstance(reading.found, Missing):
+            return reading.found, reading.again
+        return serve_part(part, read_key(reading.found, source)), reading.again
 
     async def _fetch(self, bundle: BundleId, part: Part, backend: Backend) -> File | Missing:
         """From the backend, or what came from it lately; an old copy is better than none when it does not answer."""
@@ -143,7 +148,7 @@ class BundleKeeper:
         try:
             served = serve_part(part, await fetch(self._client, backend))
         except FetchFailed as error:
-            return known[2] if known and known[0] == backend else Missing("FetchFailed", str(error), retry=True)
+            return known[2] if known and known[0] == backend else Missing("FetchFailed", str(error))
         if isinstance(served, File):
             self._fetched[bundle][part.link] = (backend, time, served)
         return served
@@ -162,11 +167,3 @@ class BundleKeeper:
             await self._client.patch(_RESOURCES[bundle.group], bundle.name, patch, subresource="status")
         except NotFound:
             return  # deleted meanwhile; the informer says so next
-
-
-def _again(outcome: Outcome) -> RequeueAfter | None:
-    if any(isinstance(part, Missing) and part.retry for part in outcome.parts.values()):
-        return RequeueAfter(RETRY)
-    if any(isinstance(part.source, Backend) for part in (outcome.plan.main, *outcome.plan.assets)):
-        return RequeueAfter(REFRESH)
-    return None

@@ -81,11 +81,10 @@ class File:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """Why there are no bytes: a word for machines and a sentence that says what to do. `retry`: it may pass."""
+    """Why there are no bytes: a word for machines and a sentence that says what to do."""
 
     reason: str
     message: str
-    retry: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,168 @@
+"""Fetching a bundle from a backend: real servers, with and without TLS, well and badly behaved."""
+
+import contextlib
+import datetime
+import ipaddress
+import ssl
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+
+from dovetail.apis.dialects import Backend, ServiceRef
+from dovetail.console.bundles import fetching
+from dovetail.console.bundles.fetching import endpoint_address, fetch, service_port
+from dovetail.console.errors import FetchFailed
+from dovetail.kube import ENDPOINTS, SERVICES, Client
+from tests.conftest import KubeApi
+
+CODE = b"System.register([], function () { return {} })"
+
+
+def certificate(folder: Path, *names: str) -> tuple[Path, str]:
+    """A self-signed certificate and key in one file, and the certificate as PEM."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
+    alternatives = [x509.DNSName(n) for n in names] + [x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    now = datetime.datetime.now(datetime.UTC)
+    built = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(x509.random_serial_number()).not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(alternatives), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )  # fmt: skip
+    pem = built.public_bytes(serialization.Encoding.PEM)
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "server.pem"
+    path.write_bytes(pem + private)
+    return path, pem.decode()
+
+
+@contextlib.asynccontextmanager
+async def backend(tls: Path | None = None) -> AsyncIterator[int]:
+    """A server on a port of its own: /index.js, /echo (the Host it was asked for), /gone, /away, /endless."""
+
+    async def index(request: web.Request) -> web.Response:
+        return web.Response(body=CODE)
+
+    async def echo(request: web.Request) -> web.Response:
+        return web.Response(text=request.headers["Host"])
+
+    async def gone(request: web.Request) -> web.Response:
+        raise web.HTTPInternalServerError
+
+    async def away(request: web.Request) -> web.Response:
+        raise web.HTTPFound("/index.js")
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        with contextlib.suppress(ConnectionError):
+            while True:
+                await response.write(b"x" * 65536)
+        return response
+
+    app = web.Application()
+    for path, handler in {"index.js": index, "echo": echo, "gone": gone, "away": away, "endless": endless}.items():
+        app.router.add_get(f"/{path}", handler)
+    context = None
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+    runner = web.AppRunner(app, shutdown_timeout=1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    await site.start()
+    assert site._server is not None
+    yield site._server.sockets[0].getsockname()[1]
+    await runner.cleanup()
+
+
+def at(port: int, path: str, **more: Any) -> Backend:
+    return Backend(**{"scheme": "http", "host": "127.0.0.1", "port": port, "path": path, **more})
+
+
+@pytest.fixture
+def nobody() -> Client:
+    """A client that an address never needs."""
+    return None  # type: ignore[return-value]
+
+
+async def test_the_body_behind_an_address(nobody: Client):
+    async with backend() as port:
+        assert await fetch(nobody, at(port, "/index.js")) == CODE
+
+
+@pytest.mark.parametrize(("path", "why"), [("/gone", "it answered 500"), ("/away", "it answered 302"), ("/no", "404")])
+async def test_anything_but_the_body_is_a_failure_with_a_reason(nobody: Client, path: str, why: str):
+    async with backend() as port:
+        with pytest.raises(FetchFailed, match=why):
+            await fetch(nobody, at(port, path))
+
+
+async def test_too_much_is_cut_off(nobody: Client, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(fetching, "MAX_FILE", 1 << 20)
+    async with backend() as port:
+        with pytest.raises(FetchFailed, match="more than 1,048,576 bytes"):
+            await fetch(nobody, at(port, "/endless"))
+
+
+async def test_nobody_listening(nobody: Client):
+    async with backend() as port:
+        pass
+    with pytest.raises(FetchFailed, match="could not be fetched"):
+        await fetch(nobody, at(port, "/index.js"))
+
+
+async def test_tls_is_verified_against_the_bundles_own_certificates(nobody: Client, tmp_path: Path):
+    path, pem = certificate(tmp_path)
+    async with backend(path) as port:
+        with pytest.raises(FetchFailed, match="certificate"):
+            await fetch(nobody, at(port, "/index.js", scheme="https"))
+        assert await fetch(nobody, at(port, "/index.js", scheme="https", ca_pem=pem)) == CODE
+        assert await fetch(nobody, at(port, "/index.js", scheme="https", insecure_skip_verify=True)) == CODE
+
+
+async def test_a_service_is_dialled_at_its_endpoint_under_its_own_name(platform_crds: KubeApi, tmp_path: Path):
+    path, pem = certificate(tmp_path, "bundle-backend.default.svc")
+    meta = {"name": "bundle-backend", "namespace": "default"}
+    async with backend(path) as port, platform_crds.client() as client:
+        await client.create(SERVICES, {
+            "apiVersion": "v1", "kind": "Service", "metadata": meta,
+            "spec": {"ports": [{"name": "https", "port": 8443, "targetPort": port}]},
+        }, "default")  # fmt: skip
+        await client.create(ENDPOINTS, {
+            "apiVersion": "v1", "kind": "Endpoints", "metadata": meta,
+            "subsets": [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"name": "https", "port": port}]}],
+        }, "default")  # fmt: skip
+        service = Backend(service=ServiceRef("default", "bundle-backend", "https"), path="/echo", ca_pem=pem)
+        assert await fetch(client, service) == b"bundle-backend.default.svc"
+        with pytest.raises(FetchFailed, match="does not exist"):
+            await fetch(client, Backend(service=ServiceRef("default", "no-such")))
+        for resource in (SERVICES, ENDPOINTS):
+            await client.delete(resource, "bundle-backend", "default")
+
+
+@pytest.mark.parametrize(
+    ("wanted", "subsets", "expected"),
+    [
+        (80, [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "web", "port": 8080}]}], ("10.0.0.1", 8080)),
+        ("web", [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "web", "port": 8080}]}], ("10.0.0.1", 8080)),
+        (80, [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 9}]}], ("10.0.0.1", 9)),
+        (80, [{"notReadyAddresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "web", "port": 8080}]}], None),
+        (80, [], None),
+        (80, None, None),
+    ],
+)
+def test_which_endpoint(wanted: int | str, subsets: Any, expected: tuple[str, int] | None):
+    port = service_port({"spec": {"ports": [{"name": "web", "port": 80}, {"name": "x", "port": 81}]}}, wanted)
+    assert endpoint_address({"subsets": subsets}, port) == expected
