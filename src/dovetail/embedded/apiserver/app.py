@@ -1,7 +1,8 @@
 """The ASGI application: who asks, may they, which resource, what is the answer. No framework: paths are data.
 
-Order as in kube-apiserver: authenticate, parse the path, authorize, then find the resource (so that nobody without rights learns what
-exists). Every error leaves as a ``metav1.Status``. A stream ends as soon as the client is gone: it races ``receive``.
+Order as in kube-apiserver: authenticate, parse the path, authorize, then find the resource (so that nobody without
+rights learns what exists). Every error leaves as a ``metav1.Status``. A stream ends as soon as the client is gone: it
+races ``receive``.
 """
 
 from __future__ import annotations
@@ -148,9 +149,13 @@ async def _send(answer: Answer, warnings: list[str], send: Send, *, head: bool) 
     headers = _headers(answer.content_type)
     headers += answer.headers
     headers += [_warning(text) for text in dict.fromkeys(warnings)]
-    headers.append((b"content-length", str(len(answer.body)).encode()))
+    pieces = answer.pieces
+    headers.append((b"content-length", str(sum(map(len, pieces))).encode()))
     await send({"type": "http.response.start", "status": answer.code, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if head else answer.body})
+    if not head:
+        for piece in pieces[:-1]:
+            await send({"type": "http.response.body", "body": piece, "more_body": True})
+    await send({"type": "http.response.body", "body": b"" if head else pieces[-1]})
 
 
 async def _stream(stream: Stream, receive: Receive, send: Send) -> None:

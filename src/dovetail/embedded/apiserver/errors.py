@@ -46,7 +46,8 @@ class StateDamaged(StartError):
     def __init__(self, path: Path, problem: str) -> None:
         self.path, self.problem = path, problem
         super().__init__(
-            f"{path} cannot be used: {problem}. Restore it from a backup, or move it away to start with an empty cluster."
+            f"{path} cannot be used: {problem}. Restore it from a backup, or move it away to start with an empty "
+            "cluster."
         )
 
 

@@ -16,7 +16,9 @@ _SHOWN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """``type`` is the machine reason (``FieldValueInvalid``...), ``title`` its words; ``value`` None means not shown."""
+    """``type`` is the machine reason (``FieldValueInvalid``...), ``title`` its words; ``value`` None means not
+    shown.
+    """
 
     type: str
     title: str

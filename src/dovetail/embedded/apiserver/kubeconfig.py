@@ -1,6 +1,7 @@
 """Writing kubeconfig files: one cluster, one user with an embedded client certificate, one context.
 
-JSON is YAML, and every reader of kubeconfigs takes it; block YAML is written all the same, because people open these files.
+JSON is YAML, and every reader of kubeconfigs takes it; block YAML is written all the same, because people open these
+files.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """The cluster's certificates: an own authority, the server's certificate, client certificates, the token signing key.
 
 Files in ``<data_dir>/pki`` (0700; keys 0600): ``ca.crt``/``ca.key``, ``server.crt``/``server.key``, ``sa.key`` (signs
-service account tokens), ``clients/<name>.crt``/``.key``. Existing ones are kept as long as they are valid for another 30 days
-and cover the wanted names; otherwise they are issued again. Losing ``ca.key`` means that every kubeconfig is written anew.
+service account tokens), ``clients/<name>.crt``/``.key``. Existing ones are kept as long as they are valid for another
+30 days and cover the wanted names; otherwise they are issued again. Losing ``ca.key`` means that every kubeconfig is
+written anew.
 
 ECDSA P-256 throughout. A client's name is the certificate's CN, its groups are the O's (as in Kubernetes).
 """

@@ -1,7 +1,7 @@
 """A request as the API understands it: verb, resource, namespace, name, subresource, options.
 
-``parse`` follows kube-apiserver's RequestInfo: the path alone says what is asked for; ``watch`` and a name given by a field
-selector refine the verb. Query values come from ``Query``, which knows Kubernetes' booleans and numbers.
+``parse`` follows kube-apiserver's RequestInfo: the path alone says what is asked for; ``watch`` and a name given by a
+field selector refine the verb. Query values come from ``Query``, which knows Kubernetes' booleans and numbers.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Composing and running the server: database, certificates, catalogue, listener, kubeconfigs, upkeep.
 
-``serve`` runs until it is cancelled, then ends watches, finishes requests, commits and closes. Start-up order matters: the database lock is
-taken before anything is written, the port is bound before kubeconfigs name it, and ``on_ready`` is called last.
+``serve`` runs until it is cancelled, then ends watches, finishes requests, commits and closes. Start-up order matters:
+the database lock is taken before anything is written, the port is bound before kubeconfigs name it, and ``on_ready``
+is called last.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The listening socket: TLS with optional client certificates, uvicorn's HTTP protocol, a clean stop.
 
-uvicorn's ``Server`` installs signal handlers and a ticking loop that a part of a larger process does not want; its protocol class
-does the HTTP. ``PeerProtocol`` adds the one thing that ASGI lacks: the subject of the client certificate, put into the scope
-under ``PEER``. OpenSSL has verified the certificate against our own authority by then.
+uvicorn's ``Server`` installs signal handlers and a ticking loop that a part of a larger process does not want; its
+protocol class does the HTTP. ``PeerProtocol`` adds the one thing that ASGI lacks: the subject of the client
+certificate, put into the scope under ``PEER``. OpenSSL has verified the certificate against our own authority by then.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Who asks: client certificate, bearer token, then impersonation on top.
 
-A request without credentials is anonymous (RBAC then allows it next to nothing). A request with a token that is not good is refused,
-never taken for anonymous.
+A request without credentials is anonymous (RBAC then allows it next to nothing). A request with a token that is not
+good is refused, never taken for anonymous.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class Authenticator:
 
     def _must(self, user: User, attributes: Attributes) -> None:
         if not self._allows(user, attributes):
-            what = f'User "{user.name}" cannot impersonate resource "{attributes.plural}" in API group "{attributes.group}"'
+            resource = f'resource "{attributes.plural}" in API group "{attributes.group}"'
+            what = f'User "{user.name}" cannot impersonate {resource}'
             where = f' in the namespace "{attributes.namespace}"' if attributes.namespace else " at the cluster scope"
             raise Forbidden(attributes.group, attributes.plural, attributes.name, what + where)
 

@@ -1,6 +1,7 @@
 """What every cluster has from the start: system namespaces, the basic roles and bindings, the ``kubernetes`` service.
 
-Written at start when missing, and never changed afterwards: an administrator's edits stay. Roles are those of Kubernetes'
+Written at start when missing, and never changed afterwards: an administrator's edits stay. Roles are those of
+Kubernetes'
 ``bootstrappolicy`` that anybody above this layer refers to.
 """
 
@@ -121,7 +122,8 @@ def _view() -> list[Object]:
 
 def _edit() -> list[Object]:
     return [
-        _rule("", _CORE_EDIT, _READ + _WRITE), _rule("", _CORE_SUB, ["create", "get"]), _rule("", ["serviceaccounts"], ["impersonate"]),
+        _rule("", _CORE_EDIT, _READ + _WRITE), _rule("", _CORE_SUB, ["create", "get"]),
+        _rule("", ["serviceaccounts"], ["impersonate"]),
         *(_rule(group, names, _READ + _WRITE) for group, names in _OTHER_EDIT), *_view(),
     ]  # fmt: skip
 
@@ -193,8 +195,9 @@ def objects() -> Iterator[Object]:
 def _components() -> Iterator[Object]:
     """The platform's own processes, by the names in their client certificates.
 
-    The gateway acts as its users (impersonation) and keeps the platform's objects; the console reads what it shows. The controllers
-    create whatever an extension or a namespace holds, so they are bound to cluster-admin: visibly, and revocably.
+    The gateway acts as its users (impersonation) and keeps the platform's objects; the console reads what it shows.
+    The controllers create whatever an extension or a namespace holds, so they are bound to cluster-admin: visibly, and
+    revocably.
     """
     ours = ["extensions.kubesphere.io", "kubesphere.io", "iam.kubesphere.io", "tenant.kubesphere.io"]
     yield _role("system:dovetail:gateway", [
@@ -230,6 +233,7 @@ def service(address: str, port: int) -> Object:
     labels = {"component": "apiserver", "provider": "kubernetes"}
     ports = [{"name": "https", "port": 443, "protocol": "TCP", "targetPort": port}]
     return {
-        "apiVersion": "v1", "kind": "Service", "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
+        "apiVersion": "v1", "kind": "Service",
+        "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
         "spec": {"clusterIP": address, "type": "ClusterIP", "sessionAffinity": "None", "ports": ports},
     }  # fmt: skip

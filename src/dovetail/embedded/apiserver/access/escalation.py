@@ -1,7 +1,8 @@
 """Nobody may give away rights that they do not have.
 
-Writing a role needs, besides the right to write it, every right that it contains, or the verb ``escalate`` on it. Writing a binding
-needs every right of the bound role, or the verb ``bind`` on it. Source: Kubernetes' "Privilege escalation prevention and bootstrapping".
+Writing a role needs, besides the right to write it, every right that it contains, or the verb ``escalate`` on it.
+Writing a binding needs every right of the bound role, or the verb ``bind`` on it. Source: Kubernetes' "Privilege
+escalation prevention and bootstrapping".
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from itertools import product
 from typing import Any
 
 from ..errors import Forbidden
+from ..foreign import part, parts
 from .identity import MASTERS, User
 from .rbac import GROUP, Attributes, Authorizer, Rule
 
@@ -22,7 +24,7 @@ def check_role(authorizer: Authorizer, user: User, plural: str, namespace: str, 
     name = str(role.get("metadata", {}).get("name", ""))
     if _free(authorizer, user, Attributes("escalate", GROUP, plural, "", namespace, name)):
         return
-    _must_cover(authorizer, user, plural, name, namespace, role.get("rules") or ())
+    _must_cover(authorizer, user, plural, name, namespace, parts(role, "rules"))
 
 
 def check_binding(
@@ -30,14 +32,14 @@ def check_binding(
 ) -> None:
     """``role`` is the bound role when it exists; binding a missing one needs the verb ``bind``."""
     name = str(binding.get("metadata", {}).get("name", ""))
-    reference = binding.get("roleRef") or {}
+    reference = part(binding, "roleRef")
     kind = "clusterroles" if reference.get("kind") == "ClusterRole" else "roles"
     bound = str(reference.get("name", ""))
     if _free(authorizer, user, Attributes("bind", GROUP, kind, "", namespace, bound)):
         return
     if role is None:
         raise Forbidden(GROUP, plural, name, f'{kind}.{GROUP} "{bound}" not found')
-    _must_cover(authorizer, user, plural, name, namespace, role.get("rules") or ())
+    _must_cover(authorizer, user, plural, name, namespace, parts(role, "rules"))
 
 
 def _free(authorizer: Authorizer, user: User, asked: Attributes) -> bool:
@@ -52,7 +54,8 @@ def _must_cover(
     if missing:
         listed = "\n".join(dict.fromkeys(missing))
         groups = " ".join(f'"{group}"' for group in user.groups)
-        why = f'user "{user.name}" (groups=[{groups}]) is attempting to grant RBAC permissions not currently held:\n{listed}'
+        who = f'user "{user.name}" (groups=[{groups}])'
+        why = f"{who} is attempting to grant RBAC permissions not currently held:\n{listed}"
         raise Forbidden(GROUP, plural, name, why)
 
 

@@ -1,8 +1,9 @@
 """Role-based access control over the stored roles and bindings.
 
-Model. ``Rules`` is a snapshot: per subject (user, group or service account) the rules that its bindings grant, per namespace or
-cluster-wide. It is rebuilt lazily when a role or binding has changed, and asked for every request. ``system:masters`` may do
-everything without being looked up. Semantics: Kubernetes' RBAC authorizer (rules only ever allow).
+Model. ``Rules`` is a snapshot: per subject (user, group or service account) the rules that its bindings grant, per
+namespace or cluster-wide. It is rebuilt lazily when a role or binding has changed, and asked for every request.
+``system:masters`` may do everything without being looked up. Semantics: Kubernetes' RBAC authorizer (rules only ever
+allow).
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any
 
 import orjson
 
+from ..foreign import part, parts
 from ..selecting.labels import from_object
 from ..storage.records import Change
 from ..storage.store import Store
@@ -57,7 +59,7 @@ class Rule:
         def values(name: str) -> frozenset[str]:
             return frozenset(rule.get(name) or ())
 
-        paths = tuple(rule.get("nonResourceURLs") or ())
+        paths = tuple(parts(rule, "nonResourceURLs"))
         return cls(values("verbs"), values("apiGroups"), values("resources"), values("resourceNames"), paths)
 
     def allows(self, asked: Attributes) -> bool:
@@ -99,9 +101,9 @@ class Rules:
         self._grants: dict[str, list[Grant]] = {}
         for binding in bindings:
             namespace = binding["metadata"].get("namespace", "")
-            rules = roles.get(_role_key(binding.get("roleRef") or {}, namespace), ())
+            rules = roles.get(_role_key(part(binding, "roleRef"), namespace), ())
             if rules:
-                for subject in binding.get("subjects") or ():
+                for subject in parts(binding, "subjects"):
                     self._grants.setdefault(_subject_key(subject, namespace), []).append(Grant(namespace, rules))
 
     def rules_of(self, user: User, namespace: str) -> Iterator[Rule]:
@@ -151,7 +153,7 @@ class Authorizer:
         roles: dict[tuple[str, str], tuple[Rule, ...]] = {}
         for role in [*cluster_roles, *self._all("roles")]:
             meta = role["metadata"]
-            found = [*(role.get("rules") or ()), *_aggregated(role, cluster_roles)]
+            found = [*parts(role, "rules"), *_aggregated(role, cluster_roles)]
             roles[meta.get("namespace", ""), meta["name"]] = tuple(Rule.read(rule) for rule in found)
         bindings = [binding for plural in ("clusterrolebindings", "rolebindings") for binding in self._all(plural)]
         return Rules(roles, bindings)
@@ -163,11 +165,11 @@ class Authorizer:
 
 def _aggregated(role: Object, others: list[Object]) -> Iterator[Object]:
     """The rules that a role takes over from the cluster roles its aggregationRule selects."""
-    for selector in (role.get("aggregationRule") or {}).get("clusterRoleSelectors") or ():
+    for selector in parts(role, "aggregationRule", "clusterRoleSelectors"):
         selected = from_object(selector)
         for other in others:
-            if other is not role and selected and selected.matches(other["metadata"].get("labels") or {}):
-                yield from other.get("rules") or ()
+            if other is not role and selected and selected.matches(part(other["metadata"], "labels")):
+                yield from parts(other, "rules")
 
 
 def forbidden_sentence(user: User, asked: Attributes) -> str:

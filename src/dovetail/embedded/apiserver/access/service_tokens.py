@@ -1,7 +1,8 @@
 """Service account tokens: signed here, bound to an account (and perhaps a pod or secret), expiring.
 
-A token is a JWT (ES256) with the claims of Kubernetes' bound tokens. Verification needs the signature, the time, the audience, and that
-what the token is bound to still exists with the same uid. joserfc and cryptography are imported on first use: most starts need neither.
+A token is a JWT (ES256) with the claims of Kubernetes' bound tokens. Verification needs the signature, the time, the
+audience, and that what the token is bound to still exists with the same uid. joserfc and cryptography are imported on
+first use: most starts need neither.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Sets of fields in the form of ``FieldsV1``, and the algebra on them. Pure.
 
-A set is a trie of path elements (``f:name``, ``k:{"name":"x"}``, ``v:"value"``). An element that is a member itself and has no
-members below it is ``{}``; one with members below it that is also a member has the entry ``"."``. So a set is exactly what
+A set is a trie of path elements (``f:name``, ``k:{"name":"x"}``, ``v:"value"``). An element that is a member itself
+and has no members below it is ``{}``; one with members below it that is also a member has the entry ``"."``. So a set
+is exactly what
 ``managedFields[].fieldsV1`` holds, and needs no conversion.
 """
 

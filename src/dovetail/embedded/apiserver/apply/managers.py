@@ -1,9 +1,9 @@
 """``metadata.managedFields``: recording who wrote what, and server-side apply. Pure.
 
-Model. Each manager has at most one entry per (operation, apiVersion, subresource). A plain write moves the fields it changed
-to its manager's Update entry and takes them from everybody else. An apply states everything its manager wishes: fields that it
-wished before and no longer does are removed, unless another manager has them; fields that another manager holds with another value
-are conflicts, unless forced.
+Model. Each manager has at most one entry per (operation, apiVersion, subresource). A plain write moves the fields it
+changed to its manager's Update entry and takes them from everybody else. An apply states everything its manager
+wishes: fields that it wished before and no longer does are removed, unless another manager has them; fields that
+another manager holds with another value are conflicts, unless forced.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from ..errors import ApplyConflict
+from ..foreign import part
 from ..schema.node import Node
 from . import fields as f
 from .fields import FieldSet
@@ -68,7 +69,7 @@ def entries_of(obj: Mapping[str, Any]) -> list[Object]:
 
 def _plain(obj: Mapping[str, Any]) -> Object:
     """The object without what is nobody's."""
-    meta = {k: v for k, v in (obj.get("metadata") or {}).items() if f"f:{k}" not in _IGNORED["f:metadata"]}
+    meta = {k: v for k, v in part(obj, "metadata").items() if f"f:{k}" not in _IGNORED["f:metadata"]}
     rest = {k: v for k, v in obj.items() if k not in ("apiVersion", "kind", "metadata")}
     return ({"metadata": meta} if meta else {}) | rest
 
@@ -92,7 +93,7 @@ def record_update(node: Node, old: Mapping[str, Any] | None, new: Object, writer
     mine: FieldSet = {}
     time = writer.now
     for entry in entries:
-        owned: FieldSet = entry.get("fieldsV1") or {}
+        owned: FieldSet = part(entry, "fieldsV1")
         if writer.same(entry, "Update"):
             mine = owned
             time = time if changed else str(entry.get("time", time))
@@ -116,7 +117,8 @@ def apply(node: Node, live: Object | None, wish: Object, writer: Writer, force: 
     entries = entries_of(current)
     wished = _reset(f.field_set(node, _plain(wish)), writer)
     merged: Object = merge(node, current, wish)
-    previous = next((e.get("fieldsV1") or {} for e in entries if writer.same(e, "Apply")), {})
+    none: FieldSet = {}
+    previous = next((part(e, "fieldsV1") for e in entries if writer.same(e, "Apply")), none)
     others = [entry for entry in entries if not writer.same(entry, "Apply")]
     merged = _drop_unwished(node, merged, previous, wished, others)
     changed, removed = f.compare(node, _plain(current), _plain(merged))
@@ -143,7 +145,7 @@ def _drop_unwished(
 ) -> Object:
     gone = f.difference(previous, wished)
     for entry in others:
-        gone = f.difference(gone, entry.get("fieldsV1") or {})
+        gone = f.difference(gone, part(entry, "fieldsV1"))
     gone = _not_above(gone, wished, others)
     return remove(node, merged, gone) if gone else merged
 
@@ -152,7 +154,7 @@ def _not_above(gone: FieldSet, wished: FieldSet, others: Sequence[Object]) -> Fi
     """An item or container stays while somebody holds something inside it."""
     held = wished
     for entry in others:
-        held = f.union(held, entry.get("fieldsV1") or {})
+        held = f.union(held, part(entry, "fieldsV1"))
     return _prune_above(gone, held)
 
 
@@ -174,7 +176,7 @@ def _prune_above(gone: FieldSet, held: FieldSet) -> FieldSet:
 def _take(others: Sequence[Object], taken: FieldSet, removed: FieldSet) -> list[Object]:
     result: list[Object] = []
     for entry in others:
-        owned: FieldSet = entry.get("fieldsV1") or {}
+        owned: FieldSet = part(entry, "fieldsV1")
         left = f.difference(f.without(owned, removed), taken)
         if left:
             result.append(entry if left == owned else {**entry, "fieldsV1": left})
@@ -183,7 +185,7 @@ def _take(others: Sequence[Object], taken: FieldSet, removed: FieldSet) -> list[
 
 def _conflicts(others: Sequence[Object], changed: FieldSet, wished: FieldSet) -> list[tuple[Object, FieldSet]]:
     contested = f.intersection(changed, wished)
-    found = [(entry, f.intersection(entry.get("fieldsV1") or {}, contested)) for entry in others]
+    found = [(entry, f.intersection(part(entry, "fieldsV1"), contested)) for entry in others]
     return [(entry, shared) for entry, shared in found if shared]
 
 

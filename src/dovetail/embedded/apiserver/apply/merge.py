@@ -20,7 +20,7 @@ def merge(node: Node, live: Any, wish: Any) -> Any:
         return result
     if isinstance(wish, list) and isinstance(live, list) and granular(node, wish):
         return _merge_list(node, cast("list[Any]", live), cast("list[Any]", wish))
-    return wish
+    return cast("Any", wish)
 
 
 def _merge_list(node: Node, live: list[Any], wish: list[Any]) -> list[Any]:
@@ -54,7 +54,7 @@ def remove(node: Node, value: Any, gone: FieldSet) -> Any:
         return result
     if isinstance(value, list) and node.kind == n.LIST:
         return _remove_items(node, cast("list[Any]", value), gone)
-    return value
+    return cast("Any", value)
 
 
 def _survives(entry: FieldSet, value: Any, node: Node) -> bool:

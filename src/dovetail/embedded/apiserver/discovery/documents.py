@@ -1,4 +1,6 @@
-"""Discovery: /api, /apis, /apis/G, /apis/G/V, and the aggregated form (apidiscovery.k8s.io/v2). Pure functions of the catalogue."""
+"""Discovery: /api, /apis, /apis/G, /apis/G/V, and the aggregated form (apidiscovery.k8s.io/v2). Pure functions of the
+catalogue.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """OpenAPI v2 and v3 documents of everything served: enough for kubectl apply, explain, diff and client-side validation.
 
-Model. The distilled types (``schema.builtin``) and the schemas of custom resources become ``definitions``; each resource gets the paths from
-which clients learn group, version and kind. Documents are made when asked for, and kept until the catalogue changes.
+Model. The distilled types (``schema.builtin``) and the schemas of custom resources become ``definitions``; each
+resource gets the paths from which clients learn group, version and kind. Documents are made when asked for, and kept
+until the catalogue changes.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Any, cast
 
 import orjson
 
+from ..foreign import part
 from ..registry.catalogue import Catalogue
 from ..registry.resource import ResourceType
 from ..schema.builtin import definitions
@@ -22,7 +24,8 @@ Document = dict[str, Any]
 
 _META = "io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
 _PLAIN: dict[str, Document] = {
-    "s": {"type": "string"}, "i": {"type": "integer", "format": "int32"}, "n": {"type": "number"}, "b": {"type": "boolean"},
+    "s": {"type": "string"}, "i": {"type": "integer", "format": "int32"}, "n": {"type": "number"},
+    "b": {"type": "boolean"},
     "t": {"type": "string", "format": "date-time"}, "y": {"type": "string", "format": "byte"}, "q": {"type": "string"},
     "x": {"type": "string", "format": "int-or-string"}, "*": {}, "o": {"type": "object"},
 }  # fmt: skip
@@ -127,7 +130,7 @@ class _Builder:
             schema = resource.custom.schema
             body = dict(schema) if self.is_v3 else _for_v2(schema)
             properties = {
-                **(body.get("properties") or {}),
+                **part(body, "properties"),
                 "apiVersion": {"type": "string"},
                 "kind": {"type": "string"},
             }
@@ -152,7 +155,8 @@ class _Builder:
     def _node(self, form: Any) -> Document:
         if isinstance(form, str):
             return self._refer(int(form[1:])) if form[0] == "@" else dict(_PLAIN[form])
-        options = {_LONG[key]: value for key, value in (form[2] if len(form) > 2 else {}).items()}
+        stated = cast("Document", form[2] if len(form) > 2 else {})
+        options = {_LONG[key]: value for key, value in stated.items()}
         if form[0] == "@":
             return {**self._refer(form[1]), **options}
         if form[0] == "m":

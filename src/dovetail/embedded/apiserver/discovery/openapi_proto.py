@@ -1,7 +1,7 @@
 """The OpenAPI v2 document as protobuf (gnostic's ``openapi.v2.Document``): the only form in which kubectl asks for it.
 
-Only the fields that our documents have are written. Numbers are those of gnostic's OpenAPIv2.proto; a vendor extension is YAML in a
-string, and JSON is YAML.
+Only the fields that our documents have are written. Numbers are those of gnostic's OpenAPIv2.proto; a vendor extension
+is YAML in a string, and JSON is YAML.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ import orjson
 from .. import fielderrors as fe
 from ..access.escalation import check_binding, check_role
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 from ..storage.records import ObjectKey
 from .strategy import Context, Strategy
 
@@ -24,9 +25,7 @@ class RoleStrategy(Strategy):
         check_role(context.api.authorizer, context.user, context.resource.plural, context.namespace, obj)
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
-        return [
-            error for index, rule in enumerate(obj.get("rules") or []) for error in _rule_errors(rule, index, context)
-        ]
+        return [error for index, rule in enumerate(parts(obj, "rules")) for error in _rule_errors(rule, index, context)]
 
 
 def _rule_errors(rule: Object, index: int, context: Context) -> Iterator[FieldError]:
@@ -53,7 +52,7 @@ def _rule_errors(rule: Object, index: int, context: Context) -> Iterator[FieldEr
 
 class BindingStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
-        reference = obj.get("roleRef") or {}
+        reference = part(obj, "roleRef")
         same = old is not None and obj.get("subjects") == old.get("subjects") and reference == old.get("roleRef")
         if same or not reference.get("name"):
             return
@@ -62,7 +61,7 @@ class BindingStrategy(Strategy):
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
         errors: list[FieldError] = []
-        reference = obj.get("roleRef") or {}
+        reference = part(obj, "roleRef")
         if not reference.get("name"):
             errors.append(fe.required("roleRef.name"))
         kinds = ["Role", "ClusterRole"] if context.resource.namespaced else ["ClusterRole"]
@@ -70,7 +69,7 @@ class BindingStrategy(Strategy):
             errors.append(fe.not_supported("roleRef.kind", reference.get("kind", ""), kinds))
         if old is not None and reference != old.get("roleRef"):
             errors.append(fe.invalid("roleRef", reference, "cannot change roleRef"))
-        for index, subject in enumerate(obj.get("subjects") or []):
+        for index, subject in enumerate(parts(obj, "subjects")):
             errors.extend(_subject_errors(subject, f"subjects[{index}]"))
         return errors
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part
 from .strategy import Context, Strategy
 
 Object = dict[str, Any]
@@ -16,7 +17,8 @@ Object = dict[str, Any]
 _LIMIT = 1024 * 1024
 _KEY = re.compile(r"[-._a-zA-Z0-9]+\Z")
 _KEY_TEXT = (
-    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', "
+    "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or "
+    "'KEY_NAME',  or 'key-name', "
     "regex used for validation is '[-._a-zA-Z0-9]+')"
 )
 _REQUIRED_KEYS = {
@@ -29,17 +31,17 @@ _REQUIRED_KEYS = {
 
 class SecretStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
-        for key, text in (obj.pop("stringData", None) or {}).items():
+        texts = part(obj, "stringData")
+        obj.pop("stringData", None)
+        for key, text in texts.items():
             obj.setdefault("data", {})[key] = base64.b64encode(str(text).encode()).decode()
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
         errors = [*_data_errors(obj, ("data",)), *_immutable_errors(obj, old)]
         if old is not None and obj.get("type") != old.get("type"):
             errors.append(fe.invalid("type", obj.get("type"), "field is immutable"))
-        for key in _REQUIRED_KEYS.get(str(obj.get("type")), ()):
-            if key not in (obj.get("data") or {}):
-                errors.append(fe.required(f"data[{key}]"))
-        return errors
+        wanted = _REQUIRED_KEYS.get(str(obj.get("type")), ())
+        return errors + [fe.required(f"data[{key}]") for key in wanted if key not in part(obj, "data")]
 
 
 class ConfigMapStrategy(Strategy):
@@ -50,7 +52,7 @@ class ConfigMapStrategy(Strategy):
 def _data_errors(obj: Object, names: tuple[str, ...]) -> Iterator[FieldError]:
     total = 0
     for name in names:
-        for key, value in (obj.get(name) or {}).items():
+        for key, value in part(obj, name).items():
             if not _KEY.match(key) or len(key) > 253:
                 yield fe.invalid(f"{name}[{key}]", key, _KEY_TEXT)
             total += len(value) if name == "data" and "binaryData" in names else len(value) * 3 // 4

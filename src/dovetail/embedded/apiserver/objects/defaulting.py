@@ -1,4 +1,5 @@
-"""Defaults of built-in kinds: those on whose presence clients rely. In place. Source: Kubernetes' ``zz_generated.defaults``.
+"""Defaults of built-in kinds: those on whose presence clients rely. In place. Source: Kubernetes'
+``zz_generated.defaults``.
 
 Not every default of Kubernetes is here; what is missing reads as the same behaviour, absent from the object.
 """
@@ -7,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from typing import Any
+
+from ..foreign import part, parts
 
 Object = dict[str, Any]
 
@@ -32,26 +35,26 @@ def pod_spec(spec: Object) -> None:
         spec.setdefault("serviceAccount", spec["serviceAccountName"])
     for container in _containers(spec):
         _container(container)
-    for volume in spec.get("volumes") or []:
+    for volume in parts(spec, "volumes"):
         _volume(volume)
 
 
 def _containers(spec: Object) -> Iterator[Object]:
-    yield from spec.get("initContainers") or []
-    yield from spec.get("containers") or []
+    yield from parts(spec, "initContainers")
+    yield from parts(spec, "containers")
 
 
 def _container(container: Object) -> None:
     _fill(container, terminationMessagePath="/dev/termination-log", terminationMessagePolicy="File")
     _fill(container, imagePullPolicy=_pull_policy(str(container.get("image", ""))))
     container.setdefault("resources", {})
-    for port in container.get("ports") or []:
+    for port in parts(container, "ports"):
         _fill(port, protocol="TCP")
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         if isinstance(container.get(probe), dict):
             _probe(container[probe])
-    for variable in container.get("env") or []:
-        reference = (variable.get("valueFrom") or {}).get("fieldRef")
+    for variable in parts(container, "env"):
+        reference = part(variable, "valueFrom").get("fieldRef")
         if reference is not None:
             _fill(reference, apiVersion="v1")
 
@@ -81,9 +84,8 @@ def _volume(volume: Object) -> None:
 
 def _template(obj: Object) -> Object:
     spec: Object = obj.setdefault("spec", {})
-    template = spec.get("template")
-    if isinstance(template, dict) and isinstance(template.get("spec"), dict):
-        pod_spec(template["spec"])
+    if pod := part(spec, "template", "spec"):
+        pod_spec(pod)
     return spec
 
 
@@ -145,15 +147,14 @@ def _cron_job(obj: Object) -> None:
     _fill(spec, concurrencyPolicy="Allow")
     for name, value in (("suspend", False), ("successfulJobsHistoryLimit", 3), ("failedJobsHistoryLimit", 1)):
         spec.setdefault(name, value)
-    job = (spec.get("jobTemplate") or {}).get("spec")
-    if isinstance(job, dict) and isinstance((job.get("template") or {}).get("spec"), dict):
-        pod_spec(job["template"]["spec"])
+    if pod := part(spec, "jobTemplate", "spec", "template", "spec"):
+        pod_spec(pod)
 
 
 def _service(obj: Object) -> None:
     spec: Object = obj.setdefault("spec", {})
     _fill(spec, type="ClusterIP", sessionAffinity="None")
-    for port in spec.get("ports") or []:
+    for port in parts(spec, "ports"):
         _fill(port, protocol="TCP")
         if "targetPort" not in port and "port" in port:
             port["targetPort"] = port["port"]
@@ -168,10 +169,9 @@ def _secret(obj: Object) -> None:
 
 
 def _binding(obj: Object) -> None:
-    reference = obj.get("roleRef")
-    if isinstance(reference, dict):
+    if reference := part(obj, "roleRef"):
         _fill(reference, apiGroup="rbac.authorization.k8s.io")
-    for subject in obj.get("subjects") or []:
+    for subject in parts(obj, "subjects"):
         if subject.get("kind") in ("User", "Group"):
             _fill(subject, apiGroup="rbac.authorization.k8s.io")
 
@@ -194,8 +194,8 @@ def _network_policy(obj: Object) -> None:
     spec: Object = obj.setdefault("spec", {})
     spec.setdefault("podSelector", {})
     spec.setdefault("policyTypes", ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
-    for rule in [*(spec.get("ingress") or []), *(spec.get("egress") or [])]:
-        for port in rule.get("ports") or []:
+    for rule in [*parts(spec, "ingress"), *parts(spec, "egress")]:
+        for port in parts(rule, "ports"):
             _fill(port, protocol="TCP")
 
 
@@ -204,14 +204,14 @@ def _autoscaler(obj: Object) -> None:
 
 
 def _webhooks(obj: Object) -> None:
-    for hook in obj.get("webhooks") or []:
+    for hook in parts(obj, "webhooks"):
         _fill(hook, failurePolicy="Fail", matchPolicy="Equivalent")
         hook.setdefault("timeoutSeconds", 10)
         hook.setdefault("namespaceSelector", {})
         hook.setdefault("objectSelector", {})
-        for rule in hook.get("rules") or []:
+        for rule in parts(hook, "rules"):
             _fill(rule, scope="*")
-        if isinstance((hook.get("clientConfig") or {}).get("service"), dict):
+        if isinstance(part(hook, "clientConfig").get("service"), dict):
             hook["clientConfig"]["service"].setdefault("port", 443)
 
 

@@ -1,7 +1,7 @@
 """CustomResourceDefinitions: names, conditions, and the resources that they bring.
 
-A definition is accepted, established and served by the write that creates it. Deleting one deletes its instances first: a
-finalizer holds it until the last of them is gone (``finish``).
+A definition is accepted, established and served by the write that creates it. Deleting one deletes its instances
+first: a finalizer holds it until the last of them is gone (``finish``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import orjson
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 from ..registry.catalogue import Catalogue, version_rank
 from ..registry.resource import ResourceType, pack
 from ..schema.structural import Structural, check
@@ -37,15 +38,15 @@ class DefinitionStrategy(Strategy):
         names.setdefault("listKind", f"{names.get('kind', '')}List")
         spec.setdefault("conversion", {"strategy": "None"})
         if "status" in context.resource.subresources and old is not None and "status" in obj:
-            stored = obj["status"].get("storedVersions") or []
+            stored = parts(obj["status"], "storedVersions")
         else:
             stored = []
         obj["status"] = _status(context, obj, old, stored)
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
-        spec: Object = obj.get("spec") or {}
+        spec: Object = part(obj, "spec")
         errors = [*_name_errors(obj, spec), *_version_errors(spec), *_schema_errors(spec)]
-        if (spec.get("conversion") or {}).get("strategy") == "Webhook":
+        if part(spec, "conversion").get("strategy") == "Webhook":
             errors.append(
                 fe.forbidden("spec.conversion.strategy", "conversion webhooks are not supported by this server")
             )
@@ -54,13 +55,13 @@ class DefinitionStrategy(Strategy):
                 fe.invalid(
                     "spec.preserveUnknownFields",
                     True,
-                    "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead",
+                    "cannot set to true, set x-kubernetes-preserve-unknown-fields to true in "
+                    "spec.versions[*].schema instead",
                 )
             )
         if old is not None:
-            for name in ("group", "scope"):
-                if spec.get(name) != (old.get("spec") or {}).get(name):
-                    errors.append(fe.invalid(f"spec.{name}", spec.get(name), "field is immutable"))
+            changed = [name for name in ("group", "scope") if spec.get(name) != part(old, "spec").get(name)]
+            errors += [fe.invalid(f"spec.{name}", spec.get(name), "field is immutable") for name in changed]
         return errors
 
     def stored(self, api: Api, obj: Object) -> None:
@@ -70,25 +71,28 @@ class DefinitionStrategy(Strategy):
         withdraw(api, obj)
 
 
+_ACCEPTED = {
+    "NamesAccepted": ("True", "NoConflicts", "no conflicts found"),
+    "Established": ("True", "InitialNamesAccepted", "the initial names have been accepted"),
+}
+_REFUSED = {**_ACCEPTED, "Established": ("False", "NotAccepted", "not all names are accepted")}
+
+
 def _status(context: Context, obj: Object, old: Object | None, stored: list[str]) -> Object:
     spec, now = obj["spec"], context.api.now()
-    before = ((old or {}).get("status") or {}).get("conditions") or []
+    present = old or {}
+    before = parts(present, "status", "conditions")
     kept = {c["type"]: c for c in before}
     taken = _taken(context.api.catalogue, obj)
-    wanted = {
-        "NamesAccepted": ("False", "PluralConflict", taken) if taken else ("True", "NoConflicts", "no conflicts found"),
-        "Established": ("False", "NotAccepted", "not all names are accepted")
-        if taken
-        else ("True", "InitialNamesAccepted", "the initial names have been accepted"),
-    }
+    wanted = dict(_REFUSED if taken else _ACCEPTED)
+    if taken:
+        wanted["NamesAccepted"] = ("False", "PluralConflict", taken)
     if obj["metadata"].get("deletionTimestamp"):
         wanted["Terminating"] = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
     conditions = [_condition(kept.get(kind), kind, *values, now) for kind, values in wanted.items()]
     conditions += [c for c in before if c["type"] not in wanted]
-    storage = next((v["name"] for v in spec.get("versions") or [] if v.get("storage")), "")
-    versions = list(
-        dict.fromkeys([*(stored or ((old or {}).get("status") or {}).get("storedVersions") or []), storage])
-    )
+    storage = next((v["name"] for v in parts(spec, "versions") if v.get("storage")), "")
+    versions = list(dict.fromkeys([*(stored or parts(present, "status", "storedVersions")), storage]))
     return {"conditions": conditions, "acceptedNames": {} if taken else dict(spec["names"]), "storedVersions": versions}
 
 
@@ -113,7 +117,7 @@ def _taken(catalogue: Catalogue, obj: Object) -> str:
 
 
 def _name_errors(obj: Object, spec: Object) -> Iterator[FieldError]:
-    names = spec.get("names") or {}
+    names = part(spec, "names")
     for name in ("plural", "kind"):
         if not names.get(name):
             yield fe.required(f"spec.names.{name}")
@@ -134,7 +138,7 @@ def _name_errors(obj: Object, spec: Object) -> Iterator[FieldError]:
 
 
 def _version_errors(spec: Object) -> Iterator[FieldError]:
-    versions = spec.get("versions") or []
+    versions = parts(spec, "versions")
     storing = sum(bool(version.get("storage")) for version in versions)
     if storing != 1:
         yield fe.invalid(
@@ -149,9 +153,9 @@ def _version_errors(spec: Object) -> Iterator[FieldError]:
 
 
 def _schema_errors(spec: Object) -> Iterator[FieldError]:
-    for index, version in enumerate(spec.get("versions") or []):
+    for index, version in enumerate(parts(spec, "versions")):
         field = f"spec.versions[{index}].schema.openAPIV3Schema"
-        schema = (version.get("schema") or {}).get("openAPIV3Schema")
+        schema = part(version, "schema").get("openAPIV3Schema")
         if not isinstance(schema, Mapping):
             yield fe.required(field, "schemas are required")
         else:
@@ -185,16 +189,16 @@ def resources(crd: Object) -> Iterator[ResourceType]:
         yield ResourceType(
             spec["group"], version["name"], names["plural"], names["kind"],
             namespaced=spec["scope"] == "Namespaced", singular=names.get("singular", ""),
-            short_names=tuple(names.get("shortNames") or ()), categories=tuple(names.get("categories") or ()),
+            short_names=tuple(parts(names, "shortNames")), categories=tuple(parts(names, "categories")),
             subresources=_subresources(version), generation=True, list_kind=names["listKind"], custom=structural,
-            columns=tuple(version.get("additionalPrinterColumns") or ()), shape=lambda s=structural: s.node,
-            selectable=tuple(f["jsonPath"].lstrip(".") for f in version.get("selectableFields") or ()),
-            scale_paths=(version.get("subresources") or {}).get("scale") or {},
+            columns=tuple(parts(version, "additionalPrinterColumns")), shape=lambda s=structural: s.node,
+            selectable=tuple(f["jsonPath"].lstrip(".") for f in parts(version, "selectableFields")),
+            scale_paths=part(version, "subresources", "scale"),
         )  # fmt: skip
 
 
 def _subresources(version: Object) -> dict[str, tuple[str, ...]]:
-    wanted = version.get("subresources") or {}
+    wanted = part(version, "subresources")
     return {name: _UPDATES for name in ("status", "scale") if name in wanted and wanted[name] is not None}
 
 
@@ -216,7 +220,7 @@ def finish(api: Api, store: str) -> bool:
     if not api.store.is_empty(store):
         return False
     crd: Object = orjson.loads(record.value)
-    left = [name for name in crd["metadata"].get("finalizers") or [] if name != FINALIZER]
+    left = [name for name in parts(crd["metadata"], "finalizers") if name != FINALIZER]
     crd["metadata"] |= {"resourceVersion": str(api.store.next_rev), "finalizers": left}
     if left:
         api.store.put(key, pack(crd), record)

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 
 Object = dict[str, Any]
 
@@ -22,24 +23,32 @@ _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' generator: no vowels, n
 _ANNOTATIONS_LIMIT = 256 * 1024
 
 SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end "
+    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
+    "start and end "
     "with an alphanumeric character (e.g. 'example.com', regex used for validation is "
     "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
 )
 LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an "
-    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
+    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
+    "with an "
+    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
+    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
 )
 LABEL_1035_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end "
-    "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')"
+    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
+    "character, and end "
+    "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
+    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
 )
 _KEY_TEXT = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character "
-    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
+    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "alphanumeric character "
+    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
+    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
 _VALUE_TEXT = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
+    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
+    "and end with an "
     "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
     "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
 )
@@ -119,11 +128,11 @@ def validate_labels(labels: Mapping[str, str], field: str) -> Iterator[FieldErro
 
 
 def _validate_labels(meta: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from validate_labels(meta.get("labels") or {}, "metadata.labels")
+    yield from validate_labels(part(meta, "labels"), "metadata.labels")
 
 
 def _validate_annotations(meta: Mapping[str, Any]) -> Iterator[FieldError]:
-    annotations = cast("dict[str, str]", meta.get("annotations") or {})
+    annotations = cast("dict[str, str]", part(meta, "annotations"))
     for key in annotations:
         if problem := qualified_name_problem(key.lower()):
             yield fe.invalid("metadata.annotations", key, problem)
@@ -133,7 +142,7 @@ def _validate_annotations(meta: Mapping[str, Any]) -> Iterator[FieldError]:
 
 def _validate_owners(meta: Mapping[str, Any]) -> Iterator[FieldError]:
     controllers = 0
-    for index, owner in enumerate(meta.get("ownerReferences") or []):
+    for index, owner in enumerate(parts(meta, "ownerReferences")):
         field = f"metadata.ownerReferences[{index}]"
         for name, text in (("apiVersion", "version must not be empty"), ("kind", ""), ("name", ""), ("uid", "")):
             if not owner.get(name):
@@ -144,12 +153,12 @@ def _validate_owners(meta: Mapping[str, Any]) -> Iterator[FieldError]:
 
 
 def _validate_finalizers(meta: Mapping[str, Any], old: Mapping[str, Any] | None) -> Iterator[FieldError]:
-    finalizers = cast("list[str]", meta.get("finalizers") or [])
+    finalizers = cast("list[str]", parts(meta, "finalizers"))
     for finalizer in finalizers:
         if problem := qualified_name_problem(finalizer):
             yield fe.invalid("metadata.finalizers", finalizer, problem)
     if old is not None and old.get("deletionTimestamp"):
-        added = [name for name in finalizers if name not in (old.get("finalizers") or [])]
+        added = [name for name in finalizers if name not in parts(old, "finalizers")]
         if added:
             yield fe.forbidden(
                 "metadata.finalizers",

@@ -1,4 +1,6 @@
-"""Namespaces: their finalizer, and that nothing new comes into one that is missing or going away (NamespaceLifecycle)."""
+"""Namespaces: their finalizer, and that nothing new comes into one that is missing or going away
+(NamespaceLifecycle).
+"""
 
 from __future__ import annotations
 
@@ -7,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..errors import Forbidden, NotFound
+from ..foreign import part
 from ..registry.resource import ResourceType
 from ..storage.records import ObjectKey
 from .strategy import Context, Strategy
@@ -26,7 +29,7 @@ _ALLOWED_LATE = {"authorization.k8s.io/localsubjectaccessreviews"}
 class NamespaceStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
         meta = obj["metadata"]
-        meta["labels"] = {**(meta.get("labels") or {}), _NAME_LABEL: meta.get("name", "")}
+        meta["labels"] = {**part(meta, "labels"), _NAME_LABEL: meta.get("name", "")}
         if old is None:
             obj["spec"] = {"finalizers": ["kubernetes"]}
             obj["status"] = {"phase": "Active"}

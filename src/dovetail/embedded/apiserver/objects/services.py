@@ -1,7 +1,7 @@
 """Services: cluster addresses and node ports.
 
-Addresses come from 10.96.0.0/16, as in kubeadm; the first is the ``kubernetes`` service's, the tenth is kept for DNS. What is taken is
-found by looking at the stored services: there are few.
+Addresses come from 10.96.0.0/16, as in kubeadm; the first is the ``kubernetes`` service's, the tenth is kept for DNS.
+What is taken is found by looking at the stored services: there are few.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import orjson
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 from .strategy import Context, Strategy
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ class ServiceStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
         spec: Object = obj.setdefault("spec", {})
         if old is not None:
-            _keep(spec, old.get("spec") or {})
+            _keep(spec, part(old, "spec"))
         if spec.get("type") == "ExternalName":
             for name in ("clusterIP", "clusterIPs"):
                 spec.pop(name, None)
@@ -46,7 +47,7 @@ class ServiceStrategy(Strategy):
             obj["status"] = {"loadBalancer": {}}
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
-        spec = obj.get("spec") or {}
+        spec = part(obj, "spec")
         return [*_address_errors(context.api, obj, old), *_port_errors(spec)]
 
 
@@ -54,33 +55,30 @@ def _keep(spec: Object, old: Object) -> None:
     """An update that leaves the address out keeps it."""
     if spec.get("type") != "ExternalName" and old.get("clusterIP") and not spec.get("clusterIP"):
         spec["clusterIP"] = old["clusterIP"]
-    ports = {(p.get("port"), p.get("protocol")): p.get("nodePort") for p in old.get("ports") or []}
-    for port in spec.get("ports") or []:
+    ports = {(p.get("port"), p.get("protocol")): p.get("nodePort") for p in parts(old, "ports")}
+    for port in parts(spec, "ports"):
         kept = ports.get((port.get("port"), port.get("protocol")))
         if kept and "nodePort" not in port and spec.get("type") in ("NodePort", "LoadBalancer"):
             port["nodePort"] = kept
 
 
 def _address_errors(api: Api, obj: Object, old: Object | None) -> Iterator[FieldError]:
-    address = (obj.get("spec") or {}).get("clusterIP")
-    before = ((old or {}).get("spec") or {}).get("clusterIP")
-    if not address or address == "None" or address == before:
-        if before and address and before != address:
-            yield fe.invalid("spec.clusterIPs[0]", [address], "may not change once set")
+    address = part(obj, "spec").get("clusterIP")
+    before = part(old or {}, "spec").get("clusterIP")
+    if not address or address == before:
         return
-    if before and before != "None":
+    if before:
         yield fe.invalid("spec.clusterIPs[0]", [address], "may not change once set")
-    elif address != _NEW and _parsed(address) not in NETWORK:
+    elif address != "None" and _parsed(address) not in NETWORK:
         yield fe.invalid(
             "spec.clusterIPs", [address], f"failed to allocate IP {address}: the provided IP is not in the valid range"
         )
-    elif any(s["spec"].get("clusterIP") == address for s in _others(api, str(obj["metadata"].get("uid")))):
+    elif address != "None" and any(
+        s["spec"].get("clusterIP") == address for s in _others(api, str(obj["metadata"].get("uid")))
+    ):
         yield fe.invalid(
             "spec.clusterIPs", [address], f"failed to allocate IP {address}: provided IP is already allocated"
         )
-
-
-_NEW = ""
 
 
 def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
@@ -91,7 +89,7 @@ def _parsed(address: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
 
 
 def _port_errors(spec: Object) -> Iterator[FieldError]:
-    ports = spec.get("ports") or []
+    ports = parts(spec, "ports")
     if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
         yield fe.required("spec.ports")
     seen: set[tuple[Any, Any]] = set()
@@ -121,9 +119,9 @@ def _free_address(api: Api) -> str:
 
 
 def _node_ports(api: Api, spec: Object, uid: str) -> None:
-    taken = {p.get("nodePort") for s in _others(api, uid) for p in s["spec"].get("ports") or []}
-    taken |= {port.get("nodePort") for port in spec.get("ports") or []}
+    taken = {p.get("nodePort") for s in _others(api, uid) for p in parts(s["spec"], "ports")}
+    taken |= {port.get("nodePort") for port in parts(spec, "ports")}
     free = (number for number in NODE_PORTS if number not in taken)
-    for port in spec.get("ports") or []:
+    for port in parts(spec, "ports"):
         if not port.get("nodePort"):
             port["nodePort"] = next(free)

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 from ..selecting.labels import from_object
 from .metadata import validate_labels
 from .strategy import Context, Strategy
@@ -17,14 +18,14 @@ Object = dict[str, Any]
 class PodStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
         if old is None:
-            obj["status"] = {"phase": "Pending", "qosClass": qos_class(obj.get("spec") or {})}
+            obj["status"] = {"phase": "Pending", "qosClass": qos_class(part(obj, "spec"))}
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
-        return list(pod_errors(obj.get("spec") or {}, "spec"))
+        return list(pod_errors(part(obj, "spec"), "spec"))
 
 
 def pod_errors(spec: Object, field: str) -> Iterator[FieldError]:
-    containers = spec.get("containers") or []
+    containers = parts(spec, "containers")
     if not containers:
         yield fe.required(f"{field}.containers")
     seen: set[str] = set()
@@ -42,11 +43,11 @@ def pod_errors(spec: Object, field: str) -> Iterator[FieldError]:
 
 def qos_class(spec: Object) -> str:
     """BestEffort, Burstable or Guaranteed."""
-    resources = [c.get("resources") or {} for c in spec.get("containers") or []]
+    resources = [part(c, "resources") for c in parts(spec, "containers")]
     if not any(r.get("limits") or r.get("requests") for r in resources):
         return "BestEffort"
     for resource in resources:
-        limits, requests = resource.get("limits") or {}, resource.get("requests") or {}
+        limits, requests = part(resource, "limits"), part(resource, "requests")
         for name in ("cpu", "memory"):
             if name not in limits or requests.get(name, limits[name]) != limits[name]:
                 return "Burstable"
@@ -60,9 +61,9 @@ class TemplateStrategy(Strategy):
         return list(self._errors(obj, old))
 
     def _errors(self, obj: Object, old: Object | None) -> Iterator[FieldError]:
-        spec: Object = obj.get("spec") or {}
-        template: Object = spec.get("template") or {}
-        labels = (template.get("metadata") or {}).get("labels") or {}
+        spec: Object = part(obj, "spec")
+        template: Object = part(spec, "template")
+        labels = part(template, "metadata", "labels")
         selector = spec.get("selector")
         if not selector:
             yield fe.required("spec.selector")
@@ -71,15 +72,15 @@ class TemplateStrategy(Strategy):
         if (spec.get("replicas") or 0) < 0:
             yield fe.invalid("spec.replicas", spec["replicas"], "must be greater than or equal to 0")
         yield from validate_labels(labels, "spec.template.labels")
-        yield from pod_errors(template.get("spec") or {}, "spec.template.spec")
-        if old is not None and selector != (old.get("spec") or {}).get("selector"):
+        yield from pod_errors(part(template, "spec"), "spec.template.spec")
+        if old is not None and selector != part(old, "spec").get("selector"):
             yield fe.invalid("spec.selector", selector, "field is immutable")
 
 
 class ReplicationControllerStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
         spec: Object = obj.setdefault("spec", {})
-        labels = ((spec.get("template") or {}).get("metadata") or {}).get("labels")
+        labels = (part(spec, "template", "metadata")).get("labels")
         if labels:
             spec.setdefault("selector", dict(labels))
 
@@ -90,7 +91,7 @@ class JobStrategy(Strategy):
     def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
         spec: Object = obj.setdefault("spec", {})
         if old is not None:
-            if "selector" not in spec and "selector" in (old.get("spec") or {}):
+            if "selector" not in spec and "selector" in part(old, "spec"):
                 spec["selector"] = old["spec"]["selector"]
             return
         if spec.get("manualSelector"):
@@ -102,22 +103,22 @@ class JobStrategy(Strategy):
         spec["selector"] = {"matchLabels": {"batch.kubernetes.io/controller-uid": uid}}
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
-        spec: Object = obj.get("spec") or {}
-        pod: Object = (spec.get("template") or {}).get("spec") or {}
+        spec: Object = part(obj, "spec")
+        pod: Object = part(spec, "template", "spec")
         errors = list(pod_errors(pod, "spec.template.spec"))
         if pod.get("restartPolicy") not in ("OnFailure", "Never"):
             text = 'Required value: valid values: "OnFailure", "Never"'
             errors.append(fe.FieldError("FieldValueRequired", text, "spec.template.spec.restartPolicy"))
-        if old is not None and spec.get("selector") != (old.get("spec") or {}).get("selector"):
+        if old is not None and spec.get("selector") != part(old, "spec").get("selector"):
             errors.append(fe.invalid("spec.selector", spec.get("selector"), "field is immutable"))
         return errors
 
 
 class CronJobStrategy(Strategy):
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
-        spec: Object = obj.get("spec") or {}
+        spec: Object = part(obj, "spec")
         errors: list[FieldError] = []
         if not spec.get("schedule"):
             errors.append(fe.required("spec.schedule"))
-        template = ((spec.get("jobTemplate") or {}).get("spec") or {}).get("template") or {}
-        return errors + list(pod_errors(template.get("spec") or {}, "spec.jobTemplate.spec.template.spec"))
+        pod = part(spec, "jobTemplate", "spec", "template", "spec")
+        return errors + list(pod_errors(pod, "spec.jobTemplate.spec.template.spec"))

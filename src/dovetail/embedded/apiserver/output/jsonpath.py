@@ -1,7 +1,7 @@
 """The simple JSON paths of printer columns, selectable fields and scale subresources.
 
-Supported: ``.a.b``, ``['a.b']``, ``[0]``, ``[-1]``, ``[*]``, ``..a`` is not, filters ``[?(@.type=="Ready")]``. ``compile_path`` gives a function
-from an object to the list of values found.
+Supported: ``.a.b``, ``['a.b']``, ``[0]``, ``[-1]``, ``[*]``, ``..a`` is not, filters ``[?(@.type=="Ready")]``.
+``compile_path`` gives a function from an object to the list of values found.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ from typing import Any, cast
 
 _STEP = re.compile(
     r"""\.?\[\?\(\s*@\.?(?P<path>[^=!\s)]+)\s*(?P<op>==|!=)\s*(?P<quote>["'])(?P<value>.*?)(?P=quote)\s*\)\]"""
-    r"""|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\.(?P<star>\*)|\[(?P<q>["'])(?P<quoted>.*?)(?P=q)\]|\.?(?P<name>(?:\\.|[^.\[\]\\])+)"""
+    r"""|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\.(?P<star>\*)|\[(?P<q>["'])(?P<quoted>.*?)(?P=q)\]|\.?(?P<name>(?:\\.|[^.\[\]\\])+)
+    """
 )
 
 Step = Callable[[Any], Iterator[Any]]

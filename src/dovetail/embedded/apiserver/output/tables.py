@@ -1,6 +1,7 @@
 """``meta.k8s.io/v1 Table``: columns, and a row of cells per object.
 
-Built-in kinds have their columns in ``columns``; custom resources declare them (``additionalPrinterColumns``); everything else has NAME and AGE.
+Built-in kinds have their columns in ``columns``; custom resources declare them (``additionalPrinterColumns``);
+everything else has NAME and AGE.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """JSON Patch (RFC 6902) on JSON pointers (RFC 6901). Pure: the document given is not changed.
 
-Two habits of Kubernetes' implementation (evanphx/json-patch) are kept: ``remove`` of a missing path fails, and an index may be
-negative only in the form ``-`` (append).
+Two habits of Kubernetes' implementation (evanphx/json-patch) are kept: ``remove`` of a missing path fails, and an
+index may be negative only in the form ``-`` (append).
 """
 
 from __future__ import annotations

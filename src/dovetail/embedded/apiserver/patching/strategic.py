@@ -1,9 +1,10 @@
 """Strategic merge patch: a merge patch that knows which lists are keyed. Pure: neither argument is changed.
 
-Source of the rules: apimachinery ``strategicpatch`` and the "strategic merge patch" page of the Kubernetes contributors' docs.
-The shape (``schema.builtin``) says, per field, the strategy (merge, replace, retainKeys) and the merge key. Directives in the
-patch: ``$patch: delete|replace|merge``, ``$retainKeys``, ``$deleteFromPrimitiveList/<field>``, ``$setElementOrder/<field>``.
-Custom resources have no strategies; kube-apiserver refuses this format for them, and so does the caller.
+Source of the rules: apimachinery ``strategicpatch`` and the "strategic merge patch" page of the Kubernetes
+contributors' docs. The shape (``schema.builtin``) says, per field, the strategy (merge, replace, retainKeys) and the
+merge key. Directives in the patch: ``$patch: delete|replace|merge``, ``$retainKeys``,
+``$deleteFromPrimitiveList/<field>``, ``$setElementOrder/<field>``. Custom resources have no strategies; kube-apiserver
+refuses this format for them, and so does the caller.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..foreign import parts
 from ..schema import node as n
 from ..schema.node import Node
 from .rejected import PatchMalformed
@@ -44,7 +46,7 @@ def _merge_map(original: Json, patch: Json, node: Node) -> Json:
             result = {name: kept for name, kept in result.items() if name in value}
         elif key.startswith(_DELETE_PRIMITIVES):
             field = key.removeprefix(_DELETE_PRIMITIVES)
-            result[field] = [item for item in result.get(field) or [] if item not in value]
+            result[field] = [item for item in parts(result, field) if item not in value]
         else:
             _merge_field(result, key, value, node.child(key))
     for key, value in patch.items():
@@ -89,12 +91,16 @@ def _is(item: Any, directive: str) -> bool:
     return isinstance(item, dict) and cast("Json", item).get(_DIRECTIVE) == directive
 
 
+def _key_of(item: Any, key: str) -> Any:
+    return cast("Json", item).get(key) if isinstance(item, dict) else None
+
+
 def _merge_item(result: list[Any], item: Any, node: Node) -> None:
     key = node.merge_key
     if not isinstance(item, dict) or key not in item:
         raise PatchMalformed(f"map: {item} does not contain declared merge key: {key}")
     fields = cast("Json", item)
-    places = [index for index, old in enumerate(result) if isinstance(old, dict) and old.get(key) == fields[key]]
+    places = [index for index, old in enumerate(result) if _key_of(old, key) == fields[key]]
     if fields.get(_DIRECTIVE) == "delete":
         for index in reversed(places):
             del result[index]

@@ -1,7 +1,8 @@
 """The table of built-in kinds: names and verbs only; their fields come from ``schema.builtin``.
 
-Columns: group/version, kind, plural, short names, flags. Flags: ``c`` cluster-scoped, ``s`` status subresource, ``S`` scale
-subresource, ``g`` has a generation, ``a`` in category "all", ``x`` in category "api-extensions", ``1`` create only (a review: nothing is stored).
+Columns: group/version, kind, plural, short names, flags. Flags: ``c`` cluster-scoped, ``s`` status subresource, ``S``
+scale subresource, ``g`` has a generation, ``a`` in category "all", ``x`` in category "api-extensions", ``1`` create
+only (a review: nothing is stored).
 """
 
 from __future__ import annotations

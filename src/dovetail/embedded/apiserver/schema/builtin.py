@@ -11,6 +11,7 @@ from typing import Any, cast
 
 import orjson
 
+from ..foreign import part
 from . import node as n
 from .node import Node, WireMap
 
@@ -59,7 +60,7 @@ class Definitions:
         self._built[index] = struct
         for name, form in fields["p"].items():
             struct.fields[name] = self._node(form)
-        struct.wire = _wire(fields.get("n") or {})
+        struct.wire = _wire(part(fields, "n"))
         return struct
 
     def _node(self, form: str | list[Any]) -> Node:
@@ -98,4 +99,6 @@ def _with(node: Node, options: dict[str, Any]) -> Node:
 
 @cache
 def definitions() -> Definitions:
-    return Definitions(orjson.loads(files(__package__).joinpath("kubernetes.json").read_bytes()))
+    return Definitions(
+        orjson.loads(files("dovetail.embedded.apiserver.schema").joinpath("kubernetes.json").read_bytes())
+    )

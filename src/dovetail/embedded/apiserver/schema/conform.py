@@ -1,7 +1,7 @@
 """Making a decoded object conform to the shape of a built-in kind, as Go's JSON decoder would.
 
-``conform`` returns a new value without unknown fields and without nulls, and reports the unknown fields by path. A value
-of the wrong type raises Mismatch, whose text is the one that Kubernetes users know
+``conform`` returns a new value without unknown fields and without nulls, and reports the unknown fields by path. A
+value of the wrong type raises Mismatch, whose text is the one that Kubernetes users know
 (``json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string``).
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import re
+from collections.abc import Callable
 from typing import Any, cast
 
 from . import node as n
@@ -73,7 +74,15 @@ def _element(node: Node, value: Any, path: str, owner: str, unknown: list[str]) 
     return _walk(node, value, path, owner, unknown)
 
 
-_ZERO = {n.STRING: str, n.STRUCT: dict, n.MAP: dict, n.LIST: list, n.INTEGER: int, n.BOOLEAN: bool, n.NUMBER: float}
+_ZERO: dict[str, Callable[[], Any]] = {
+    n.STRING: str,
+    n.STRUCT: dict,
+    n.MAP: dict,
+    n.LIST: list,
+    n.INTEGER: int,
+    n.BOOLEAN: bool,
+    n.NUMBER: float,
+}
 
 
 def _scalar(node: Node, value: Any, path: str, owner: str) -> Any:

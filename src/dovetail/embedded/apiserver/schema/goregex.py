@@ -1,7 +1,8 @@
 """Go regular expressions (RE2) in Python's ``re``.
 
-The dialects agree on what schemas use, but for the end of the text: Go's ``$`` matches only there, Python's also before a
-final newline. ``translate`` rewrites it outside of character classes. Raises ValueError for what Python cannot express.
+The dialects agree on what schemas use, but for the end of the text: Go's ``$`` matches only there, Python's also
+before a final newline. ``translate`` rewrites it outside of character classes. Raises ValueError for what Python
+cannot express.
 """
 
 from __future__ import annotations

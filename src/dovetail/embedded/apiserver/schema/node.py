@@ -23,9 +23,9 @@ TIME, BYTES, QUANTITY, INT_OR_STRING = "time", "bytes", "quantity", "int-or-stri
 class Node:
     """``struct`` has ``fields``; ``map`` and ``list`` have ``items``; ``free`` is an object of unknown content.
 
-    ``list_type`` is atomic, set or map (then ``keys`` name the identity of an item); ``atomic`` makes a struct or map one
-    value for server-side apply. ``strategy`` and ``merge_key`` are those of strategic merge patch. ``preserve`` keeps
-    unknown fields of a struct; ``embedded`` marks a whole Kubernetes object inside another.
+    ``list_type`` is atomic, set or map (then ``keys`` name the identity of an item); ``atomic`` makes a struct or map
+    one value for server-side apply. ``strategy`` and ``merge_key`` are those of strategic merge patch. ``preserve``
+    keeps unknown fields of a struct; ``embedded`` marks a whole Kubernetes object inside another.
     ``default`` is the value that a missing field gets (custom resources only; built-in kinds: ``objects.defaulting``).
     ``wire`` has the protobuf field numbers of a struct (see ``protobuf``).
     """

@@ -1,11 +1,13 @@
 """Reading the protobuf form in which typed Go clients send built-in kinds.
 
-Model. The body is the magic ``k8s\\0`` and a ``runtime.Unknown`` that names apiVersion and kind and holds the object's message. Messages are read
-along the same nodes as JSON, with the field numbers that ``builtin`` found in the data file. The result is the object as JSON
-would have it, so everything after this is the same for both. Answers are always JSON, which such clients accept.
+Model. The body is the magic ``k8s\\0`` and a ``runtime.Unknown`` that names apiVersion and kind and holds the object's
+message. Messages are read along the same nodes as JSON, with the field numbers that ``builtin`` found in the data
+file. The result is the object as JSON would have it, so everything after this is the same for both. Answers are always
+JSON, which such clients accept.
 
-Go writes fields that are not pointers even when they are zero; JSON leaves them out. Zero scalars are therefore dropped, but for
-the fields that are pointers in Go (``_POINTERS``), where zero is a statement. A field number that is not known is refused, not ignored.
+Go writes fields that are not pointers even when they are zero; JSON leaves them out. Zero scalars are therefore
+dropped, but for the fields that are pointers in Go (``_POINTERS``), where zero is a statement. A field number that is
+not known is refused, not ignored.
 """
 
 from __future__ import annotations
@@ -29,16 +31,64 @@ Object = dict[str, Any]
 Value = int | bytes
 
 _POINTERS = frozenset(
-    """
-    activeDeadlineSeconds allocateLoadBalancerNodePorts allowPrivilegeEscalation allowVolumeExpansion attachRequired
-    automountServiceAccountToken backoffLimit backoffLimitPerIndex blockOwnerDeletion completions controller defaultMode
-    deletionGracePeriodSeconds enableServiceLinks expirationSeconds failedJobsHistoryLimit fsGroup gracePeriodSeconds hostUsers
-    immutable leaseDurationSeconds leaseTransitions manualSelector maxFailedIndexes minReplicas mode optional orphanDependents
-    parallelism partition podInfoOnMount priority privileged progressDeadlineSeconds readOnlyRootFilesystem ready replicas
-    requiresRepublish revisionHistoryLimit runAsGroup runAsNonRoot runAsUser seLinuxMount serving setHostnameAsFQDN
-    shareProcessNamespace startingDeadlineSeconds started storageCapacity storageClassName successfulJobsHistoryLimit suspend
-    terminating terminationGracePeriodSeconds tolerationSeconds ttlSecondsAfterFinished
-    """.split()
+    [
+        "activeDeadlineSeconds",
+        "allocateLoadBalancerNodePorts",
+        "allowPrivilegeEscalation",
+        "allowVolumeExpansion",
+        "attachRequired",
+        "automountServiceAccountToken",
+        "backoffLimit",
+        "backoffLimitPerIndex",
+        "blockOwnerDeletion",
+        "completions",
+        "controller",
+        "defaultMode",
+        "deletionGracePeriodSeconds",
+        "enableServiceLinks",
+        "expirationSeconds",
+        "failedJobsHistoryLimit",
+        "fsGroup",
+        "gracePeriodSeconds",
+        "hostUsers",
+        "immutable",
+        "leaseDurationSeconds",
+        "leaseTransitions",
+        "manualSelector",
+        "maxFailedIndexes",
+        "minReplicas",
+        "mode",
+        "optional",
+        "orphanDependents",
+        "parallelism",
+        "partition",
+        "podInfoOnMount",
+        "priority",
+        "privileged",
+        "progressDeadlineSeconds",
+        "readOnlyRootFilesystem",
+        "ready",
+        "replicas",
+        "requiresRepublish",
+        "revisionHistoryLimit",
+        "runAsGroup",
+        "runAsNonRoot",
+        "runAsUser",
+        "seLinuxMount",
+        "serving",
+        "setHostnameAsFQDN",
+        "shareProcessNamespace",
+        "startingDeadlineSeconds",
+        "started",
+        "storageCapacity",
+        "storageClassName",
+        "successfulJobsHistoryLimit",
+        "suspend",
+        "terminating",
+        "terminationGracePeriodSeconds",
+        "tolerationSeconds",
+        "ttlSecondsAfterFinished",
+    ]
 )
 
 

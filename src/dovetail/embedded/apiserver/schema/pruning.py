@@ -1,8 +1,8 @@
 """Pruning and defaulting of custom resources, in place, along their shape.
 
 The rules are those of apiextensions-apiserver: a field that the schema does not name goes, unless
-``x-kubernetes-preserve-unknown-fields``; a missing field with a default gets a copy of it; a null where null is not allowed
-counts as missing.
+``x-kubernetes-preserve-unknown-fields``; a missing field with a default gets a copy of it; a null where null is not
+allowed counts as missing.
 """
 
 from __future__ import annotations

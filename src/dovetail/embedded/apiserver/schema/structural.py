@@ -1,8 +1,8 @@
 """The schema of a custom resource, compiled: its shape (``Node``), and its validator.
 
-Kubernetes calls a schema structural when every field's type is stated outside of allOf/anyOf/oneOf/not; ``check`` refuses
-the others with the errors of kube-apiserver. ``Structural.admit`` prunes, defaults and validates one object; the parts are
-in ``pruning`` and ``validators``. CEL rules (``x-kubernetes-validations``) are not evaluated here.
+Kubernetes calls a schema structural when every field's type is stated outside of allOf/anyOf/oneOf/not; ``check``
+refuses the others with the errors of kube-apiserver. ``Structural.admit`` prunes, defaults and validates one object;
+the parts are in ``pruning`` and ``validators``. CEL rules (``x-kubernetes-validations``) are not evaluated here.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 from . import node as n
 from .builtin import definitions
 from .goregex import translate
@@ -83,10 +84,10 @@ def _plain(schema: Schema) -> Node:
 
 
 def _list(schema: Schema) -> Node:
-    items = cast("Schema", schema.get("items") or {})
+    items = cast("Schema", part(schema, "items"))
     node = Node(n.LIST, items=node_of(items), list_type=str(schema.get("x-kubernetes-list-type") or "atomic"))
-    node.keys = tuple(schema.get("x-kubernetes-list-map-keys") or ())
-    properties = cast("Schema", items.get("properties") or {})
+    node.keys = tuple(parts(schema, "x-kubernetes-list-map-keys"))
+    properties = cast("Schema", part(items, "properties"))
     node.key_defaults = {key: properties[key]["default"] for key in node.keys if "default" in properties.get(key, {})}
     return node
 
@@ -97,7 +98,7 @@ def _object(schema: Schema) -> Node:
         return Node(n.MAP, items=node_of(cast("Schema", values)))
     if values is True:
         return Node(n.MAP, items=Node(n.ANY))
-    properties = cast("Mapping[str, Schema]", schema.get("properties") or {})
+    properties = cast("Mapping[str, Schema]", part(schema, "properties"))
     return Node(n.STRUCT, fields={name: node_of(child) for name, child in properties.items()})
 
 
@@ -127,7 +128,7 @@ def _check(schema: Schema, path: str, root: bool = False) -> Iterator[FieldError
         yield fe.required(f"{path}.type", "must not be empty for specified object fields")
     yield from _check_pattern(schema, path)
     yield from _check_list(schema, path)
-    for name, child in cast("dict[str, Schema]", schema.get("properties") or {}).items():
+    for name, child in cast("dict[str, Schema]", part(schema, "properties")).items():
         yield from _check(child, f"{path}.properties[{name}]")
     if isinstance(values := schema.get("additionalProperties"), Mapping):
         yield from _check(cast("Schema", values), f"{path}.additionalProperties")

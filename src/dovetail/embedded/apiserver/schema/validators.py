@@ -1,7 +1,7 @@
 """Value validation of custom resources: a schema becomes one closure, called with a value and a path.
 
-A validator is ``(value, path, errors) -> None``. Messages are those of kube-openapi's validator, as kubectl users see them.
-Pruning and defaulting happen before (``pruning``), so unknown fields never arrive here.
+A validator is ``(value, path, errors) -> None``. Messages are those of kube-openapi's validator, as kubectl users see
+them. Pruning and defaulting happen before (``pruning``), so unknown fields never arrive here.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import orjson
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
+from ..foreign import part, parts
 from . import formats
 from .goregex import translate
 
@@ -75,16 +76,16 @@ def _wrong_type(value: Any, path: str, kinds: tuple[str, ...]) -> FieldError:
 
 def _typed(schema: Schema) -> list[Validator]:
     checks: list[Validator] = []
-    if properties := cast("dict[str, Schema]", schema.get("properties") or {}):
+    if properties := cast("dict[str, Schema]", part(schema, "properties")):
         checks.append(_properties({name: compile_schema(child) for name, child in properties.items()}))
-    if required := cast("list[str]", schema.get("required") or []):
+    if required := cast("list[str]", parts(schema, "required")):
         checks.append(_required(required))
     if isinstance(values := schema.get("additionalProperties"), Mapping):
-        checks.append(_map_values(compile_schema(cast("Schema", values)), frozenset(schema.get("properties") or ())))
+        checks.append(_map_values(compile_schema(cast("Schema", values)), frozenset(parts(schema, "properties"))))
     if isinstance(items := schema.get("items"), Mapping):
         checks.append(_items(compile_schema(cast("Schema", items))))
     if schema.get("x-kubernetes-list-type") in ("set", "map"):
-        checks.append(_unique(tuple(schema.get("x-kubernetes-list-map-keys") or ())))
+        checks.append(_unique(tuple(parts(schema, "x-kubernetes-list-map-keys"))))
     return checks
 
 
@@ -131,7 +132,9 @@ def _items(child: Validator) -> Validator:
 
 def _unique(keys: tuple[str, ...]) -> Validator:
     def identity(item: Any) -> Any:
-        return {key: item.get(key) for key in keys} if keys and isinstance(item, dict) else item
+        if not keys or not isinstance(item, dict):
+            return item  # pyright: ignore[reportUnknownVariableType]
+        return {key: cast("dict[str, Any]", item).get(key) for key in keys}
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if value.__class__ is not list:
@@ -255,10 +258,10 @@ def _failures(part: Validator, value: Any, path: str) -> Errors:
     return errors
 
 
-def _all_of(parts: list[Validator]) -> Validator:
+def _all_of(members: list[Validator]) -> Validator:
     def check(value: Any, path: str, errors: Errors) -> None:
-        for part in parts:
-            part(value, path, errors)
+        for member in members:
+            member(value, path, errors)
 
     return check
 

@@ -44,12 +44,14 @@ def parse(text: str, supported: Sequence[str], kind: str) -> FieldSelector:
         found = _TERM.match(part)
         if found is None:
             raise BadRequest(
-                f'Unable to find "{kind}" that match label selector "", field selector "{text}": invalid selector: \'{part}\'; can\'t understand \'{part}\''
+                f'Unable to find "{kind}" that match label selector "", field selector "{text}": invalid '
+                f"selector: '{part}'; can't understand '{part}'"
             )
         field = found["field"]
         if field not in _ALWAYS and field not in supported:
             raise BadRequest(
-                f'Unable to find "{kind}" that match label selector "", field selector "{text}": field label not supported: {field}'
+                f'Unable to find "{kind}" that match label selector "", field selector "{text}": field label not '
+                f"supported: {field}"
             )
         value = re.sub(r"\\(.)", r"\1", found["value"])
         terms.append((field, found["operator"] != "!=", value))

@@ -1,6 +1,7 @@
 """Label selectors: the text form of query strings and the object form of specs.
 
-``parse`` accepts all operators of Kubernetes: ``a=b``, ``a==b``, ``a!=b``, ``a in (b,c)``, ``a notin (b,c)``, ``a``, ``!a``, ``a>1``, ``a<1``.
+``parse`` accepts all operators of Kubernetes: ``a=b``, ``a==b``, ``a!=b``, ``a in (b,c)``, ``a notin (b,c)``, ``a``,
+``!a``, ``a>1``, ``a<1``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadRequest
+from ..foreign import part, parts
 
 _TOKEN = re.compile(r"\s*(==|!=|=|>|<|!|\(|\)|,|[^\s,()=!<>]+)")
 _KEY = re.compile(
@@ -77,12 +79,12 @@ def from_object(selector: Mapping[str, Any] | None) -> LabelSelector:
     if not selector:
         return EVERYTHING
     operators = {"In": "in", "NotIn": "notin", "Exists": "exists", "DoesNotExist": "missing"}
-    requirements = [Requirement(k, "in", frozenset({v})) for k, v in (selector.get("matchLabels") or {}).items()]
-    for item in selector.get("matchExpressions") or []:
+    requirements = [Requirement(k, "in", frozenset({v})) for k, v in part(selector, "matchLabels").items()]
+    for item in parts(selector, "matchExpressions"):
         operator = operators.get(str(item.get("operator")))
         if operator is None:
             raise BadRequest(f'"{item.get("operator")}" is not a valid label selector operator')
-        requirements.append(Requirement(item["key"], operator, frozenset(item.get("values") or ())))
+        requirements.append(Requirement(item["key"], operator, frozenset(parts(item, "values"))))
     return LabelSelector(tuple(requirements))
 
 
@@ -152,7 +154,8 @@ class _Parser:
         token = self.next()
         if not _VALUE.match(token):
             raise self.fail(
-                f"values[0][{token}]: Invalid value: \"{token}\": a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.'"
+                f'values[0][{token}]: Invalid value: "{token}": a valid label must be an empty string or '
+                "consist of alphanumeric characters, '-', '_' or '.'"
             )
         return token
 

@@ -2,8 +2,8 @@
 
 Model. A change at revision R names the revision before it (``prev``), so the state at an earlier revision S is the
 present, corrected by the first change after S of each key. Compaction forgets what nobody can ask for any more:
-versions that are neither present, nor newer than the compacted revision, nor the predecessor of such a version (needed to
-tell a watcher with a selector that an object left its view).
+versions that are neither present, nor newer than the compacted revision, nor the predecessor of such a version (needed
+to tell a watcher with a selector that an object left its view).
 """
 
 from __future__ import annotations
@@ -58,15 +58,16 @@ class History:
         changed = self._changed_after(resource, namespace, rev)
         if not changed:
             page = self._store.list(resource, namespace, after, limit)
-            return Page(page.records, rev, page.more, page.remaining)
-        page = self._store.list(resource, namespace, after)
+            return Page(page.records, rev, page.more)
+        # Of these rows at most len(changed) fall out, so what stays fills the page.
+        page = self._store.list(resource, namespace, after, limit + len(changed) if limit else 0)
         kept = [record for record in page.records if (record.namespace, record.name) not in changed]
-        kept += [record for key, record in changed.items() if record is not None and (after is None or key > after)]
+        kept += [old for key, old in changed.items() if old is not None and _within(key, after, page.more)]
         kept.sort(key=lambda record: (record.namespace, record.name))
-        if not limit or len(kept) <= limit:
+        if not limit or (len(kept) <= limit and page.more is None):
             return Page(kept, rev)
         edge = kept[limit - 1]
-        return Page(kept[:limit], rev, (edge.namespace, edge.name), len(kept) - limit)
+        return Page(kept[:limit], rev, (edge.namespace, edge.name))
 
     def _changed_after(self, resource: str, namespace: str, rev: int) -> dict[tuple[str, str], Record | None]:
         if rev >= self._store.rev:
@@ -98,3 +99,8 @@ class History:
         self._writer.execute("COMMIT")
         self.compacted = target
         return removed
+
+
+def _within(key: tuple[str, str], after: tuple[str, str] | None, end: tuple[str, str] | None) -> bool:
+    """Whether a key lies in the part of the list that was read."""
+    return (after is None or key > after) and (end is None or key <= end)

@@ -3,7 +3,8 @@
 Model. After a commit the hub appends each change to its resource's ring and wakes that resource's watchers once.
 A watcher (``Cursor``) remembers the last revision it has seen and takes what came after it, from the ring while it
 reaches back far enough, from the log (``History``) otherwise. A slow watcher therefore costs nothing but its own delay;
-when the log has forgotten what it needs, ``take`` raises Expired and the watch ends with 410, on which clients list again.
+when the log has forgotten what it needs, ``take`` raises Expired and the watch ends with 410, on which clients list
+again.
 """
 
 from __future__ import annotations

@@ -30,7 +30,9 @@ class Record(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """A committed change. ``before`` is the previous value (None when created), ``value`` the new or, for a deletion, last."""
+    """A committed change. ``before`` is the previous value (None when created), ``value`` the new or, for a deletion,
+    last.
+    """
 
     rev: int
     event: int
@@ -41,9 +43,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Part of a list at revision ``rev``. ``more`` is the key to continue after, or None; ``remaining`` counts the rest."""
+    """Part of a list at revision ``rev``. ``more`` is the key to continue after, or None."""
 
     records: list[Record]
     rev: int
     more: tuple[str, str] | None = None
-    remaining: int = 0

@@ -60,8 +60,7 @@ class Store:
         if not limit or len(rows) <= limit:
             return Page(rows, self.rev)
         rows.pop()
-        edge = (rows[-1].namespace, rows[-1].name)
-        return Page(rows, self.rev, edge, self.count(resource, namespace, edge))
+        return Page(rows, self.rev, (rows[-1].namespace, rows[-1].name))
 
     def count(self, resource: str, namespace: str = "", after: tuple[str, str] | None = None) -> int:
         where, parameters = _range(namespace, after)

@@ -10,12 +10,18 @@ JSON = "application/json"
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """``body`` is complete; ``headers`` come on top of the content type, length and warnings."""
+    """``body`` is complete, in one piece or in several (large lists are sent piece by piece); ``headers`` come on top
+    of the content type, length and warnings.
+    """
 
-    body: bytes
+    body: bytes | list[bytes]
     code: int = 200
     content_type: str = JSON
     headers: Sequence[tuple[bytes, bytes]] = field(default=())
+
+    @property
+    def pieces(self) -> list[bytes]:
+        return [self.body] if isinstance(self.body, bytes) else self.body
 
 
 @dataclass(frozen=True, slots=True)

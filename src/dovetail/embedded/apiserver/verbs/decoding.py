@@ -7,6 +7,7 @@ from typing import Any, cast
 import orjson
 
 from ..errors import BadRequest, UnsupportedMediaType
+from ..foreign import part
 from ..objects.defaulting import apply_defaults
 from ..registry.resource import ResourceType
 from ..schema import protobuf
@@ -40,7 +41,8 @@ def parse(raw: bytes, content_type: str) -> Any:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise BadRequest(
-            f"the object provided is unrecognized (must be of type Object): couldn't get version/kind; json parse error: {error}"
+            "the object provided is unrecognized (must be of type Object): couldn't get version/kind; json parse "
+            f"error: {error}"
         ) from error
 
 
@@ -95,7 +97,8 @@ def _check_kind(resource: ResourceType, obj: Object) -> None:
     if kind != resource.kind:
         group_version = resource.api_version
         raise BadRequest(
-            f'{kind} in version "{group_version}" cannot be handled as a {resource.kind}: no kind "{kind}" is registered for the expected kind'
+            f'{kind} in version "{group_version}" cannot be handled as a {resource.kind}: no kind "{kind}" is '
+            "registered for the expected kind"
         )
 
 
@@ -115,7 +118,7 @@ def _custom(resource: ResourceType, obj: Object, unknown: list[str]) -> Object:
     assert resource.custom is not None
     dropped: list[str] = []
     try:
-        obj["metadata"] = conform(definitions().object_meta, obj.get("metadata") or {}, dropped)
+        obj["metadata"] = conform(definitions().object_meta, part(obj, "metadata"), dropped)
     except Mismatch as error:
         # conform names fields from where it starts; users know them from the object's root
         text = str(error).replace("ObjectMeta.", "ObjectMeta.metadata.", 1)

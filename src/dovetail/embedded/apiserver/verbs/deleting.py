@@ -1,16 +1,18 @@
 """delete and deletecollection: preconditions, finalizers, and what a namespace or a definition takes with it.
 
-An object with finalizers is only marked (deletionTimestamp) and goes when the last finalizer does. ``propagationPolicy`` becomes a finalizer
-(``orphan``, ``foregroundDeletion``) that the garbage collector works off; background deletion, the default, leaves dependents to it without.
+An object with finalizers is only marked (deletionTimestamp) and goes when the last finalizer does.
+``propagationPolicy`` becomes a finalizer (``orphan``, ``foregroundDeletion``) that the garbage collector works off;
+background deletion, the default, leaves dependents to it without.
 """
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import orjson
 
 from ..errors import BadRequest, Conflict, Forbidden
+from ..foreign import part, parts
 from ..objects import definitions
 from ..objects.namespaces import IMMORTAL
 from ..registry.resource import ResourceType, pack
@@ -68,7 +70,7 @@ async def delete_collection(call: Call) -> Answer:
 
 def _wishes(call: Call) -> Object:
     """DeleteOptions: of the body, or of the query."""
-    body = parse(call.body, call.content_type) if call.body else {}
+    body: Any = parse(call.body, call.content_type) if call.body else {}
     if not isinstance(body, dict):
         raise BadRequest("the object provided is unrecognized (must be of type DeleteOptions)")
     wishes = dict(cast("Object", body))
@@ -88,7 +90,7 @@ def _wishes(call: Call) -> Object:
 
 
 def _check_preconditions(call: Call, record: Record, wishes: Object) -> None:
-    conditions = wishes.get("preconditions") or {}
+    conditions = part(wishes, "preconditions")
     uid, rev = conditions.get("uid"), conditions.get("resourceVersion")
     found = orjson.loads(record.value)["metadata"]["uid"] if uid else ""
     why = ""
@@ -123,7 +125,7 @@ def _delete_one(call: Call, record: Record, wishes: Object, options: WriteOption
 def _mark(call: Call, obj: Object, wishes: Object) -> bool:
     """Set what a deletion sets; False when the object was already marked the same."""
     meta: Object = obj["metadata"]
-    finalizers = list(meta.get("finalizers") or [])
+    finalizers = list(parts(meta, "finalizers"))
     if call.resource.store == definitions.STORE and definitions.FINALIZER not in finalizers:
         finalizers.append(definitions.FINALIZER)
     wanted = _POLICIES[wishes.get("propagationPolicy") or "Background"]

@@ -1,12 +1,12 @@
 """The form in which an object or a list leaves: as it is, as a Table for people, or metadata only.
 
-The Accept header decides (``application/json;as=Table;v=v1;g=meta.k8s.io``). The plain form never parses what is stored: the type
-header is put in front of the bytes.
+The Accept header decides (``application/json;as=Table;v=v1;g=meta.k8s.io``). The plain form never parses what is
+stored: the type header is put in front of the bytes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from ..errors import NotAcceptable
 from ..output.tables import Table, columns_for
 from ..registry.resource import ResourceType
 from ..storage.records import Record
+
+PIECE = 128 * 1024
 
 PLAIN, TABLE, PARTIAL = "plain", "table", "partial"
 _OFFERED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")[:2]
@@ -77,16 +79,31 @@ def partial(obj: dict[str, Any], version: str = "v1") -> dict[str, Any]:
     return {**kind, "metadata": obj.get("metadata", {})}
 
 
-def many(form: Form, resource: ResourceType, records: Iterable[Record], meta: dict[str, Any], now: float) -> bytes:
-    """A list with this ListMeta."""
+def many(
+    form: Form, resource: ResourceType, records: Iterable[Record], meta: dict[str, Any], now: float
+) -> list[bytes]:
+    """A list with this ListMeta, in pieces."""
     if form.kind == TABLE:
         table = Table(columns_for(resource), form.version, form.include)
         objects = [resource.decode(record.value) for record in records]
-        return table.encode(objects, now, str(meta.get("resourceVersion", "")), meta)
+        return [table.encode(objects, now, str(meta.get("resourceVersion", "")), meta)]
     if form.kind == PARTIAL:
         items = [partial(resource.decode(record.value), form.version) for record in records]
         kind = {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}"}
-        return orjson.dumps({**kind, "metadata": meta, "items": items})
+        return [orjson.dumps({**kind, "metadata": meta, "items": items})]
     head = orjson.dumps({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": meta})
-    encode = resource.encode_item
-    return head[:-1] + b',"items":[' + b",".join([encode(record.value) for record in records]) + b"]}"
+    return list(_pieces(head[:-1] + b',"items":[', map(resource.encode_item, (record.value for record in records))))
+
+
+def _pieces(head: bytes, items: Iterable[bytes]) -> Iterator[bytes]:
+    """The list's bytes, joined to pieces of a useful size: no second copy of a large list is ever made."""
+    pending, size, separator = [head], len(head), b""
+    for item in items:
+        pending += (separator, item)
+        size += len(item)
+        separator = b","
+        if size >= PIECE:
+            yield b"".join(pending)
+            pending, size = [], 0
+    pending.append(b"]}")
+    yield b"".join(pending)

@@ -1,7 +1,8 @@
 """get and list.
 
-A get or an unselective list never parses an object. ``limit`` and ``continue`` walk one snapshot: the token carries the revision of the first
-page, later pages are read as of that revision, and a token older than the compacted history is answered with 410.
+A get or an unselective list never parses an object. ``limit`` and ``continue`` walk one snapshot: the token carries
+the revision of the first page, later pages are read as of that revision, and a token older than the compacted history
+is answered with 410.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ import orjson
 
 from ..errors import BadRequest, Expired, Invalid, NotFound, VersionTooLarge
 from ..fielderrors import forbidden, invalid
+from ..foreign import part
 from ..selecting import fields, labels
 from ..selecting.fields import FieldSelector
 from ..selecting.labels import LabelSelector
@@ -41,10 +43,10 @@ def list_objects(call: Call) -> Answer:
     if page.more:
         meta["continue"] = _token(page)
         if not wanted and not selected:
-            meta["remainingItemCount"] = page.remaining
+            meta["remainingItemCount"] = call.api.store.count(call.resource.store, call.namespace, page.more)
     records = [outward(call, record) for record in page.records] if call.resource.store == CONVERTED else page.records
     body = many(form, call.resource, records, meta, call.api.clock())
-    return Answer(to_yaml(body), 200, "application/yaml") if form.yaml else Answer(body)
+    return Answer(to_yaml(b"".join(body)), 200, "application/yaml") if form.yaml else Answer(body)
 
 
 def outward(call: Call, record: Record) -> Record:
@@ -70,7 +72,7 @@ def matches(value: bytes, wanted: LabelSelector, selected: FieldSelector) -> boo
     if not wanted and not selected:
         return True
     obj = orjson.loads(value)
-    if wanted and not wanted.matches(obj["metadata"].get("labels") or {}):
+    if wanted and not wanted.matches(part(obj["metadata"], "labels")):
         return False
     return not selected or selected.matches(obj)
 
@@ -177,8 +179,10 @@ def _read_token(call: Call, text: str) -> tuple[int, tuple[str, str]]:
     if rev < call.api.history.compacted:
         fresh = Page([], call.api.store.rev, (namespace, name))
         message = (
-            "The provided continue parameter is too old to display a consistent list result. You can start a new list without "
-            "the continue parameter, or use the continue token in this response to retrieve the remainder of the results."
+            "The provided continue parameter is too old to display a consistent list result. You can start a new "
+            "list without "
+            "the continue parameter, or use the continue token in this response to retrieve the remainder of the "
+            "results."
         )
         error = Expired(message)
         error.continue_token = _token(fresh)

@@ -1,4 +1,6 @@
-"""Questions about access, answered and not stored: SubjectAccessReview and its relatives, TokenReview, SelfSubjectReview."""
+"""Questions about access, answered and not stored: SubjectAccessReview and its relatives, TokenReview,
+SelfSubjectReview.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +12,7 @@ import orjson
 from ..access.identity import MASTERS, User
 from ..access.rbac import Attributes
 from ..errors import BadRequest
+from ..foreign import part, parts
 from .answer import Answer
 from .call import Call
 from .decoding import Object, read_object
@@ -29,13 +32,13 @@ async def review(call: Call) -> Answer:
 def _subject(call: Call, spec: Object) -> Object:
     if not spec.get("user") and not spec.get("groups"):
         raise BadRequest("at least one of user or group must be specified")
-    extra = {key: tuple(values) for key, values in (spec.get("extra") or {}).items()}
-    user = User(str(spec.get("user", "")), tuple(spec.get("groups") or ()), str(spec.get("uid", "")), extra)
+    extra = {key: tuple(values) for key, values in part(spec, "extra").items()}
+    user = User(str(spec.get("user", "")), tuple(parts(spec, "groups")), str(spec.get("uid", "")), extra)
     return _decision(call, user, spec)
 
 
 def _local(call: Call, spec: Object) -> Object:
-    attributes = spec.get("resourceAttributes") or {}
+    attributes = part(spec, "resourceAttributes")
     if attributes.get("namespace") != call.info.namespace:
         raise BadRequest(f"spec.resourceAttributes.namespace must match metadata.namespace: {call.info.namespace}")
     return _subject(call, spec)
@@ -51,7 +54,7 @@ def _decision(call: Call, user: User, spec: Object) -> Object:
 
 
 def _attributes(spec: Object) -> Attributes:
-    asked, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
+    asked, path = part(spec, "resourceAttributes"), part(spec, "nonResourceAttributes")
     if bool(asked) == bool(path):
         raise BadRequest("exactly one of nonResourceAttributes or resourceAttributes must be specified")
     if path:
@@ -83,7 +86,7 @@ def _rules(call: Call, spec: Object) -> Object:
 
 
 def _token(call: Call, spec: Object) -> Object:
-    audiences = [str(audience) for audience in spec.get("audiences") or []]
+    audiences = [str(audience) for audience in parts(spec, "audiences")]
     verified = call.api.tokens.verify(str(spec.get("token", "")), audiences)
     if verified is None:
         return {"authenticated": False, "user": {}, "error": "invalid bearer token"}

@@ -1,7 +1,7 @@
 """The common end of every write: rules of the kind, validation, managed fields, the store.
 
-``create`` and ``replace`` are synchronous: between reading the latest version and writing the new one nothing can happen. The
-caller awaits ``store.committed()`` before it answers.
+``create`` and ``replace`` are synchronous: between reading the latest version and writing the new one nothing can
+happen. The caller awaits ``store.committed()`` before it answers.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import orjson
 from ..apply.managers import Writer, record_update
 from ..errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
 from ..fielderrors import invalid
+from ..foreign import part, parts
 from ..objects import metadata
 from ..objects.definitions import finish
 from ..objects.namespaces import check_open
@@ -106,14 +107,14 @@ def is_finished(obj: Object) -> bool:
     meta = obj["metadata"]
     if not meta.get("deletionTimestamp") or meta.get("finalizers"):
         return False
-    return not (obj.get("spec") or {}).get("finalizers") if obj.get("kind") == "Namespace" else True
+    return not part(obj, "spec").get("finalizers") if obj.get("kind") == "Namespace" else True
 
 
 def _same(obj: Object, old: Object) -> bool:
     """Equal but for the times of managed fields: such a write changes nothing."""
     if obj == old:
         return True
-    left, right = obj["metadata"].get("managedFields") or [], old["metadata"].get("managedFields") or []
+    left, right = parts(obj["metadata"], "managedFields"), parts(old["metadata"], "managedFields")
     if [{**e, "time": ""} for e in left] != [{**e, "time": ""} for e in right]:
         return False
     meta = {**obj["metadata"], "managedFields": None}

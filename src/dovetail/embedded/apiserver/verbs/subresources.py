@@ -10,6 +10,7 @@ import orjson
 from ..access.service_tokens import DEFAULT_SECONDS, ISSUER, MAXIMUM_SECONDS, MINIMUM_SECONDS, BoundObject
 from ..errors import BadRequest, Conflict, Invalid, NotFound, UnsupportedMediaType
 from ..fielderrors import invalid
+from ..foreign import part, parts
 from ..output.jsonpath import compile_path
 from ..patching.json_patch import apply_json_patch
 from ..patching.merge_patch import apply_merge_patch
@@ -35,10 +36,10 @@ async def scale(call: Call) -> Answer:
         return Answer(orjson.dumps(scale_of(call, obj)))
     options = call.write_options()
     wanted = _wanted_scale(call, scale_of(call, obj))
-    meta = wanted.get("metadata") or {}
+    meta = part(wanted, "metadata")
     if meta.get("resourceVersion") and meta["resourceVersion"] != str(record.rev):
         raise Conflict(call.resource.group, call.resource.plural, record.name)
-    replicas = (wanted.get("spec") or {}).get("replicas", 0)
+    replicas = part(wanted, "spec").get("replicas", 0)
     if not isinstance(replicas, int) or replicas < 0:
         error = invalid("spec.replicas", replicas, "must be greater than or equal to 0")
         raise Invalid("autoscaling", "Scale", record.name, [error])
@@ -98,8 +99,8 @@ def _selector(obj: Mapping[str, Any], path: str) -> str:
 
 def _set_path(obj: Object, path: str, value: Any) -> None:
     *parents, last = path.strip(".").split(".")
-    for part in parents:
-        obj = obj.setdefault(part, {})
+    for name in parents:
+        obj = obj.setdefault(name, {})
     obj[last] = value
 
 
@@ -115,7 +116,7 @@ async def finalize(call: Call) -> Answer:
     if meta.get("resourceVersion") and meta["resourceVersion"] != str(record.rev):
         raise Conflict("", "namespaces", record.name)
     obj = call.resource.decode(record.value)
-    finalizers = (wanted.get("spec") or {}).get("finalizers") or []
+    finalizers = parts(wanted, "spec", "finalizers")
     obj["spec"] = {"finalizers": finalizers} if finalizers else {}
     key = ObjectKey("/namespaces", "", record.name)
     if is_finished(obj):
@@ -138,9 +139,11 @@ async def token(call: Call) -> Answer:
     """TokenRequest: a bound token for a service account."""
     record = existing(call)
     account = orjson.loads(record.value)
-    request = parse(call.body, call.content_type) if call.body else {}
-    spec: Object = (cast("Object", request).get("spec") or {}) if isinstance(request, dict) else {}
-    seconds = int(spec.get("expirationSeconds") or DEFAULT_SECONDS)
+    request: Any = parse(call.body, call.content_type) if call.body else {}
+    spec = part(request, "spec")
+    seconds = spec.get("expirationSeconds") or DEFAULT_SECONDS
+    if not isinstance(seconds, int):
+        raise BadRequest("spec.expirationSeconds is a number of seconds")
     if not MINIMUM_SECONDS <= seconds <= MAXIMUM_SECONDS:
         text = (
             "may not specify a duration less than 10 minutes"
@@ -149,7 +152,7 @@ async def token(call: Call) -> Answer:
         )
         error = invalid("spec.expirationSeconds", seconds, text)
         raise Invalid("authentication.k8s.io", "TokenRequest", "", [error])
-    audiences = [str(audience) for audience in spec.get("audiences") or []] or [ISSUER]
+    audiences = [str(audience) for audience in parts(spec, "audiences")] or [ISSUER]
     bound = _bound(call, spec.get("boundObjectRef"))
     signed, expires = call.api.tokens.issue(
         call.namespace, record.name, account["metadata"]["uid"], audiences, seconds, bound
@@ -187,6 +190,7 @@ def _bound(call: Call, reference: Object | None) -> BoundObject | None:
             "",
             plurals[kind],
             name,
-            f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The object might have been deleted and then recreated",
+            f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The "
+            "object might have been deleted and then recreated",
         )
     return BoundObject(kind, name, uid)

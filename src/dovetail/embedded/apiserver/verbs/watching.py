@@ -1,15 +1,15 @@
 """watch: a stream of changes from a revision on.
 
-Model. A watch has a cursor in the hub and a view (namespace, selectors). Each change is seen through the view: an object that comes into
-view is ADDED, one that leaves it is DELETED, whatever really happened to it. Bookmarks tell the revision when nothing else does. The
-stream ends at ``timeoutSeconds``, when the server stops, when the client goes, or with a 410 event when the cursor fell behind
-what is kept.
+Model. A watch has a cursor in the hub and a view (namespace, selectors). Each change is seen through the view: an
+object that comes into view is ADDED, one that leaves it is DELETED, whatever really happened to it. Bookmarks tell the
+revision when nothing else does. The stream ends at ``timeoutSeconds``, when the server stops, when the client goes, or
+with a 410 event when the cursor fell behind what is kept.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import orjson
 
@@ -24,11 +24,11 @@ from ..storage.records import ADDED, DELETED, EVENT_NAMES, MODIFIED, Change
 from .answer import Stream
 from .call import Call
 from .output import PARTIAL, TABLE, Form, negotiate, partial
-from .reading import CONVERTED, matches, selectors
+from .reading import CONVERTED, check_retained, matches, selectors
 
 BOOKMARK_SECONDS = 60.0
 MINIMUM_TIMEOUT = 1800.0
-_CHUNK = 64 * 1024
+PAGE = 200
 
 
 class View:
@@ -155,13 +155,20 @@ class _Watch:
         if self._bookmarks and not self._call.api.hub.closed:
             yield self._bookmark()
 
-    def _initial(self) -> list[bytes]:
-        call = self._call
-        records = call.api.store.list(call.resource.store, call.namespace).records
-        lines = [self._view.event(ADDED, record.value) for record in records if self._view.sees(record.value)]
+    def _initial(self) -> Iterator[bytes]:
+        """Everything in view at the cursor's revision, page by page: the list is never in memory as a whole."""
+        call, after, rev = self._call, None, self._cursor.rev
+        while True:
+            check_retained(call, rev)
+            page = call.api.history.page_at(call.resource.store, call.namespace, rev, after, PAGE)
+            lines = [self._view.event(ADDED, record.value) for record in page.records if self._view.sees(record.value)]
+            if lines:
+                yield b"".join(lines)
+            if page.more is None:
+                break
+            after = page.more
         if self._end_mark:
-            lines.append(self._view.bookmark(self._cursor.rev, initial_end=True))
-        return _chunks(lines)
+            yield self._view.bookmark(rev, initial_end=True)
 
     def _bookmark(self) -> bytes:
         self._mark_at = self._call.api.clock() + BOOKMARK_SECONDS
@@ -183,17 +190,3 @@ class _Watch:
         ):
             return not self._cursor.pending()
         return False
-
-
-def _chunks(lines: list[bytes]) -> list[bytes]:
-    """Lines joined into chunks of a useful size."""
-    chunks: list[bytes] = []
-    pending: list[bytes] = []
-    size = 0
-    for line in lines:
-        pending.append(line)
-        size += len(line)
-        if size >= _CHUNK:
-            chunks.append(b"".join(pending))
-            pending, size = [], 0
-    return [*chunks, b"".join(pending)] if pending else chunks

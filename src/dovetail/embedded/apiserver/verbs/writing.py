@@ -9,6 +9,7 @@ import orjson
 from ..apply.managers import apply
 from ..errors import BadRequest, Conflict, Invalid, NotFound, StatusError, UnsupportedMediaType
 from ..fielderrors import invalid, required
+from ..foreign import part
 from ..objects.events import to_core, to_version
 from ..patching.json_patch import LIMIT, apply_json_patch
 from ..patching.merge_patch import apply_merge_patch
@@ -131,7 +132,7 @@ async def _apply(call: Call) -> Answer:
 
 def _wish(call: Call, wish: Object, options: WriteOptions) -> Object:
     """The wish without unknown fields and without defaults: only what its manager states is owned."""
-    meta = wish.get("metadata") or {}
+    meta = part(wish, "metadata")
     if meta.get("managedFields"):
         raise BadRequest("metadata.managedFields must be nil")
     if not wish.get("kind") or not wish.get("apiVersion"):
@@ -139,7 +140,7 @@ def _wish(call: Call, wish: Object, options: WriteOptions) -> Object:
     original = orjson.loads(orjson.dumps(wish))
     shaped = shape(call, wish, options)
     kept = _common(original, shaped)
-    kept["metadata"] = {**(kept.get("metadata") or {}), "name": meta.get("name") or call.info.name}
+    kept["metadata"] = {**part(kept, "metadata"), "name": meta.get("name") or call.info.name}
     if kept["metadata"]["name"] != call.info.name:
         raise BadRequest(
             f"the name of the object ({kept['metadata']['name']}) does not match the name on the URL ({call.info.name})"
