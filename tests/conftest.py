@@ -1,5 +1,6 @@
 """Fixtures shared by all rooms: a real Kubernetes-compatible API in a process of its own."""
 
+import asyncio
 import os
 import signal
 import socket
@@ -11,6 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
+
+def pytest_configure() -> None:
+    """Keep the looptime plugin from making an event loop before a plain test, which nobody would close."""
+    asyncio.set_event_loop(None)
 
 
 def free_port() -> int:

@@ -57,6 +57,9 @@ def pause_before_restart(failures: int, lived_seconds: float) -> tuple[float, in
 class Supervisor:
     """Runs processes whose lives end with this object's. Use `start` in order, then `stop`."""
 
+    command = (sys.executable, "-m", "dovetail.cli.dovetail")
+    """What a spec's arguments are given to."""
+
     def __init__(self, logs: Path, *, on_change: Callable[[str, str], None] = lambda name, state: None) -> None:
         self._logs = logs
         self._on_change = on_change
@@ -116,7 +119,7 @@ class Supervisor:
         try:
             with self._open_log(spec) as log:
                 running.process = await asyncio.create_subprocess_exec(
-                    sys.executable, "-m", "dovetail.cli.dovetail", *spec.arguments,
+                    *self.command, *spec.arguments,
                     "--ready-fd", str(ready_write), "--lifeline-fd", str(self._lifeline_read),
                     stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
                     pass_fds=(ready_write, self._lifeline_read), start_new_session=True,

@@ -1,0 +1,115 @@
+"""What becomes of a request: refused, or sent on by a route as a user. Pure, given a snapshot in force and the time.
+
+The order is: path, route, credential, access. A cookie counts like a bearer token, but a browser sends it by itself, so
+with a cookie anything that could do harm (unsafe methods, upgrades) must come from our own pages.
+"""
+
+from dataclasses import dataclass
+
+from dovetail.gateway.proxy.refusal import Refusal
+from dovetail.gateway.proxy.request_headers import Head
+from dovetail.gateway.proxy.serving import Serving, User
+from dovetail.routing.errors import BadPattern
+from dovetail.routing.model import Route
+from dovetail.routing.paths import canonical
+
+TOKEN_COOKIE = b"dovetail-token"
+_SAFE = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A request that goes on: by which route, as whom, and its canonical target."""
+
+    route: Route
+    user: User | None
+    path: str
+    query: str
+
+
+def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted | Refusal:
+    """Decide about a request. `now` in seconds of the epoch; `secure` says that the client came over TLS."""
+    if head.refusal is not None:
+        return head.refusal
+    if head.method == "CONNECT":
+        return Refusal(405, "CONNECT is not supported", close=True)
+    split = split_target(head.target)
+    if isinstance(split, Refusal):
+        return split
+    path, query = split
+    route = serving.matcher.find(head.method, path)
+    if route is None:
+        return Refusal(404, f"there is nothing at {path} for {head.method}")
+    user = _user(head, serving, now, secure)
+    refusal = _access(head, serving, route, user, path, query)
+    if refusal is not None:
+        return refusal
+    if route.unavailable:
+        return Refusal(503, f"the backend of {route.id} is not available: {route.unavailable}")
+    if head.length is not None and head.length > route.max_body:
+        return Refusal(413, f"the body is larger than the {route.max_body} bytes allowed here", close=True)
+    return Admitted(route, user if isinstance(user, User) else None, path, query)
+
+
+def split_target(target: bytes) -> tuple[str, str] | Refusal:
+    """The canonical path and the raw query of a request target in origin or absolute form (RFC 9112 3.2)."""
+    text = target.decode("latin-1").partition("#")[0]
+    if not text.startswith("/"):
+        scheme, _, rest = text.partition("://")
+        if scheme.lower() not in ("http", "https") or not rest:
+            return Refusal(400, "the request target must be a path", close=True)
+        slash, mark = rest.find("/"), rest.find("?")
+        if slash < 0 or 0 <= mark < slash:
+            text = "/" + (rest[mark:] if mark >= 0 else "")
+        else:
+            text = rest[slash:]
+    path, _, query = text.partition("?")
+    try:
+        return canonical(path), query
+    except BadPattern as error:
+        return Refusal(400, str(error))
+
+
+def _user(head: Head, serving: Serving, now: float, secure: bool) -> User | str | None:
+    """The caller; a sentence for a credential that is not good; None without one."""
+    if head.authorization is not None:
+        scheme, _, token = head.authorization.partition(b" ")
+        if scheme.lower() != b"bearer" or not token.strip():
+            return "the Authorization header is not a bearer token"
+        return serving.credentials.verify(token.strip(), now)
+    token = _cookie(head.cookies)
+    if token is None:
+        return None
+    if (head.method not in _SAFE or head.upgrade) and not _from_our_page(head, secure):
+        return "a request with the console's cookie must come from the console's own pages"
+    return serving.credentials.verify(token, now)
+
+
+def _cookie(cookies: list[bytes]) -> bytes | None:
+    for line in cookies:
+        for pair in line.split(b";"):
+            name, _, value = pair.strip().partition(b"=")
+            if name == TOKEN_COOKIE and value:
+                return value
+    return None
+
+
+def _from_our_page(head: Head, secure: bool) -> bool:
+    if head.fetch_site and head.fetch_site != b"same-origin":
+        return False
+    if head.origin:
+        return head.origin == (b"https://" if secure else b"http://") + head.host
+    return head.fetch_site == b"same-origin"
+
+
+def _access(
+    head: Head, serving: Serving, route: Route, user: User | str | None, path: str, query: str
+) -> Refusal | None:
+    if route.access == "public":
+        return None
+    if not isinstance(user, User):
+        return Refusal(401, f"Unauthorized: {user}" if user else "Unauthorized: log in, or send a bearer token")
+    if route.access == "authenticated":
+        return None
+    decision = serving.authorizer.check(user.identity, head.method, path, query)
+    return None if decision.allowed else Refusal(403, decision.reason)

@@ -1,0 +1,320 @@
+"""One request and its answer, between a client's connection and a backend's.
+
+The life of an exchange: its head is parsed -> admitted or refused -> a connection is taken or dialled -> head and body
+are sent as they come -> the answer's head, body and end go to the client -> both connections are free again. Whichever
+side is slower slows the other one down. What goes wrong before the answer's head is told as a Status; after it, the
+client's connection is cut, so that nobody takes half an answer for a whole one.
+"""
+
+from typing import TYPE_CHECKING, cast
+
+from dovetail.gateway.proxy.admission import Admitted, admit
+from dovetail.gateway.proxy.answer_headers import AnswerHead, Framing, framing, render_answer, render_switch
+from dovetail.gateway.proxy.local import local_answer
+from dovetail.gateway.proxy.outgoing import Outgoing, outgoing
+from dovetail.gateway.proxy.pool import DialFailed, Pool
+from dovetail.gateway.proxy.refusal import Refusal
+from dovetail.gateway.proxy.request_headers import Head
+from dovetail.gateway.proxy.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from dovetail.gateway.proxy.downstream import Downstream
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Exchange:
+    """See the module. Times are the loop's, in seconds."""
+
+    __slots__ = (
+        "_admitted", "_framed", "_out", "_pending", "_pending_size", "_pool", "_received", "_retried", "answered",
+        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "tunnel", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, client: "Downstream") -> None:
+        self.client = client
+        self.head: Head = cast("Head", None)
+        self.keep_alive = True
+        self.begun = self.last = 0.0
+        self.upstream: UpstreamConnection | None = None
+        self.answered = self.body_done = self.over = self.tunnel = False
+        self.code = 0
+        self._admitted: Admitted | None = None
+        self._pending: list[bytes] = []
+        self._pending_size = self._received = 0
+        self._retried = False
+        self._framed: Framing = "none"
+
+    # from the client
+
+    def begin(self, now: float, wall: float) -> None:
+        """Admit the request and find it a connection. `wall` in seconds of the epoch."""
+        self.begun = self.last = now
+        worker, head = self.client.worker, self.head
+        serving = worker.serving
+        if self._answered_here(serving.snapshot.generation > 0):
+            return
+        admitted = admit(head, serving, wall, secure=self.client.peer.secure)
+        if isinstance(admitted, Refusal):
+            self.refuse(admitted)
+            return
+        self._admitted = admitted
+        upstream = serving.snapshot.table.upstreams[admitted.route.upstream]
+        self._pool = worker.pools.of(upstream)
+        out = outgoing(head, admitted, upstream, self.client.peer, self._pool.token(now))
+        if isinstance(out, Refusal):
+            self.refuse(out)
+            return
+        self._out = out
+        if self._received > admitted.route.max_body:
+            self._too_large()
+            return
+        connection = self._pool.take(now, repeatable=out.repeatable)
+        if connection is None:
+            self.client.worker.spawn(self._dial(self._pool, out), "dial")
+        else:
+            self._send(connection, out)
+
+    def _answered_here(self, serving: bool) -> bool:
+        """Answer a health check."""
+        keep = self.keep_alive and self.body_done and not self.client.worker.draining
+        answer = local_answer(self.head.method, self.head.target, serving=serving, keep_alive=keep)
+        if answer is None or self.head.refusal is not None:
+            return False
+        if isinstance(answer, Refusal):
+            self.refuse(answer)
+        else:
+            self.code, self.answered, self.keep_alive = 200, True, keep
+            self.client.transport.write(answer)
+            self._finish(keep=False)
+        return True
+
+    def body(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        self._received += len(data)
+        self.last = self.client.worker.now()
+        if self.over:
+            return
+        if self._admitted is not None and self._received > self._admitted.route.max_body:
+            self._too_large()
+        elif self.upstream is not None:
+            self._write_body(self.upstream, data)
+        else:
+            self._pending.append(data)
+            self._pending_size += len(data)
+            if self._pending_size > self.client.worker.limits.buffer:
+                self.client.pause("body")
+
+    def body_end(self) -> None:
+        """The whole request has come."""
+        self.body_done = True
+        self.last = self.client.worker.now()
+        if self.upstream is not None and not self.over:
+            self._end_body(self.upstream)
+
+    def client_lost(self) -> None:
+        """The client has gone: so does the connection that was working for it."""
+        self.over = True
+        if self.upstream is not None:
+            self.upstream.abort()
+            self.upstream = None
+
+    def client_full(self) -> None:
+        """The client does not take what it gets: stop reading from the backend."""
+        if self.upstream is not None:
+            self.upstream.transport.pause_reading()
+
+    def client_drained(self) -> None:
+        if self.upstream is not None:
+            self.upstream.transport.resume_reading()
+
+    # towards the backend
+
+    async def _dial(self, pool: Pool, out: Outgoing) -> None:
+        try:
+            connection = await pool.dial()
+        except DialFailed as error:
+            if not self.over:
+                route = self._admitted.route.id if self._admitted else ""
+                self.refuse(
+                    Refusal(504 if error.timed_out else 502, f"the backend of {route} cannot be reached: {error}")
+                )
+            return
+        if self.over:
+            connection.transport.close()
+        else:
+            self._send(connection, out)
+
+    def _send(self, connection: UpstreamConnection, out: Outgoing) -> None:
+        self.upstream = connection
+        self.last = self.client.worker.now()
+        connection.attach(self, head_only=out.method == "HEAD")
+        if not self._pending:
+            connection.transport.write(out.head)
+        else:
+            framed = [self._frame(piece) for piece in self._pending]
+            connection.transport.write(b"".join([out.head, *framed]))
+            self._pending.clear()
+            self._pending_size = 0
+            self.client.resume("body")
+        if self.body_done:
+            self._end_body(connection)
+        elif self.head.expects_continue:
+            self.client.transport.write(_CONTINUE)
+
+    def _write_body(self, connection: UpstreamConnection, data: bytes) -> None:
+        connection.transport.write(self._frame(data))
+
+    def _frame(self, data: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(data), data) if self.head.chunked else data
+
+    def _end_body(self, connection: UpstreamConnection) -> None:
+        if self.head.chunked:
+            connection.transport.write(b"0\r\n\r\n")
+
+    def _too_large(self) -> None:
+        most = self._admitted.route.max_body if self._admitted else 0
+        self.refuse(Refusal(413, f"the body is larger than the {most} bytes allowed here", close=True))
+
+    # from the backend
+
+    def touch(self) -> None:
+        """The backend has said something."""
+        self.last = self.client.worker.now()
+
+    def answer_head(self, head: AnswerHead) -> None:
+        """The answer begins."""
+        assert self._admitted is not None
+        self.answered = True
+        self.code = head.status
+        self._framed = framing(head, self.head.method, http10=self.head.http10)
+        if self._framed == "close" or not self.body_done or self.client.worker.draining:
+            self.keep_alive = False
+        data = render_answer(head, self._admitted.route, self._framed, close=not self.keep_alive)
+        self.client.transport.write(data)
+
+    def answer_body(self, data: bytes) -> None:
+        """A piece of the answer's body."""
+        if self._framed == "chunked":
+            self.client.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+        elif self._framed != "none":
+            self.client.transport.write(data)
+
+    def answer_end(self, *, keep: bool) -> None:
+        """The answer is complete; `keep` says that the backend's connection can be used again."""
+        if self._framed == "chunked":
+            self.client.transport.write(b"0\r\n\r\n")
+        self._finish(keep=keep and self.body_done)
+
+    def backend_full(self) -> None:
+        """The backend does not take the request's body: stop reading from the client."""
+        self.client.pause("backend")
+
+    def backend_drained(self) -> None:
+        self.client.resume("backend")
+
+    def backend_lost(self) -> None:
+        """The backend closed before the answer was complete."""
+        connection, self.upstream = self.upstream, None
+        if self.answered:
+            self.over = True
+            self.client.abort()
+        elif connection is not None and connection.used > 1 and self._out.repeatable and not self._retried:
+            # It was closed while it lay in the pool: nothing has reached the backend.
+            self._retried = True
+            self.client.worker.spawn(self._dial(self._pool, self._out), "dial again")
+        else:
+            self.refuse(Refusal(502, "the backend closed the connection without an answer"))
+
+    def backend_failed(self, why: str) -> None:
+        """The backend's answer cannot be used."""
+        if self.upstream is not None:
+            self.upstream.abort()
+            self.upstream = None
+        if self.answered:
+            self.over = True
+            self.client.abort()
+        else:
+            self.refuse(Refusal(502, why))
+
+    # tunnels
+
+    @property
+    def wants_tunnel(self) -> bool:
+        """The client asked for an upgrade that we know."""
+        return bool(self.head.upgrade)
+
+    def tunnel_open(self, head: AnswerHead, rest: bytes) -> None:
+        """The backend agreed to the upgrade: from here on bytes pass as they are."""
+        self.answered = self.tunnel = True
+        self.code = 101
+        self.client.transport.write(render_switch(head, self.head.upgrade) + rest)
+        self.client.tunnel_opened()
+
+    def tunnel_up(self, data: bytes) -> None:
+        """Bytes from the client."""
+        self.touch()
+        if self.upstream is not None:
+            self.upstream.transport.write(data)
+
+    def tunnel_down(self, data: bytes) -> None:
+        """Bytes from the backend."""
+        self.touch()
+        self.client.transport.write(data)
+
+    def tunnel_lost(self) -> None:
+        """The backend closed the tunnel."""
+        self.upstream = None
+        self._finish(keep=False)
+
+    # its end
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer without a backend, or cut the connection when an answer has begun."""
+        if self.over:
+            return
+        if self.upstream is not None:
+            self.upstream.abort()
+            self.upstream = None
+        if self.answered:
+            self.over = True
+            self.client.abort()
+            return
+        self.code = refusal.code
+        self.answered = True
+        if refusal.close or not self.body_done or self.client.worker.draining:
+            self.keep_alive = False
+        data = refusal.render(keep_alive=self.keep_alive, head_only=self.head.method == "HEAD")
+        self.client.transport.write(data)
+        self._finish(keep=False)
+
+    def _finish(self, *, keep: bool) -> None:
+        self.over = True
+        connection, self.upstream = self.upstream, None
+        if connection is not None:
+            connection.detach(keep=keep)
+        self.client.exchange_over(self)
+
+    @property
+    def route_id(self) -> str:
+        return self._admitted.route.id if self._admitted else ""
+
+    @property
+    def user(self) -> str:
+        admitted = self._admitted
+        return admitted.user.identity.name if admitted and admitted.user else ""
+
+    def overdue(self, now: float) -> Refusal | None:
+        """What to tell the client when a wait has been too long; None while all is in time."""
+        limits = self.client.worker.limits
+        silent = now - self.last
+        if not self.body_done and not self.tunnel and silent > limits.body_timeout:
+            return Refusal(408, f"the request's body did not come within {limits.body_timeout:g} s", close=True)
+        if self.upstream is None:
+            return None  # dialling has its own limit
+        upstream = self._pool.upstream
+        if not self.answered and self.body_done and silent > upstream.response_timeout:
+            return Refusal(504, f"the backend did not answer within {upstream.response_timeout:g} s")
+        if self.answered and silent > upstream.idle_timeout:
+            return Refusal(504, "the backend fell silent")
+        return None

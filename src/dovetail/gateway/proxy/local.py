@@ -1,0 +1,22 @@
+"""What a worker answers itself: whether it lives, and whether it serves. Pure."""
+
+from dovetail.gateway.proxy.refusal import Refusal
+
+_HEALTH = frozenset((b"/healthz", b"/livez", b"/readyz"))
+_OK = (
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n"
+    b"Cache-Control: no-store\r\n%b\r\n"
+)
+
+
+def local_answer(method: str, target: bytes, *, serving: bool, keep_alive: bool) -> bytes | Refusal | None:
+    """The answer to a health check; None for every other request. `serving` says that a snapshot is in force."""
+    path = target.partition(b"?")[0]
+    if path not in _HEALTH:
+        return None
+    if method not in ("GET", "HEAD"):
+        return Refusal(405, "health is only to be read")
+    if path == b"/readyz" and not serving:
+        return Refusal(503, "no snapshot is in force yet")
+    head = _OK % (b"" if keep_alive else b"Connection: close\r\n")
+    return head if method == "HEAD" else head + b"ok"

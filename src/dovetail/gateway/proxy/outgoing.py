@@ -1,0 +1,80 @@
+"""The head of the request that a backend gets. Pure."""
+
+from dataclasses import dataclass
+
+from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted
+from dovetail.gateway.proxy.refusal import Refusal
+from dovetail.gateway.proxy.request_headers import Head, Headers, render
+from dovetail.routing import headers as edits
+from dovetail.routing.errors import RoutingError
+from dovetail.routing.model import Upstream
+from dovetail.routing.rewriting import apply
+
+OWN_COOKIES = (TOKEN_COOKIE, b"dovetail-refresh")
+_COOKIE_ROUTES = "builtin/oauth"
+_OURS = frozenset((b"host", b"connection", b"upgrade", b"transfer-encoding", b"content-length", b"te", b"trailer"))
+"""Framing and addressing, which an edit of headers cannot change."""
+IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
+
+
+@dataclass(frozen=True, slots=True)
+class Client:
+    """What a backend is told of the client's connection."""
+
+    address: bytes
+    secure: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """The bytes of a request's head, and what matters for sending it."""
+
+    method: str
+    head: bytes
+    repeatable: bool
+    """It may be sent again on another connection if this one turns out to be dead: idempotent and without a body."""
+
+
+def outgoing(head: Head, admitted: Admitted, upstream: Upstream, client: Client, token: bytes) -> Outgoing | Refusal:
+    """Render the request for `upstream`. `token` is the gateway's own credential for it, if it has one."""
+    route = admitted.route
+    try:
+        path, query, method = apply(route.rewrite, admitted.path, admitted.query, head.method)
+    except RoutingError as error:
+        return Refusal(400, str(error))
+    target = f"{upstream.base_path}{path}?{query}" if query else upstream.base_path + path
+    kept: Headers = head.kept
+    if head.cookies and route.id.startswith(_COOKIE_ROUTES):
+        kept = [*kept, *((b"Cookie", line) for line in head.cookies)]
+    if route.header_up:
+        kept = [h for h in edits.apply_bytes(route.header_up, kept) if h[0].lower() not in _OURS]
+    block = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b%b%b\r\n" % (
+        method.encode(), target.encode("latin-1"), upstream.authority.encode(), render(kept),
+        _forwarded(head, client), _identity(admitted, token), _framing(head),
+    )  # fmt: skip
+    bodiless = not head.chunked and not head.length and not head.upgrade
+    return Outgoing(method, block, bodiless and method in IDEMPOTENT)
+
+
+def _forwarded(head: Head, client: Client) -> bytes:
+    proto = b"https" if client.secure else b"http"
+    lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (client.address, proto)
+    return lines + b"X-Forwarded-Host: %b\r\n" % head.host if head.host else lines
+
+
+def _identity(admitted: Admitted, token: bytes) -> bytes:
+    user, style = admitted.user, admitted.route.identity
+    block = b"Authorization: Bearer %b\r\n" % token if token else b""
+    if user is None or style == "none":
+        return block
+    return block + (user.impersonate if style == "impersonate" else user.remote)
+
+
+def _framing(head: Head) -> bytes:
+    if head.upgrade:
+        return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.upgrade
+    if head.chunked:
+        return b"Transfer-Encoding: chunked\r\n"
+    if head.length is not None:
+        return b"Content-Length: %d\r\n" % head.length
+    return b""

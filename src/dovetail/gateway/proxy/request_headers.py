@@ -1,0 +1,103 @@
+"""What of a request's headers goes on to a backend. Pure.
+
+Dropped: what belongs to the connection (RFC 9110 7.6.1, including what `Connection` names), every credential, every
+header by which a client could claim an identity or an address, and names with an underscore, which many servers read
+as a hyphen. `Head` is one parsed request head with what admission needs taken out of it.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from dovetail.gateway.proxy.refusal import Refusal
+
+Headers = list[tuple[bytes, bytes]]
+
+_CONNECTION = frozenset(
+    (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te",
+     b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings")
+)  # fmt: skip
+_REBUILT = frozenset((b"host", b"content-length", b"expect", b"authorization", b"cookie", b"forwarded",
+                      b"x-real-ip", b"x-client-ip", b"x-kubesphere-authorization", b"x-kubesphere-rawquery"))  # fmt: skip
+_CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
+_UPGRADES = (b"websocket", b"spdy/3.1")
+
+
+@dataclass(slots=True)
+class Head:
+    """A request's head. `kept` are the headers that may go on; `upgrade` is set for WebSocket and SPDY only."""
+
+    method: str
+    target: bytes
+    http10: bool = False
+    kept: Headers = field(default_factory=Headers)
+    host: bytes = b""
+    authorization: bytes | None = None
+    cookies: list[bytes] = field(default_factory=list[bytes])
+    origin: bytes = b""
+    fetch_site: bytes = b""
+    upgrade: bytes = b""
+    length: int | None = None
+    chunked: bool = False
+    expects_continue: bool = False
+    refusal: Refusal | None = None
+
+
+def read_head(method: str, target: bytes, version: str, headers: Headers) -> Head:
+    """Sort the headers of a request; `refusal` is set when it is malformed in a way that llhttp lets pass."""
+    head = Head(method, target, http10=version == "1.0")
+    dropped = _connection_options(headers)
+    hosts = 0
+    for name, value in headers:
+        lower = name.lower()
+        if lower in _REBUILT or lower in _CONNECTION:
+            hosts += lower == b"host"
+            _take(head, lower, value, dropped)
+        elif lower in dropped or b"_" in lower or lower.startswith(_CLAIMS):
+            continue
+        else:
+            if lower == b"origin":
+                head.origin = value
+            elif lower == b"sec-fetch-site":
+                head.fetch_site = value
+            head.kept.append((name, value))
+    if hosts > 1 or (hosts == 0 and not head.http10):
+        head.refusal = Refusal(400, "the request needs exactly one Host header", close=True)
+    elif head.upgrade and (head.length or head.chunked):
+        head.refusal = Refusal(400, "a request that asks for an upgrade cannot have a body", close=True)
+    return head
+
+
+def _connection_options(headers: Headers) -> frozenset[bytes]:
+    named = [value for name, value in headers if name.lower() == b"connection"]
+    return frozenset(option.strip().lower() for value in named for option in value.split(b","))
+
+
+def _take(head: Head, lower: bytes, value: bytes, options: frozenset[bytes]) -> None:
+    if lower == b"host":
+        head.host = value
+    elif lower == b"authorization":
+        if head.authorization is not None:
+            head.refusal = Refusal(400, "the request has two Authorization headers", close=True)
+        head.authorization = value
+    elif lower == b"cookie":
+        head.cookies.append(value)
+    elif lower == b"content-length":
+        head.length = int(value)
+    elif lower == b"transfer-encoding":
+        head.chunked = True
+        if value.strip().lower() != b"chunked":
+            head.refusal = Refusal(501, "the only transfer encoding understood is chunked", close=True)
+    elif lower == b"expect":
+        if value.strip().lower() == b"100-continue":
+            head.expects_continue = True
+        else:
+            head.refusal = Refusal(417, "the only expectation understood is 100-continue")
+    elif lower == b"upgrade" and b"upgrade" in options:
+        wanted = value.split(b",")[0].strip()
+        if wanted.lower() in _UPGRADES:
+            head.upgrade = wanted
+
+
+def render(headers: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """Header lines on the wire."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])

@@ -1,0 +1,83 @@
+"""Everything a snapshot means, made ready for lookups: immutable from the outside, swapped as one value.
+
+Verified tokens are kept by their digest until they expire. They outlive a swap only if nothing that they were checked
+against has changed (keys, accounts, revocations), so a revoked session is refused from the swap on.
+"""
+
+from dataclasses import dataclass
+from hashlib import blake2b
+
+from dovetail.gateway.proxy.identity_headers import identity_headers
+from dovetail.gateway.snapshot import Snapshot
+from dovetail.iam.authorizer import Authorizer
+from dovetail.iam.errors import InvalidToken
+from dovetail.iam.policy import Identity
+from dovetail.iam.tokens import TokenVerifier
+from dovetail.routing.matching import Matcher
+
+_MOST_TOKENS = 50_000
+_REJECTED_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A verified caller with the header lines that name it to backends, rendered once."""
+
+    identity: Identity
+    remote: bytes
+    impersonate: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class _Known:
+    user: User | None
+    until: float
+    problem: str = ""
+
+
+class Credentials:
+    """Who a token is, by the keys, accounts and revocations of one snapshot."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._verifier = TokenVerifier(
+            snapshot.issuer, snapshot.keys, snapshot.policy.accounts, snapshot.revoked_sessions
+        )
+        self._known: dict[bytes, _Known] = {}
+
+    def verify(self, token: bytes, now: float) -> User | str:
+        """The user of an access token, or why it is not good. `now` in seconds of the epoch."""
+        digest = blake2b(token, digest_size=16).digest()
+        known = self._known.get(digest)
+        if known is None or known.until <= now:
+            known = self._verify(token, now)
+            if len(self._known) >= _MOST_TOKENS:
+                self._known.clear()
+            self._known[digest] = known
+        return known.user or known.problem
+
+    def _verify(self, token: bytes, now: float) -> _Known:
+        try:
+            verified = self._verifier.verify(token.decode("latin-1"), now)
+        except InvalidToken as error:
+            return _Known(None, now + _REJECTED_SECONDS, str(error))
+        identity = verified.identity
+        remote = identity_headers(identity, "remote-headers")
+        return _Known(User(identity, remote, identity_headers(identity, "impersonate")), verified.expires_at)
+
+
+class Serving:
+    """One snapshot in force."""
+
+    def __init__(self, snapshot: Snapshot, before: "Serving | None" = None) -> None:
+        old = before.snapshot if before else None
+        self.snapshot = snapshot
+        self.matcher = before.matcher if before and snapshot.table == before.snapshot.table else Matcher(snapshot.table)
+        same_policy = old is not None and snapshot.policy == old.policy
+        self.authorizer = before.authorizer if before and same_policy else Authorizer(snapshot.policy)
+        same_tokens = (
+            old is not None
+            and same_policy
+            and (snapshot.issuer, snapshot.keys, snapshot.revoked_sessions)
+            == (old.issuer, old.keys, old.revoked_sessions)
+        )
+        self.credentials = before.credentials if before and same_tokens else Credentials(snapshot)

@@ -1,0 +1,46 @@
+"""How a worker is set up, and the limits on everything a client or a backend may do. Times in seconds, sizes in bytes."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What is refused, cut off or answered with an error beyond these."""
+
+    start_line: int = 16 << 10
+    headers: int = 128
+    header_bytes: int = 64 << 10
+    connections: int = 20_000
+    connections_per_address: int = 10_000
+    queued_requests: int = 64
+    """Pipelined requests that wait behind the one being served."""
+    buffer: int = 256 << 10
+    """How much is held for a side that does not take it, before the other side is paused."""
+    head_timeout: float = 15.0
+    """From the first byte of a request (or the connection) to the end of its head."""
+    body_timeout: float = 60.0
+    """Longest silence inside a request's body."""
+    keep_alive: float = 75.0
+    write_timeout: float = 120.0
+    """How long a client may leave an answer unread."""
+    response_head: int = 256 << 10
+    idle_upstreams: int = 128
+    """Idle connections kept for each backend."""
+    idle_upstream_age: float = 30.0
+    fresh_for_unsafe: float = 1.0
+    """A kept connection is used for a request that cannot be repeated only if it was used this lately."""
+    drain: float = 5.0
+    """How long a stopping worker lets requests finish."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkerSettings:
+    """Where to listen and whom to follow. With a certificate the worker serves HTTPS."""
+
+    host: str = "127.0.0.1"
+    port: int = 30880
+    snapshot_socket: Path
+    tls_cert: Path | None = None
+    tls_key: Path | None = None
+    limits: Limits = Limits()

@@ -1,0 +1,149 @@
+"""The worker process: a listening socket that it shares with its siblings, and what watches over its connections."""
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from dovetail.gateway.proxy.downstream import Downstream
+from dovetail.gateway.proxy.exchange import Exchange
+from dovetail.gateway.proxy.following import follow
+from dovetail.gateway.proxy.metrics import Metrics
+from dovetail.gateway.proxy.pool import Pools
+from dovetail.gateway.proxy.serving import Serving
+from dovetail.gateway.proxy.settings import WorkerSettings
+from dovetail.gateway.proxy.tls import server_context
+from dovetail.gateway.snapshot import Snapshot
+
+_SWEEP_SECONDS = 0.5
+_BACKLOG = 4096
+
+_log = logging.getLogger(__name__)
+_access = logging.getLogger("dovetail.access")
+
+
+class Worker:
+    """What all connections of one process share. `serving` is swapped whole, between two requests."""
+
+    def __init__(self, settings: WorkerSettings) -> None:
+        self.settings = settings
+        self.limits = settings.limits
+        self.serving = Serving(Snapshot(generation=0))
+        self.pools = Pools(settings.limits)
+        self.metrics = Metrics()
+        self.draining = False
+        self.ready = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._connections: set[Downstream] = set()
+        self._by_address: Counter[bytes] = Counter()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log_requests = _access.isEnabledFor(logging.DEBUG)
+
+    def now(self) -> float:
+        """The loop's time, for waits."""
+        return self._loop.time()
+
+    def wall(self) -> float:
+        """Seconds of the epoch, for what tokens say."""
+        return time.time()
+
+    def adopt(self, snapshot: Snapshot) -> None:
+        """Serve this snapshot from the next request on."""
+        self.serving = Serving(snapshot, self.serving)
+        self.pools.keep_only(snapshot.table.upstreams)
+        self.metrics.generation = snapshot.generation
+        self.ready.set()
+
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run something for a connection and hold it until it ends."""
+        task = self._loop.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+
+    def _done(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("a connection's task failed", exc_info=task.exception())
+
+    def joined(self, connection: Downstream) -> None:
+        """A client has connected; it is turned away at once when there are too many."""
+        self.metrics.accepted += 1
+        self._connections.add(connection)
+        self._by_address[connection.peer.address] += 1
+        self.metrics.connections = len(self._connections)
+        many = len(self._connections) > self.limits.connections
+        if many or self._by_address[connection.peer.address] > self.limits.connections_per_address:
+            self.metrics.turned_away += 1
+            connection.transport.abort()
+
+    def left(self, connection: Downstream) -> None:
+        """A client's connection is gone."""
+        if connection in self._connections:
+            self._connections.discard(connection)
+            address = connection.peer.address
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]
+        self.metrics.connections = len(self._connections)
+
+    def finished(self, exchange: Exchange) -> None:
+        """Count a request, and log it when asked to, or when it went wrong on our side."""
+        seconds = self.now() - exchange.begun if exchange.begun else 0.0
+        self.metrics.answered(exchange.code, exchange.route_id, seconds)
+        if self._log_requests or exchange.code >= 502:
+            _access.log(
+                logging.WARNING if exchange.code >= 502 else logging.DEBUG, "request",
+                extra={"fields": {
+                    "method": exchange.head.method, "path": exchange.head.target.partition(b"?")[0].decode("latin-1"),
+                    "code": exchange.code, "route": exchange.route_id or "-", "user": exchange.user or "-",
+                    "ms": round(seconds * 1000, 1), "client": exchange.client.peer.address.decode(),
+                }},
+            )  # fmt: skip
+
+    async def sweep(self) -> None:
+        """Enforce every limit on time, until cancelled. One timer for all connections costs less than one for each."""
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now = self.now()
+            for connection in tuple(self._connections):
+                connection.check(now)
+            self.pools.sweep(now)
+
+    async def drain(self) -> None:
+        """Stop: idle connections end now, busy ones after their answer or when the time is over."""
+        self.draining = True
+        for connection in tuple(self._connections):
+            connection.close_if_idle()
+        deadline = self.now() + self.limits.drain
+        while any(connection.busy for connection in self._connections) and self.now() < deadline:
+            await asyncio.sleep(0.02)
+        for connection in tuple(self._connections):
+            connection.transport.abort()
+        for task in tuple(self._tasks):
+            task.cancel()
+        self.pools.close()
+
+
+async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda: None) -> None:
+    """Serve until cancelled, then drain. Ready means listening, with a first snapshot in force."""
+    worker = Worker(settings)
+    context = server_context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
+    loop = asyncio.get_running_loop()
+    async with asyncio.TaskGroup() as group:
+        group.create_task(follow(settings.snapshot_socket, worker.adopt), name="snapshots")
+        group.create_task(worker.sweep(), name="sweep")
+        await worker.ready.wait()
+        server = await loop.create_server(
+            lambda: Downstream(worker), settings.host, settings.port, ssl=context, reuse_port=True, backlog=_BACKLOG,
+            ssl_handshake_timeout=settings.limits.head_timeout if context else None,
+        )  # fmt: skip
+        on_ready()
+        try:
+            await asyncio.Event().wait()
+        finally:
+            server.close()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.shield(asyncio.ensure_future(worker.drain()))
