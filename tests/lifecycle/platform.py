@@ -134,9 +134,17 @@ async def publish(client: Client, name: str, version: str, data: bytes, **spec: 
     )
 
 
+async def make(
+    client: Client, resource: Any, name: str, namespace: str | None = None, **content: Any
+) -> dict[str, Any]:
+    """Create an object."""
+    kind = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}}
+    return await client.create(resource, {**kind, **content}, namespace)
+
+
 async def ensure_namespace(client: Client, name: str) -> None:
     with contextlib.suppress(AlreadyExists):
-        await client.create(NAMESPACES, {"metadata": {"name": name}})
+        await make(client, NAMESPACES, name)
 
 
 async def plan(client: Client, name: str, version: str, **spec: Any) -> dict[str, Any]:
@@ -145,10 +153,7 @@ async def plan(client: Client, name: str, version: str, **spec: Any) -> dict[str
     try:
         return await client.patch(INSTALLPLANS, name, {"spec": wanted})
     except NotFound:
-        kind = {"apiVersion": INSTALLPLANS.api_version, "kind": INSTALLPLANS.kind}
-        return await client.create(
-            INSTALLPLANS, {**kind, "metadata": {"name": name}, "spec": {"enabled": True, **wanted}}
-        )
+        return await make(client, INSTALLPLANS, name, spec={"enabled": True, **wanted})
 
 
 async def until(look: Callable[[], Awaitable[Any]], done: Callable[[Any], bool], what: str) -> Any:

@@ -6,6 +6,7 @@ between two calls but connections.
 """
 
 import asyncio
+import base64
 import ssl
 from dataclasses import dataclass
 from types import TracebackType
@@ -63,9 +64,9 @@ class Fetcher:
 
     async def _get(self, url: str, origin: Origin, limit: int) -> bytes:
         same = same_origin(url, origin.url)
-        auth = aiohttp.BasicAuth(origin.username, origin.password) if origin.username and same else None
+        headers = {"Authorization": _basic(origin)} if origin.username and same else None  # not sent past a redirect
         async with self._open().get(
-            url, auth=auth, ssl=_trust(origin) if same else True, max_redirects=_MAX_REDIRECTS
+            url, headers=headers, ssl=_trust(origin) if same else True, max_redirects=_MAX_REDIRECTS
         ) as answer:
             if answer.url.scheme != "https" and urlsplit(url).scheme == "https":
                 raise FetchFailed("it redirects from https to plain http")
@@ -98,6 +99,10 @@ def _origin(url: str) -> tuple[str, str, int | None]:
     parts = urlsplit(url)
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
     return parts.scheme, (parts.hostname or "").lower(), port
+
+
+def _basic(origin: Origin) -> str:
+    return "Basic " + base64.b64encode(f"{origin.username}:{origin.password}".encode()).decode()
 
 
 def _trust(origin: Origin) -> ssl.SSLContext | bool:
