@@ -11,7 +11,8 @@ from dovetail.routing.model import Upstream
 from dovetail.routing.rewriting import apply
 
 OWN_COOKIES = (TOKEN_COOKIE, b"dovetail-refresh")
-_COOKIE_ROUTES = "builtin/oauth"
+_LOGIN_ROUTES = "builtin/oauth"
+"""Our own log-in and log-out, which read the credentials themselves."""
 _OURS = frozenset((b"host", b"connection", b"upgrade", b"transfer-encoding", b"content-length", b"te", b"trailer"))
 """Framing and addressing, which an edit of headers cannot change."""
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
@@ -44,8 +45,10 @@ def outgoing(head: Head, admitted: Admitted, upstream: Upstream, client: Client,
         return Refusal(400, str(error))
     target = f"{upstream.base_path}{path}?{query}" if query else upstream.base_path + path
     kept: Headers = head.kept
-    if head.cookies and route.id.startswith(_COOKIE_ROUTES):
+    if route.id.startswith(_LOGIN_ROUTES):
         kept = [*kept, *((b"Cookie", line) for line in head.cookies)]
+        if head.authorization:
+            kept.append((b"Authorization", head.authorization))
     if route.header_up:
         kept = [h for h in edits.apply_bytes(route.header_up, kept) if h[0].lower() not in _OURS]
     block = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b%b%b\r\n" % (

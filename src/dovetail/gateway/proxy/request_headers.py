@@ -16,8 +16,10 @@ _CONNECTION = frozenset(
     (b"connection", b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te",
      b"trailer", b"transfer-encoding", b"upgrade", b"http2-settings")
 )  # fmt: skip
-_REBUILT = frozenset((b"host", b"content-length", b"expect", b"authorization", b"cookie", b"forwarded",
-                      b"x-real-ip", b"x-client-ip", b"x-kubesphere-authorization", b"x-kubesphere-rawquery"))  # fmt: skip
+_REBUILT = frozenset(
+    (b"host", b"content-length", b"expect", b"authorization", b"cookie", b"forwarded", b"x-real-ip",
+     b"x-client-ip", b"x-kubesphere-authorization", b"x-kubesphere-rawquery")
+)  # fmt: skip
 _CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
 _UPGRADES = (b"websocket", b"spdy/3.1")
 

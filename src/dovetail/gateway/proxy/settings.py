@@ -1,4 +1,4 @@
-"""How a worker is set up, and the limits on everything a client or a backend may do. Times in seconds, sizes in bytes."""
+"""How a worker is set up, and the limits on what a client or a backend may do. Times in seconds, sizes in bytes."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -19,6 +19,7 @@ from dovetail.gateway.proxy.tls import server_context
 from dovetail.gateway.snapshot import Snapshot
 
 _SWEEP_SECONDS = 0.5
+_DRAIN_STEP = 0.02
 _BACKLOG = 4096
 
 _log = logging.getLogger(__name__)
@@ -117,9 +118,10 @@ class Worker:
         self.draining = True
         for connection in tuple(self._connections):
             connection.close_if_idle()
-        deadline = self.now() + self.limits.drain
-        while any(connection.busy for connection in self._connections) and self.now() < deadline:
-            await asyncio.sleep(0.02)
+        for _ in range(int(self.limits.drain / _DRAIN_STEP)):
+            if not any(connection.busy for connection in self._connections):
+                break
+            await asyncio.sleep(_DRAIN_STEP)
         for connection in tuple(self._connections):
             connection.transport.abort()
         for task in tuple(self._tasks):
