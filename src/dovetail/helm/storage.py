@@ -81,11 +81,15 @@ def description_of(secret: Mapping[str, Any]) -> str:
 
 def marked_failed(secret: Mapping[str, Any], why: str) -> dict[str, Any]:
     """A copy of the Secret in which the revision has failed; `why` becomes its description."""
+    return _with_status(secret, FAILED, why)
+
+
+def _with_status(secret: Mapping[str, Any], status: str, description: str) -> dict[str, Any]:
     release = _decode(secret)
-    release["info"] = {**release.get("info", {}), "status": FAILED, "description": why}
+    release["info"] = {**release.get("info", {}), "status": status, "description": description}
     payload = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
     metadata = dict(secret["metadata"])
-    metadata["labels"] = {**metadata["labels"], "status": FAILED}
+    metadata["labels"] = {**metadata["labels"], "status": status}
     return {**secret, "metadata": metadata, "data": {**secret["data"], "release": base64.b64encode(payload).decode()}}
 
 
