@@ -61,6 +61,7 @@ class TestBoot:
         settings = ConsoleSettings(socket_path=ConsoleSettings.__dataclass_fields__["static_dir"].default)
         body = json.loads(boot_body(Caller("bob", ("dev",)), settings, extensions_of([outcome("a")], [])))
         assert body["user"] == {"username": "bob", "groups": ["dev"]}
+        assert body["token"] == bundles_token(extensions_of([outcome("a")], []))
         assert body["config"]["languages"] == ["en", "zh"]
         (line,) = body["extensions"]
         assert {"name", "extensionName", "link", "url", "digest", "integrity", "resourceVersion"} == set(line)

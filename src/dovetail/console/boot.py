@@ -50,8 +50,11 @@ class BootConfig(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class Boot(msgspec.Struct, frozen=True):
+    """`token` is the event stream's `bundles` token for these extensions: equal tokens mean nothing to ask again."""
+
     user: BootUser
     config: BootConfig
+    token: str
     extensions: tuple[BootExtension, ...]
 
 
@@ -119,7 +122,8 @@ def _entries_only(extension: str, entries: Sequence[Mapping[str, Any]]) -> BootE
 def boot_body(caller: Caller, settings: ConsoleSettings, extensions: tuple[BootExtension, ...]) -> bytes:
     """The document as JSON."""
     config = BootConfig(settings.title, settings.version, settings.languages, settings.default_language)
-    return _encoder.encode(Boot(BootUser(caller.username, caller.groups), config, extensions))
+    user = BootUser(caller.username, caller.groups)
+    return _encoder.encode(Boot(user, config, bundles_token(extensions), extensions))
 
 
 def bundles_token(extensions: Sequence[BootExtension]) -> str:

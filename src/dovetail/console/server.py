@@ -33,10 +33,11 @@ class Console:
     def __init__(self, runtime: ControllerRuntime) -> None:
         self.changes = Changes(secrets.token_hex(4))
         self.store = BundleStore(self._announce)
-        self.keeper = BundleKeeper(runtime, self.store)
         self._entries: Informer = runtime.informer(EXTENSIONENTRIES, optional=True)
+        self.keeper = BundleKeeper(runtime, self.store)
         self._entries.add_handler(lambda type, old, new: self._announce())
         watch_catalogue(runtime, self.changes.touch_catalogue)
+        self._announce()
 
     def extensions(self) -> tuple[BootExtension, ...]:
         return extensions_of(self.store.served(), _readable(self._entries.lister))

@@ -33,6 +33,8 @@ export interface BootExtension {
 export interface Boot {
   user: BootUser;
   config: BootConfig;
+  /** What the event stream calls this list of extensions; while it says the same there is nothing to ask again. */
+  token: string;
   extensions: BootExtension[];
 }
 

@@ -57,7 +57,7 @@ export function Console({ boot: first }: { readonly boot: Boot }): ReactNode {
     prepare();
     synchronise(boot.extensions);
   }, [boot, lang]);
-  useEffect(() => follow(queries, CATALOGUE_KEY, setBoot), []);
+  useEffect(() => follow(first.token, queries, CATALOGUE_KEY, setBoot), [first]);
   return (
     <QueryClientProvider client={queries}>
       <BrowserRouter>

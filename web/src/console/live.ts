@@ -21,7 +21,7 @@ const subscribe = (listener: () => void): (() => void) => {
 export const useConnected = (): boolean => useSyncExternalStore(subscribe, () => connected);
 
 /** Follows the stream: a new boot document for `onBoot`, the catalogue's queries asked again. Returns how to stop. */
-export function follow(queries: QueryClient, catalogueKey: string, onBoot: (boot: Boot) => void): () => void {
+export function follow(token: string, queries: QueryClient, catalogueKey: string, onBoot: (boot: Boot) => void): () => void {
   let latest = 0;
   const refresh = (): void => {
     const turn = ++latest;
@@ -30,11 +30,12 @@ export function follow(queries: QueryClient, catalogueKey: string, onBoot: (boot
       () => undefined, // Said by the connection state; the next event or reconnect asks again.
     );
   };
-  const close = connect({
+  const handlers = {
     onBundles: refresh,
     onCatalogue: () => void queries.invalidateQueries({ queryKey: [catalogueKey] }),
     onConnected: setConnected,
-  });
+  };
+  const close = connect(handlers, token);
   return () => {
     latest += 1;
     close();

@@ -13,6 +13,7 @@ afterEach(() => {
 const boot: Boot = {
   user: { username: 'bob', groups: [] },
   config: { title: 'T', version: '1', languages: ['en'], defaultLanguage: 'en' },
+  token: '1',
   extensions: [bundleNamed('a')],
 };
 

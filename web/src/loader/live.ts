@@ -21,15 +21,15 @@ export function readTokens(data: string): Tokens {
   return { bundles: String(value.bundles ?? ''), catalogue: String(value.catalogue ?? '') };
 }
 
-/** Calls the handlers for what differs from the last tokens; the first tokens count as a difference if `known` is set. */
-export function compare(before: Tokens | null, after: Tokens, handlers: LiveHandlers): void {
-  if (before?.bundles !== after.bundles) handlers.onBundles();
-  if (before?.catalogue !== after.catalogue) handlers.onCatalogue();
+/** Calls the handlers for what differs from the last tokens. */
+export function compare(before: Tokens, after: Tokens, handlers: LiveHandlers): void {
+  if (before.bundles !== after.bundles) handlers.onBundles();
+  if (before.catalogue !== after.catalogue) handlers.onCatalogue();
 }
 
-/** Opens the stream and keeps it open; returns how to close it. */
-export function connect(handlers: LiveHandlers, url = '/console/api/events'): () => void {
-  let tokens: Tokens | null = null;
+/** Opens the stream and keeps it open; `bundles` is the token of the list at hand. Returns how to close it. */
+export function connect(handlers: LiveHandlers, bundles: string, url = '/console/api/events'): () => void {
+  let tokens: Tokens = { bundles, catalogue: '' };
   let source: EventSource | null = null;
   let timer: ReturnType<typeof setTimeout> | undefined;
   const open = (): void => {
