@@ -13,8 +13,7 @@ from typing import Any, cast
 
 _STEP = re.compile(
     r"""\.?\[\?\(\s*@\.?(?P<path>[^=!\s)]+)\s*(?P<op>==|!=)\s*(?P<quote>["'])(?P<value>.*?)(?P=quote)\s*\)\]"""
-    r"""|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\.(?P<star>\*)|\[(?P<q>["'])(?P<quoted>.*?)(?P=q)\]|\.?(?P<name>(?:\\.|[^.\[\]\\])+)
-    """
+    r"""|\[(?P<index>-?\d+)\]|\[(?P<all>\*)\]|\.(?P<star>\*)|\[(?P<q>["'])(?P<quoted>.*?)(?P=q)\]|\.?(?P<name>(?:\\.|[^.\[\]\\])+)"""
 )
 
 Step = Callable[[Any], Iterator[Any]]
