@@ -1,7 +1,7 @@
 """The Helm SDK, typed. The only module that imports `helm_python`, and only the worker imports this one.
 
 The library is a Go runtime behind a C ABI: some 90 MiB mapped, its own threads. The wrapper classes of the SDK leave
-out options that the ABI has (server-side apply, conflicts), so operations go through its call table with options of
+out options that the ABI has (server-side apply), so operations go through its call table with options of
 our own. Observed and relied on, and held by tests/helm/test_sdk.py: rendering resolves dependencies (tags,
 conditions, aliases) in the loaded chart, so that `crds` and `merge_values` afterwards speak of the enabled sub-charts
 only.
@@ -32,6 +32,9 @@ _REASONS: dict[type[helm_python.HelmError], str] = {
     helm_python.HelmRenderError: errors.INVALID,
 }
 _UNREACHABLE_WORDS = ("kubernetes cluster unreachable", "connection refused", "connection reset", "i/o timeout")
+
+# Objects are created and patched as Helm 3 did, not by server-side apply: the permissions.yaml of published packages
+# grant `create` where that would need `patch`, and a value edited by hand is overruled instead of being a conflict.
 
 SdkError = helm_python.HelmError
 NotFound = helm_python.HelmNotFoundError
@@ -99,19 +102,18 @@ def install(
     config: helm_python.Config, token: CancelToken, chart: helm_python.Chart, release: str, values: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    return _act("helm_install", config, token, chart, release, values, options)
+    return _act("helm_install", config, token, chart, release, values, {**options, "server_side_apply": False})
 
 
 def upgrade(
     config: helm_python.Config, token: CancelToken, chart: helm_python.Chart, release: str, values: Mapping[str, Any],
     options: Mapping[str, Any],
 ) -> dict[str, Any]:  # fmt: skip
-    # A value edited by hand must not block an upgrade for ever: the chart wins, as with Helm 3's merge.
-    return _act("helm_upgrade", config, token, chart, release, values, {**options, "force_conflicts": True})
+    return _act("helm_upgrade", config, token, chart, release, values, {**options, "server_side_apply": "false"})
 
 
 def rollback(config: helm_python.Config, release: str, options: Mapping[str, Any]) -> None:
-    native.call_status("helm_rollback", _raw(config), release, json.dumps({**options, "force_conflicts": True}))
+    native.call_status("helm_rollback", _raw(config), release, json.dumps({**options, "server_side_apply": "false"}))
 
 
 def forward_logs(logger: logging.Logger) -> None:
