@@ -95,7 +95,8 @@ CONSOLE_RULES: Final = [
         ("extensions", "extensionversions", "installplans", "subscriptions", "categories", "repositories"),
     ),
     rule(("get", "update", "patch"), _GROUPS, ("jsbundles/status",)),
-    rule(("get",), ("",), ("configmaps", "secrets", "services", "endpoints")),
+    rule(READ, ("",), ("configmaps",)),
+    rule(("get",), ("",), ("secrets", "services", "endpoints")),
     _EVENTS,
     _DISCOVERY,
 ]  # fmt: skip
