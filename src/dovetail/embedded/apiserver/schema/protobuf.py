@@ -102,7 +102,7 @@ def decode(raw: bytes) -> Object:
         raise NotDecodable("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]")
     try:
         return _unknown(raw[len(MAGIC) :])
-    except (IndexError, UnicodeDecodeError, struct.error, orjson.JSONDecodeError) as error:
+    except (IndexError, TypeError, OverflowError, UnicodeDecodeError, struct.error, orjson.JSONDecodeError) as error:
         raise NotDecodable(f"the protobuf message is damaged: {error}") from error
 
 
@@ -196,7 +196,11 @@ _SCALARS = (n.STRING, n.INTEGER, n.BOOLEAN, n.NUMBER, n.BYTES)
 
 def _value(node: Node, value: Value) -> Any:
     if isinstance(value, int):
-        return bool(value) if node.kind == n.BOOLEAN else _signed(value)
+        if node.kind == n.BOOLEAN:
+            return bool(value)
+        if node.kind != n.INTEGER:
+            raise NotDecodable(f"a number stands where a {node.kind} was expected")
+        return _signed(value)
     return _READERS[node.kind](node, value)
 
 
@@ -261,7 +265,8 @@ def _message(node: Node, data: bytes) -> Object:
 
 def _zero(node: Node, data: bytes) -> int | bool:
     """A missing value of a map entry."""
-    del data
+    if data:
+        raise NotDecodable(f"bytes stand where a {node.kind} was expected")
     return False if node.kind == n.BOOLEAN else 0
 
 

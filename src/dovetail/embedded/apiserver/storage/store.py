@@ -14,7 +14,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 from ..errors import InternalError
 from .database import Database
@@ -144,15 +144,21 @@ class Store:
         future.set_exception(InternalError(f"the write could not be made durable: {error}"))
         future.exception()  # every writer of the tick awaits it; a tick without writers left must not warn
 
-    async def committed(self) -> None:
-        """Return when every write made so far is durable."""
-        if self._commit is not None:
-            await asyncio.shield(self._commit)
+    def committed(self) -> Awaitable[None]:
+        """Done when the writes made so far are durable; raises InternalError when they are lost.
+
+        The commit is chosen by the call, not by the await: call it in the tick of the write.
+        """
+        return _nothing() if self._commit is None else asyncio.shield(self._commit)
 
     def flush(self) -> None:
         """Commit now: for start and stop, where nobody else is writing."""
         if self._commit is not None:
             self._end(self._commit)
+
+
+async def _nothing() -> None:
+    """Nothing was written."""
 
 
 def _range(namespace: str, after: tuple[str, str] | None) -> tuple[str, tuple[str, ...]]:
