@@ -1,5 +1,7 @@
 """The built page in a real browser, under the policy that the console sends: login, bundles, isolation, changes."""
 
+import re
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -184,3 +186,83 @@ def test_language_and_appearance_are_chosen_and_kept(page: Page, console: Harnes
     page.reload()
     expect(page.get_by_role("heading", level=1)).to_have_text("扩展中心")
     assert "pf-v6-theme-dark" in (page.locator("html").get_attribute("class") or "")
+
+
+EVERYTHING = """System.register(
+  ["react", "react-dom", "react-router-dom", "react/jsx-runtime", "styled-components", "react-query",
+   "@kubed/components", "@kubed/hooks", "@kubed/icons"],
+  function (e) {
+    var m = [];
+    return {
+      setters: [0, 1, 2, 3, 4, 5, 6, 7, 8].map(function (n) { return function (given) { m[n] = given } }),
+      execute: function () {
+        var React = m[0].default, styled = m[4].default;
+        var Box = styled.div(["color: rgb(1, 2, 3);"]);
+        function Page() {
+          var answer = m[5].useQuery("key", function () { return Promise.resolve("answered") });
+          var here = m[2].useLocation();
+          return m[3].jsx(Box, { id: "box", children: [
+            React.createElement("p", { key: 1, id: "query" }, answer.data),
+            React.createElement("p", { key: 2, id: "here" }, here.pathname),
+            React.createElement("p", { key: 3, id: "portal" }, typeof m[1].default.createPortal),
+            React.createElement("p", { key: 4, id: "hooks" }, typeof m[7].useDisclosure),
+            React.createElement(m[6].Button, { key: 5, leftIcon: React.createElement(m[8].Cluster) }, "A kit button"),
+            React.createElement("p", { key: 6, id: "user" }, globals.user.username + t("KEY", { name: "!" }))] });
+        }
+        e("default", {
+          routes: [{ path: "/everything", element: React.createElement(Page) }],
+          menus: [{ parent: "global", name: "everything", title: "Everything" }],
+          locales: { en: { KEY: "{name}" } }
+        });
+      }
+    };
+  });"""
+
+
+def test_every_module_that_is_promised_works(page: Page, console: Harness):
+    refused = violations(page)
+    console.add(js_bundle("everything", EVERYTHING))
+    page.goto("/everything")
+    expect(page.locator("#query")).to_have_text("answered")
+    expect(page.locator("#here")).to_have_text("/everything")
+    expect(page.locator("#portal")).to_have_text("function")
+    expect(page.locator("#hooks")).to_have_text("function")
+    expect(page.locator("#user")).to_have_text("admin!")
+    expect(page.get_by_role("button", name="A kit button")).to_be_visible()
+    expect(page.locator("#box")).to_have_css("color", "rgb(1, 2, 3)")
+    page.screenshot(path=SHOTS / "everything.png")
+    assert refused == []
+
+
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
+
+
+def published(archive: str, member: str, marker: str, values: dict[str, str]) -> str:
+    """A bundle out of a published package's chart, with its few Helm expressions filled in."""
+    if not (CORPUS / archive).exists():
+        pytest.skip(f"{archive} is not here")
+    with tarfile.open(CORPUS / archive) as tar:
+        file = tar.extractfile(member)
+        assert file is not None
+        text = file.read().decode()
+    code = text.split(marker)[1].split("\n---")[0].split("{{ end }}")[0]
+    return re.sub(r"\{\{\s*\.Values\.([\w.]+)\s*\}\}", lambda found: values.get(found[1], "x.local"), code)
+
+
+def test_published_bundles_run_as_they_are(page: Page, console: Harness):
+    hello = published(
+        "hello-world.source.tar.gz", "hello-world/charts/frontend/templates/extension.yaml", "index.js: |\n", {}
+    )
+    console.add(js_bundle("hello-world", hello))
+    dashboard = published(
+        "oceanbase-dashboard.source.tar.gz",
+        "oceanbase-dashboard/charts/entrypoint/templates/iframe.yaml",
+        "index.js: |-\n",
+        {"parent": "global", "title": "OceanBase", "description": "d"},
+    )
+    console.add(js_bundle("oceanbase-dashboard", dashboard))
+    page.goto("/dashboard")
+    entry(page, "HELLO_WORLD").click()
+    expect(page.get_by_text("Say hi to the world!")).to_be_visible()
+    entry(page, "OceanBase").click()
+    expect(page.locator("iframe")).to_have_count(1)

@@ -6,6 +6,7 @@ import { Component, type ReactNode } from 'react';
 import { useLocation } from 'react-router';
 import { useText } from '../i18n/react';
 import { Alert, AlertActionLink, CodeBlock, CodeBlockCode, PageSection } from '../ui';
+import { LegacyProviders } from './LegacyProviders';
 import type { BundleRecord } from './registry';
 
 interface Props {
@@ -96,7 +97,7 @@ export function ExtensionBoundary({ record, children }: { readonly record: Bundl
         />
       )}
     >
-      {children}
+      <LegacyProviders dependencies={record.dependencies}>{children}</LegacyProviders>
     </Boundary>
   );
 }

@@ -48,6 +48,7 @@ export async function retry(bundle: BootExtension): Promise<void> {
 }
 
 const watcher: Watcher = {
+  dependencies: (bundle, names) => registry.update(bundle, () => ({ dependencies: names })),
   missing: (bundle, name) =>
     registry.update(bundle, ({ missing }) => (missing.includes(name) ? {} : { missing: [...missing, name] })),
 };

@@ -18,6 +18,8 @@ export interface BundleRecord {
   readonly entries: readonly MenuItem[] | null;
   readonly error: string;
   readonly milliseconds: number;
+  /** Names of the modules that the bundle imports. */
+  readonly dependencies: readonly string[];
   /** `module.export` names that the bundle reads and this console does not have. */
   readonly missing: readonly string[];
 }
@@ -35,6 +37,7 @@ export function freshRecord(bundle: BootExtension): BundleRecord {
     entries: entries?.menus ?? null,
     error: '',
     milliseconds: 0,
+    dependencies: [],
     missing: [],
   };
 }

@@ -19,7 +19,7 @@ export type Namespace = Record<string, unknown>;
  */
 export function namespaceOf(module: object): Namespace {
   const names: Namespace = { ...module };
-  names.default ??= { ...module };
+  names.default ??= Object.fromEntries(Object.entries(module).filter(([name]) => name !== 'default'));
   names.__esModule = true;
   return names;
 }
@@ -27,7 +27,8 @@ export function namespaceOf(module: object): Namespace {
 export const IMMEDIATE: Readonly<Record<string, () => Namespace>> = {
   react: () => namespaceOf(React),
   'react/jsx-runtime': () => namespaceOf(JsxRuntime),
-  'react-dom': () => namespaceOf({ ...ReactDOM, ...ReactDOMClient }),
+  // Both halves in one, as they were before React 18; the default has all of it.
+  'react-dom': () => namespaceOf({ ...ReactDOMClient, ...ReactDOM, default: undefined }),
   'react-dom/client': () => namespaceOf(ReactDOMClient),
   'react-router': () => namespaceOf(ReactRouter),
   // react-router 7 is what used to be react-router-dom 6, under its own name.

@@ -36,6 +36,8 @@ export class UnknownModule extends Error {
 }
 
 export interface Watcher {
+  /** Called with the names of the modules that a bundle imports, before it gets them. */
+  dependencies(bundle: BootExtension, names: readonly string[]): void;
   /** Called for each name that a bundle reads from a shared module that does not have it: `module.name`. */
   missing(bundle: BootExtension, name: string): void;
 }
@@ -61,6 +63,7 @@ function noting(namespace: Record<string, unknown>, note: (name: string) => void
 /** Wraps a bundle's `declare` so that what it reads and registers can be attributed. Pure but for the marker. */
 export function attribute(registration: Registration, bundle: BootExtension, watcher: Watcher): Registration {
   const [dependencies, declare, ...rest] = registration;
+  watcher.dependencies(bundle, dependencies);
   const attributed: Declare = (exports, context) => {
     const declared = declare(exports, context);
     const setters = (declared.setters ?? []).map((setter, index): Setter | undefined =>
@@ -114,10 +117,16 @@ export function prepare(): void {
   };
 }
 
+const fetched = new Map<string, Record<string, unknown>>();
+
+/** A lazily provided module, if some bundle has asked for it. */
+export const fetchedModule = (name: string): Record<string, unknown> | undefined => fetched.get(name);
+
 async function sharedRegistration(name: string): Promise<Registration> {
   const load = LAZY[name];
   if (!load) throw new UnknownModule(name);
   const names = namespaceOf(await load());
+  fetched.set(name, names);
   return [
     [],
     (exports) => {
