@@ -162,9 +162,10 @@ async def until(look: Callable[[], Awaitable[Any]], done: Callable[[Any], bool],
     try:
         async with asyncio.timeout(WAIT):
             while True:
-                last = await look()
-                if done(last):
-                    return last
+                with contextlib.suppress(NotFound):
+                    last = await look()
+                    if done(last):
+                        return last
                 await asyncio.sleep(0.03)
     except TimeoutError:
         raise AssertionError(f"{what} did not come; last seen: {last}") from None

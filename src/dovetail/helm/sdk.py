@@ -2,7 +2,7 @@
 
 The library is a Go runtime behind a C ABI: some 90 MiB mapped, its own threads. The wrapper classes of the SDK leave
 out options that the ABI has (server-side apply), so operations go through its call table with options of
-our own. Observed and relied on, and held by tests/helm/test_sdk.py: rendering resolves dependencies (tags,
+our own. Observed and relied on, and held by tests/helm/test_worker_offline.py: rendering resolves dependencies (tags,
 conditions, aliases) in the loaded chart, so that `crds` and `merge_values` afterwards speak of the enabled sub-charts
 only.
 """

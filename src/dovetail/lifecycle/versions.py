@@ -22,6 +22,7 @@ from dovetail.lifecycle.objects import conditions_of, generation_of, status_of
 from dovetail.lifecycle.packages import Fetched, PackageSource
 
 _LOOK_AGAIN: Final = RequeueAfter(15.0)
+_A_MOMENT: Final = RequeueAfter(2.0)
 READY: Final = "Ready"
 
 
@@ -33,10 +34,12 @@ class VersionReconciler:
         self._packages = packages
         self._versions = versions
         self._extensions = extensions
+        self._waited: set[str] = set()
 
     async def reconcile(self, key: Key) -> RequeueAfter | None:
         obj = self._versions.lister.get(key.name)
         if obj is None or is_deleting(obj):
+            self._waited.discard(key.name)
             return None
         try:
             version = extension_version(obj)
@@ -45,6 +48,9 @@ class VersionReconciler:
             return None
         if version.version and labels_of(obj).get(labels.EXTENSION_REF):
             if self._extensions.lister.get(version.extension) is None:
+                if key.name not in self._waited:  # whoever publishes makes the Extension in a moment, with better texts
+                    self._waited.add(key.name)
+                    return _A_MOMENT
                 whole = await self._client.get(EXTENSIONVERSIONS, key.name)  # the cache has no icons
                 await publishing.ensure_extension(self._client, publishing.extension_from(whole, version.extension))
             return None
