@@ -254,8 +254,8 @@ def hello_world(world: World, report: Report, source: Path) -> None:
         wait(lambda: world.get("/dist/hello-world/index.js").code == 200, "its bundle")
     with report.step("hello-world's page is seen in the browser"), person_at(world.url, SHOTS) as person:
         person.log_in("admin", str(world.platform.facts["password"]))
-        person.opens("Hello World")
-        person.sees("Hello World")
+        person.opens("HELLO_WORLD")
+        person.sees("Say hi to the world!")
         person.shoot("hello-world")
 
 
