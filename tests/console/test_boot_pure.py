@@ -17,7 +17,7 @@ from dovetail.console.encodings import choose, matches_etag
 from dovetail.console.events import frame
 from dovetail.console.identity import Caller, caller_of
 from dovetail.console.settings import ConsoleSettings
-from dovetail.console.static import file_name
+from dovetail.console.static import file_name, wants_page
 from tests.console.harness import js_bundle
 
 
@@ -158,6 +158,28 @@ class TestPaths:
     def test_nothing_leaves_the_folder(self, path: str):
         name = file_name(path)
         assert name is None or (not name.startswith(("/", ".")) and ".." not in name.split("/"))
+
+
+HTML = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("/", {}, True),
+        ("/login", {"accept": "*/*"}, True),
+        ("/greetings", HTML, True),
+        ("/greetings", {"accept": "*/*"}, False),
+        ("/greetings", {**HTML, "sec-fetch-dest": "document"}, True),
+        ("/res/x/image.png", {**HTML, "sec-fetch-dest": "image"}, False),
+        ("/grafana", {**HTML, "sec-fetch-dest": "iframe"}, False),
+        ("/kapis/x", HTML, False),
+        ("/proxy/x", {**HTML, "sec-fetch-dest": "document"}, False),
+        ("", HTML, True),
+    ],
+)
+def test_a_page_is_for_people_and_an_error_for_scripts(path: str, headers: dict[str, str], expected: bool):
+    assert wants_page(path, headers) is expected
 
 
 def test_the_caller_is_whom_the_gateway_names():

@@ -284,7 +284,7 @@ async def test_without_a_built_page_it_says_so(cluster: KubeApi, tmp_path: Path)
     async with (
         started(settings),
         aiohttp.ClientSession(connector=connector) as http,
-        http.get("http://console/anything") as response,
+        http.get("http://console/dashboard") as response,
     ):
         assert response.status == 503
         assert "make web" in await response.text()

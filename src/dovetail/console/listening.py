@@ -53,7 +53,8 @@ def _listen(path: Path) -> socket.socket:
 async def listen_and_serve(app: ASGIApp, path: Path, on_ready: Callable[[], None], on_stop: Callable[[], None]) -> None:
     """Serve until cancelled; `on_stop` is called first, to end streams. Removes the socket."""
     config = uvicorn.Config(
-        app, log_config=None, access_log=False, lifespan="off", ws="none", timeout_graceful_shutdown=GRACE,
+        app, log_config=None, log_level="warning", access_log=False, lifespan="off", ws="none",
+        timeout_graceful_shutdown=GRACE,
         timeout_keep_alive=75, server_header=False, proxy_headers=False, interface="asgi3",
     )  # fmt: skip
     server = _Server(config, on_ready)

@@ -8,6 +8,7 @@ import asyncio
 import hashlib
 import mimetypes
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
@@ -30,6 +31,24 @@ NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><titl
 <p>In a checkout run <code>make web</code>, then reload. Until then kubectl does everything that the page would.</p></html>"""  # noqa: E501
 
 
+_PAGES: Final = frozenset({"/", "/login", "/dashboard", "/extensions", "/diagnostics"})
+_NOT_PAGES: Final = frozenset({"api", "apis", "kapis", "oauth", "proxy", "openapi", "assets", ".well-known"})
+
+
+def wants_page(path: str, headers: Mapping[str, str]) -> bool:
+    """Whether a path without a file is a place in the page, or an API or a proxied path that is not there.
+
+    Extensions bring paths of their own, so the path does not tell. A browser says that it opens a document; other
+    clients say that they take HTML. A script that asks for data must get an error, not a page.
+    """
+    if path in _PAGES:
+        return True
+    if path.split("/")[1:2] and path.split("/")[1] in _NOT_PAGES:
+        return False
+    purpose = headers.get("sec-fetch-dest", "")
+    return purpose == "document" if purpose else "text/html" in headers.get("accept", "")
+
+
 def file_name(path: str) -> str | None:
     """The file, relative to the folder, that a URL path may name; None for anything else."""
     match = _PATH.fullmatch(path)
@@ -45,13 +64,15 @@ class StaticSite:
         self._folder = folder
 
     async def answer(self, request: Request, path: str) -> Response:
-        """The file, else the page for any other path (it has routes of its own), else what is wrong."""
+        """The file, else the page where one may be meant (it has routes of its own), else what is wrong."""
         name = file_name(path)
         found = await asyncio.to_thread(self._find, name, request.headers.get("accept-encoding", ""))
         if found is not None and name is not None:
             return self._send(request, name, found)
         if path.startswith(_HASHED):
             return failure(404, "NotFound", "There is no such file. Reload the page to get the present build.")
+        if not wants_page(path, request.headers):
+            return failure(404, "NotFound", f"Nothing is served at {path}. Is its extension installed and enabled?")
         page = await asyncio.to_thread(self._find, INDEX, request.headers.get("accept-encoding", ""))
         if page is None:
             headers = {**SECURITY_HEADERS, "cache-control": "no-store"}
