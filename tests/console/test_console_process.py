@@ -4,6 +4,7 @@ import asyncio
 import base64
 import contextlib
 import json
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class Running:
 
     admin: Client
     http: aiohttp.ClientSession
-    socket: Path
+    socket_path: Path
 
     async def get(self, path: str, user: str = "bob", **headers: str) -> tuple[int, dict[str, str], bytes]:
         named = {"X-Remote-User": user} if user else {}
@@ -125,13 +126,13 @@ async def started(settings: ConsoleSettings) -> AsyncIterator[None]:
 
 @pytest.fixture
 async def running(cluster: KubeApi, tmp_path: Path) -> AsyncIterator[Running]:
-    socket = tmp_path / "console.sock"
-    settings = ConsoleSettings(socket_path=socket, kubeconfig=cluster.data_dir / "kubeconfigs" / "console.yaml")
-    connector = aiohttp.UnixConnector(str(socket))
+    path = tmp_path / "console.sock"
+    settings = ConsoleSettings(socket_path=path, kubeconfig=cluster.data_dir / "kubeconfigs" / "console.yaml")
+    connector = aiohttp.UnixConnector(str(path))
     timeout = aiohttp.ClientTimeout(total=30)
     async with cluster.client() as admin, aiohttp.ClientSession(connector=connector, timeout=timeout) as http:
         async with started(settings):
-            running = Running(admin, http, socket)
+            running = Running(admin, http, path)
             yield running
         await _clean(admin)
 
@@ -265,15 +266,24 @@ async def test_who_is_nobody_gets_no_data_and_only_get_exists(running: Running):
     assert (await running.get("/console/api/nope"))[0] == 404
     async with running.http.post("http://console/dist/a/index.js") as response:
         assert response.status == 405
-    assert running.socket.stat().st_mode & 0o777 == 0o600
+    assert running.socket_path.stat().st_mode & 0o777 == 0o600
 
 
 async def test_two_consoles_cannot_share_a_socket(running: Running, cluster: KubeApi):
-    settings = ConsoleSettings(socket_path=running.socket, kubeconfig=cluster.kubeconfig)
+    settings = ConsoleSettings(socket_path=running.socket_path, kubeconfig=cluster.kubeconfig)
     with pytest.raises(BaseExceptionGroup) as caught:
         await serve(settings)
     assert caught.group_contains(SocketInUse)
     assert (await running.get("/console/api/boot"))[0] == 200
+
+
+async def test_a_socket_that_a_killed_process_left_behind_is_no_obstacle(cluster: KubeApi, tmp_path: Path):
+    path = tmp_path / "c.sock"
+    with socket.socket(socket.AF_UNIX) as left_behind:
+        left_behind.bind(str(path))
+    async with started(ConsoleSettings(socket_path=path, kubeconfig=cluster.kubeconfig)):
+        assert path.exists()
+    assert not path.exists()
 
 
 async def test_without_a_built_page_it_says_so(cluster: KubeApi, tmp_path: Path):
