@@ -12,11 +12,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
+# looptime asks for a loop even in plain tests, and Python 3.11 would make one that nobody closes.
+asyncio.set_event_loop(None)
 
-def pytest_configure() -> None:
-    """Keep the looptime plugin from making an event loop before a plain test, which nobody would close."""
-    asyncio.set_event_loop(None)
+# A deadline would measure a shared machine, not our code.
+settings.register_profile("dovetail", deadline=None)
+settings.load_profile("dovetail")
 
 
 def free_port() -> int:

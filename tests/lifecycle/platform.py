@@ -13,7 +13,7 @@ from typing import Any
 
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, INSTALLPLANS
 from dovetail.kube import CONFIGMAPS, NAMESPACES, AlreadyExists, Client, NotFound
-from dovetail.lifecycle.manager import serve
+from dovetail.lifecycle.assembly import serve
 from dovetail.lifecycle.settings import LifecycleSettings
 from tests.helm.charts import tgz
 

@@ -111,7 +111,7 @@ async def node(client: Client, name: str) -> AsyncIterator[None]:
 CONTROLLER = """\
 import asyncio, sys
 from pathlib import Path
-from dovetail.lifecycle.manager import serve
+from dovetail.lifecycle.assembly import serve
 from dovetail.lifecycle.settings import LifecycleSettings
 asyncio.run(serve(LifecycleSettings(kubeconfig=Path(sys.argv[1])), lambda: print("ready", flush=True)))
 """

@@ -10,7 +10,7 @@ from tests.conftest import KubeApi
 from tests.lifecycle.platform import controllers, plan, publish, until, until_gone
 from tests.lifecycle.test_plans import labelled
 
-PACKAGES = sorted(Path("/work/shared/corpus").glob("*.tgz"))
+PACKAGES = sorted((Path(__file__).parents[3] / "shared" / "corpus").glob("*.tgz"))
 NEEDS_OTHERS = {"ob-operator": "cert-manager.io"}
 """Packages that need kinds of another extension, and the words that say so."""
 

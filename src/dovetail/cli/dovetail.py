@@ -1,13 +1,10 @@
 """The `dovetail` command. Subcommands are imported when they are called, so that help and completion are quick."""
 
-import importlib
-import sys
-from typing import Any
-
 import click
 
 from dovetail import __version__
-from dovetail.cli.errors import CommandError
+from dovetail.cli.entry import enter
+from dovetail.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "up": "dovetail.cli.up:up",
@@ -23,22 +20,11 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group whose subcommands are named by `module:attribute` and imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, attribute = place.split(":")
-        command: Any = getattr(importlib.import_module(module), attribute)
-        return command
+class _Commands(LazyGroup):
+    places = _COMMANDS
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="dovetail")
 def dovetail() -> None:
     """Dovetail, the open extension platform for Kubernetes.
@@ -48,17 +34,8 @@ def dovetail() -> None:
 
 
 def main() -> None:
-    """Run the command; a refusal is one red sentence and exit code 1."""
-    try:
-        dovetail.main(standalone_mode=False)
-    except click.exceptions.Abort:
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except CommandError as error:
-        click.secho(str(error), fg="red", err=True)
-        sys.exit(1)
+    """Run the command and leave with its exit code."""
+    enter(dovetail, "dovetail")
 
 
 if __name__ == "__main__":

@@ -6,14 +6,11 @@ a refusal is one red sentence on stderr with the way out and exit code 1 (2 for 
 text or, with `--output json`, as one JSON value; warnings go to stderr.
 """
 
-import importlib
-import os
-import sys
-from typing import Any
-
 import click
 
 from dovetail import __version__
+from dovetail.cli.entry import enter
+from dovetail.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "package": "dovetail.cli.ksbuilder_local:package",
@@ -24,22 +21,11 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    """A group whose subcommands are named by `module:attribute` and imported on use."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, attribute = place.split(":")
-        command: Any = getattr(importlib.import_module(module), attribute)
-        return command
+class _Commands(LazyGroup):
+    places = _COMMANDS
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-v", "--version", prog_name="ksbuilder")
 def ksbuilder() -> None:
     """Package, check and publish extensions of Dovetail and KubeSphere.
@@ -54,43 +40,8 @@ def ksbuilder() -> None:
 
 
 def main() -> None:
-    """Run the command and leave with its exit code; nothing ever ends in a traceback."""
-    try:
-        sys.exit(ksbuilder.main(standalone_mode=False) or 0)
-    except (click.exceptions.Abort, KeyboardInterrupt):
-        sys.exit(130)
-    except click.ClickException as error:
-        error.show()
-        sys.exit(error.exit_code)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # nobody reads: say nothing more
-        sys.exit(1)
-    except Exception as error:
-        refuse(error)
-
-
-def refuse(error: Exception) -> None:
-    """One red sentence, then exit code 1. `DOVETAIL_DEBUG=1` shows the traceback too, for whoever mends ksbuilder."""
-    if os.environ.get("DOVETAIL_DEBUG"):
-        import traceback
-
-        traceback.print_exception(error)
-    click.secho(_sentence(error), fg="red", err=True)
-    sys.exit(1)
-
-
-def _sentence(error: Exception) -> str:
-    from dovetail.cli.errors import CommandError
-    from dovetail.packaging.errors import PackagingError
-
-    if isinstance(error, (CommandError, PackagingError)):
-        return str(error)
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename} cannot be used: {error.strerror}. Check the path and its permissions."
-    return (
-        f"ksbuilder met something that it does not know: {type(error).__name__}: {error}. "
-        "Run it again with DOVETAIL_DEBUG=1 and report what it prints."
-    )
+    """Run the command and leave with its exit code."""
+    enter(ksbuilder, "ksbuilder")
 
 
 if __name__ == "__main__":

@@ -49,6 +49,7 @@ from dovetail.lifecycle.versions import VersionReconciler
 _log = logging.getLogger(__name__)
 
 COMPONENT = "dovetail-lifecycle"
+MoreControllers = Callable[[ControllerRuntime], Iterable[Controller]]
 _PLAN_TIMEOUT = 3600.0
 _SYNC_TIMEOUT = 3600.0
 
@@ -69,8 +70,13 @@ class _Caches:
         self.subscriptions = runtime.informer(SUBSCRIPTIONS, optional=True)
 
 
-async def serve(settings: LifecycleSettings, on_ready: Callable[[], None]) -> None:
-    """Run all controllers until cancelled; `on_ready` is called when their caches are filled."""
+async def serve(
+    settings: LifecycleSettings, on_ready: Callable[[], None], more: MoreControllers = lambda runtime: ()
+) -> None:
+    """Run all controllers until cancelled; `on_ready` is called when their caches are filled.
+
+    `more` makes controllers of other rooms that live in the same process, on the same caches and under the same lease.
+    """
     config = ClusterConfig.load(settings.kubeconfig, settings.context)
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(Client(config, user_agent=COMPONENT))
@@ -82,6 +88,8 @@ async def serve(settings: LifecycleSettings, on_ready: Callable[[], None]) -> No
         caches = _Caches(runtime)
         plans = _assemble(runtime, caches, helm, fetcher, settings, platform)
         stack.push_async_callback(plans.close)
+        for controller in more(runtime):
+            runtime.add(controller)
 
         def ready() -> None:
             present = set(map(uid_of, caches.versions.lister))
