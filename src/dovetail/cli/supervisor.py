@@ -152,7 +152,8 @@ class Supervisor:
             await asyncio.sleep(pause)
             try:
                 await self._launch(running)
-            except TimeoutError:
+            except OSError:  # never ready (TimeoutError), or the machine would not even start it
+                _log.exception("process did not start again", extra={"fields": {"process": running.spec.name}})
                 await self._end(running)
 
     async def _end(self, running: _Running) -> None:

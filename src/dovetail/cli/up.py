@@ -106,17 +106,10 @@ async def _run(layout: Layout, *, json_output: bool, show_logs: bool) -> None:
     begun = time.monotonic()
     stop = _stop_event()
     with progress(quiet=json_output) as shown:
-        async with _platform(layout, shown) as (supervisor, initialised):
-            _write_state(layout, supervisor)
+        async with _until(stop, quiet=json_output), _platform(layout, shown) as initialised:
             shown.close()
             announce(layout, initialised, time.monotonic() - begun, as_json=json_output)
-            async with asyncio.TaskGroup() as group:
-                follower = group.create_task(follow(layout.data.logs)) if show_logs else None
-                await stop.wait()
-                if follower:
-                    follower.cancel()
-            if not json_output:
-                click.echo("Stopping ...")
+            await (follow(layout.data.logs) if show_logs else asyncio.Event().wait())
     if not json_output:
         click.echo("Stopped.")
 
@@ -130,9 +123,36 @@ def _stop_event() -> asyncio.Event:
 
 
 @contextlib.asynccontextmanager
-async def _platform(layout: Layout, shown: Progress) -> AsyncGenerator[tuple[Supervisor, Initialised]]:
+async def _until(stop: asyncio.Event, *, quiet: bool) -> AsyncGenerator[None]:
+    """End what runs inside when the event is set, also in the middle of a start."""
+    inside = asyncio.current_task()
+    assert inside is not None
+
+    async def end() -> None:
+        await stop.wait()
+        if not quiet:
+            click.echo("Stopping ...")
+        inside.cancel()
+
+    watcher = asyncio.create_task(end(), name="stop on a signal")
+    try:
+        yield
+    except asyncio.CancelledError:
+        if not stop.is_set() or inside.uncancel() > 0:
+            raise
+    finally:
+        watcher.cancel()
+
+
+@contextlib.asynccontextmanager
+async def _platform(layout: Layout, shown: Progress) -> AsyncGenerator[Initialised]:
     """All processes, started side by side where they do not need one another, and stopped at the end."""
-    supervisor = Supervisor(layout.data.logs, on_change=shown.update)
+
+    def changed(name: str, state: str) -> None:
+        shown.update(name, state)
+        _write_state(layout, supervisor)
+
+    supervisor = Supervisor(layout.data.logs, on_change=changed)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(supervisor.start(layout.gateway_workers()), name="workers")
@@ -144,13 +164,19 @@ async def _platform(layout: Layout, shown: Progress) -> AsyncGenerator[tuple[Sup
             else:
                 group.create_task(supervisor.start(rest), name="rest")
                 initialised = await initialise(layout.data.kubeconfig)
-        yield supervisor, initialised
+        yield initialised
     finally:
         await supervisor.stop()
+        _state_file(layout).unlink(missing_ok=True)
+
+
+def _state_file(layout: Layout) -> Path:
+    return layout.data.run / "platform.json"
 
 
 def _write_state(layout: Layout, supervisor: Supervisor) -> None:
     """What runs now, for people and scripts that look: addresses and process ids, no secrets."""
     state = {"console": layout.gateway.url, "supervisor": os.getpid(), "pids": supervisor.pids}
-    path = layout.data.run / "platform.json"
-    path.write_bytes(orjson.dumps(state))
+    fresh = _state_file(layout).with_suffix(".new")
+    fresh.write_bytes(orjson.dumps(state))
+    fresh.replace(_state_file(layout))
