@@ -25,8 +25,13 @@ _REFUSED = ("Invalid", "Reserved")
 _ACCEPTED_MESSAGE = "the object is part of the route table"
 
 
-def status_of(obj: Mapping[str, Any], health: Health, problems: Sequence[Problem], at: datetime) -> dict[str, Any]:
-    """The status that an object should have; equal to the one it has when nothing is new."""
+def status_of(
+    obj: Mapping[str, Any], health: Health, problems: Sequence[Problem], at: datetime, *, routed: bool
+) -> dict[str, Any]:
+    """The status that an object should have; equal to the one it has when nothing is new.
+
+    `routed` says that something of it is in the route table: one bad matcher costs that matcher only.
+    """
     status: dict[str, Any] = dict(obj.get("status") or {})
     generation = int(obj["metadata"].get("generation") or 0)
     refused = [problem for problem in problems if problem.reason in _REFUSED]
@@ -40,7 +45,7 @@ def status_of(obj: Mapping[str, Any], health: Health, problems: Sequence[Problem
         conditions, "Accepted", "False" if worst else "True", worst.reason if worst else "Accepted",
         "; ".join(_sentence(p) for p in problems) or _ACCEPTED_MESSAGE, generation, at,
     )  # fmt: skip
-    status["state"] = "Available" if healthy and not refused else "Unavailable"
+    status["state"] = "Available" if healthy and routed else "Unavailable"
     return status
 
 
@@ -108,11 +113,12 @@ class Availability:
         read = self._objects.read(obj)
         if isinstance(read, list):
             told = unavailable("Invalid", "the object cannot be read, see the condition Accepted")
-            return None if _state(obj) == DISABLED else status_of(obj, told, read, now())
+            return None if _state(obj) == DISABLED else status_of(obj, told, read, now(), routed=False)
         verdict = self._verdicts.get(uid_of(obj))
         if verdict is None or read.status.state == DISABLED:
             return None
-        return status_of(obj, verdict, self._objects.problems_of(uid_of(obj)), now())
+        problems, routed = self._objects.problems_of(uid_of(obj)), self._objects.is_routed(read.meta.id)
+        return status_of(obj, verdict, problems, now(), routed=routed)
 
 
 def _state(obj: Object) -> str:

@@ -36,6 +36,7 @@ class RoutingObjects:
         self._compiler = Compiler()
         self._read: dict[str, tuple[str, Read]] = {}
         self._problems: dict[str, list[Problem]] = {}
+        self._routed: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
         self.informers = {api_version_of(r) + r.kind: runtime.informer(r, optional=True) for r in ROUTED}
         self._services = runtime.informer(SERVICES)
@@ -64,6 +65,7 @@ class RoutingObjects:
         self._problems = {}
         for problem in compilation.problems:
             self._problems.setdefault(problem.uid, []).append(problem)
+        self._routed = frozenset(route.id.partition("#")[0] for route in compilation.table.routes)
         return compilation.table
 
     def read(self, obj: Object) -> Read:
@@ -77,6 +79,10 @@ class RoutingObjects:
     def problems_of(self, uid: str) -> list[Problem]:
         """What the latest compilation had to say of an object."""
         return self._problems.get(uid, [])
+
+    def is_routed(self, object_id: str) -> bool:
+        """Whether the latest table has a route of this object."""
+        return object_id in self._routed
 
     def resolution(self, ref: ServiceRef) -> Resolution:
         """Where a Service's port leads to now."""

@@ -28,6 +28,7 @@ class Publisher:
         self._newer = asyncio.Condition()
         self._served: dict[int, int] = {}
         self._connections = 0
+        self._writers: set[asyncio.StreamWriter] = set()
 
     @property
     def serving(self) -> tuple[int, ...]:
@@ -52,16 +53,20 @@ class Publisher:
                 await server.serve_forever()
             finally:
                 server.close()
+                for writer in tuple(self._writers):
+                    writer.close()
 
     async def _serve_worker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         worker = self._connections
+        self._writers.add(writer)
         try:
             await self._feed(worker, reader, writer)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             _log.info("worker left", extra={"fields": {"worker": worker, "reason": type(error).__name__}})
         finally:
             self._served.pop(worker, None)
+            self._writers.discard(writer)
             writer.close()
             with contextlib.suppress(OSError):
                 await writer.wait_closed()

@@ -32,4 +32,4 @@ class LifecycleSettings:
     ingress: Mapping[str, str | int] = field(default_factory=dict[str, str | int])
     hook_timeout: int = 300
     wait_for_workloads: bool = False
-    worker_idle: float = 60.0
+    worker_idle: float = 20.0

@@ -1,0 +1,1 @@
+"""Control: snapshots, their publisher, availability."""
