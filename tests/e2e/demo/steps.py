@@ -217,18 +217,21 @@ def uninstall(world: World, report: Report) -> None:
         wait(lambda: world.get(BUNDLE).code == 404, "the bundle to go")
         wait(lambda: world.get(GREETINGS, "admin").code == 404, "the API to go")
         assert not helm_releases(world, "greeter"), "a Helm release is left"
+    with report.step("unpublish: now nothing at all carries its label"):
+        world.ksbuilder("unpublish", "greeter")
+        wait(lambda: not labelled(world, ()), "the catalogue entries to go", also=lambda: str(labelled(world, ())))
 
 
 CATALOGUE = ("Extension/greeter", "ExtensionVersion/greeter-", "ConfigMap/extension-greeter-")
 
 
-def labelled(world: World) -> list[str]:
+def labelled(world: World, but: tuple[str, ...] = CATALOGUE) -> list[str]:
     """Everything in the cluster, of every kind it serves, that carries the extension's label."""
     kinds = world.kubectl("api-resources", "--verbs=list,delete", "-o", "name").split()
     found = world.kubectl("get", ",".join(kinds), "-A", "-l", REF, "-o", "json", "--ignore-not-found")
     items = json.loads(found)["items"] if found.strip() else []
     names = [f"{item['kind']}/{item['metadata']['name']}" for item in items]
-    return [name for name in names if not name.startswith(CATALOGUE)]
+    return [name for name in names if not but or not name.startswith(but)]
 
 
 def corpus(world: World, report: Report) -> None:
@@ -280,9 +283,19 @@ def oceanbase(world: World, report: Report, archive: Path) -> None:
         wait(lambda: world.get("/dist/oceanbase-dashboard/index.js").code == 200, "its bundle")
 
 
+def _helm_worker(world: World) -> bool:
+    """Whether a process of the platform has a child now: only the controllers do, while Helm works."""
+    return any("/" in name for name in world.platform.pids())
+
+
 def measure(world: World, report: Report) -> None:
-    with report.step("measure the memory of every process"):
-        memory = world.platform.memory_mib()
-        report.note(rss_by_process_mib=memory, rss_mib=round(sum(memory.values()), 1))
+    with report.step("measure the memory of every process, with the Helm worker and after it has ended by itself"):
+        working = world.platform.memory_mib()
+        wait(lambda: not _helm_worker(world), "the idle Helm worker to end", 40, every=0.5)
+            lambda: not any("/" in name for name in world.platform.pids()), "the idle Helm worker to end", 40, every=0.5
+        )
+        resting = world.platform.memory_mib()
+        report.note(rss_with_helm_mib=round(sum(working.values()), 1), rss_with_helm_by_process_mib=working)
+        report.note(rss_mib=round(sum(resting.values()), 1), rss_by_process_mib=resting)
     with report.step("Ctrl-C stops everything"):
         report.note(stop_s=round(world.platform.stop(), 2))
