@@ -133,7 +133,7 @@ def test_a_plain_write_takes_what_it_changes_and_conflicts_with_a_later_apply() 
     scaled["metadata"] = {**obj["metadata"], "managedFields": record_update(DEPLOYMENT, obj, scaled, writer("scaler"))}
     assert owned(scaled, "one") == {}
     assert owned(scaled, "scaler") == {"f:spec": {"f:replicas": {}}}
-    with pytest.raises(ApplyConflict, match='conflict with "scaler" using apps/v1: .spec.replicas'):
+    with pytest.raises(ApplyConflict, match=r'conflict with "scaler" using apps/v1: \.spec\.replicas'):
         applied(scaled, deployment(replicas=2), "one")
 
 

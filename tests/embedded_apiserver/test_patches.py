@@ -159,7 +159,11 @@ def pod(**spec: Any) -> dict[str, Any]:
             pod(containers=[{"name": "a", "command": ["z"]}]),
             pod(containers=[{"name": "a", "command": ["z"]}]),
         ),
-        ({"metadata": {"finalizers": ["a"]}}, {"metadata": {"finalizers": ["b", "a"]}}, {"metadata": {"finalizers": ["a", "b"]}}),
+        (
+            {"metadata": {"finalizers": ["a"]}},
+            {"metadata": {"finalizers": ["b", "a"]}},
+            {"metadata": {"finalizers": ["a", "b"]}},
+        ),
         (
             {"metadata": {"finalizers": ["a", "b"]}},
             {"metadata": {"$deleteFromPrimitiveList/finalizers": ["a"]}},
@@ -175,11 +179,19 @@ def pod(**spec: Any) -> dict[str, Any]:
             pod(volumes=[{"name": "v", "$retainKeys": ["name", "hostPath"], "hostPath": {"path": "/x"}}]),
             pod(volumes=[{"name": "v", "hostPath": {"path": "/x"}}]),
         ),
-        ({"metadata": {"labels": {"a": "1", "b": "2"}}}, {"metadata": {"labels": {"a": None}}}, {"metadata": {"labels": {"b": "2"}}}),
-        ({"metadata": {"labels": {"a": "1"}}}, {"metadata": {"labels": {"$patch": "replace", "c": "3"}}}, {"metadata": {"labels": {"c": "3"}}}),
+        (
+            {"metadata": {"labels": {"a": "1", "b": "2"}}},
+            {"metadata": {"labels": {"a": None}}},
+            {"metadata": {"labels": {"b": "2"}}},
+        ),
+        (
+            {"metadata": {"labels": {"a": "1"}}},
+            {"metadata": {"labels": {"$patch": "replace", "c": "3"}}},
+            {"metadata": {"labels": {"c": "3"}}},
+        ),
         ({"spec": {"nodeName": "x"}}, {"spec": None}, {}),
     ],
-)  # fmt: skip
+)
 def test_strategic_merge_patch(original: Any, patch: Any, result: Any) -> None:
     before = copy.deepcopy((original, patch))
     assert apply_strategic_patch(original, patch, POD) == result

@@ -67,20 +67,60 @@ def test_null_counts_as_missing_unless_nullable() -> None:
     ("field", "value", "problem"),
     [
         ({"type": "integer"}, "1", 'spec.x: Invalid value: "string": spec.x in body must be of type integer: "string"'),
-        ({"type": "integer", "minimum": 1}, 0, "spec.x: Invalid value: 0: spec.x in body should be greater than or equal to 1"),
-        ({"type": "number", "exclusiveMaximum": True, "maximum": 2}, 2, "spec.x: Invalid value: 2: spec.x in body should be less than 2"),
+        (
+            {"type": "integer", "minimum": 1},
+            0,
+            "spec.x: Invalid value: 0: spec.x in body should be greater than or equal to 1",
+        ),
+        (
+            {"type": "number", "exclusiveMaximum": True, "maximum": 2},
+            2,
+            "spec.x: Invalid value: 2: spec.x in body should be less than 2",
+        ),
         ({"type": "string", "enum": ["a", "b"]}, "c", 'spec.x: Unsupported value: "c": supported values: "a", "b"'),
-        ({"type": "string", "pattern": "^a+$"}, "a\n", "spec.x: Invalid value: \"a\\n\": spec.x in body should match '^a+$'"),
+        (
+            {"type": "string", "pattern": "^a+$"},
+            "a\n",
+            "spec.x: Invalid value: \"a\\n\": spec.x in body should match '^a+$'",
+        ),
         ({"type": "string", "maxLength": 2}, "abc", "spec.x: Too long: may not be more than 2 bytes"),
-        ({"type": "string", "minLength": 1}, "", 'spec.x: Invalid value: "": spec.x in body should be at least 1 chars long'),
-        ({"type": "string", "format": "date-time"}, "soon", 'spec.x: Invalid value: "soon": spec.x in body must be of type date-time: "soon"'),
-        ({"type": "array", "items": {"type": "integer"}, "maxItems": 1}, [1, 2], "spec.x: Too many: 2: must have at most 1 items"),
-        ({"type": "array", "items": {"type": "integer"}}, [1, "2"], 'spec.x[1]: Invalid value: "string": spec.x[1] in body must be of type integer: "string"'),
-        ({"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}}, {}, "spec.x.a: Required value"),
-        ({"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}}, ["a", "a"], 'spec.x[1]: Duplicate value: "a"'),
-        ({"x-kubernetes-int-or-string": True}, True, 'spec.x: Invalid value: "boolean": spec.x in body must be of type integer,string: "boolean"'),
+        (
+            {"type": "string", "minLength": 1},
+            "",
+            'spec.x: Invalid value: "": spec.x in body should be at least 1 chars long',
+        ),
+        (
+            {"type": "string", "format": "date-time"},
+            "soon",
+            'spec.x: Invalid value: "soon": spec.x in body must be of type date-time: "soon"',
+        ),
+        (
+            {"type": "array", "items": {"type": "integer"}, "maxItems": 1},
+            [1, 2],
+            "spec.x: Too many: 2: must have at most 1 items",
+        ),
+        (
+            {"type": "array", "items": {"type": "integer"}},
+            [1, "2"],
+            'spec.x[1]: Invalid value: "string": spec.x[1] in body must be of type integer: "string"',
+        ),
+        (
+            {"type": "object", "required": ["a"], "properties": {"a": {"type": "string"}}},
+            {},
+            "spec.x.a: Required value",
+        ),
+        (
+            {"type": "array", "x-kubernetes-list-type": "set", "items": {"type": "string"}},
+            ["a", "a"],
+            'spec.x[1]: Duplicate value: "a"',
+        ),
+        (
+            {"x-kubernetes-int-or-string": True},
+            True,
+            'spec.x: Invalid value: "boolean": spec.x in body must be of type integer,string: "boolean"',
+        ),
     ],
-)  # fmt: skip
+)
 def test_problems_are_told_in_the_words_of_kubernetes(field: Schema, value: Any, problem: str) -> None:
     assert problems(field, value) == [problem]
 

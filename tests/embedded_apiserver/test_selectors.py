@@ -94,5 +94,5 @@ def test_field_selectors(text: str, matches: bool) -> None:
 
 @pytest.mark.parametrize("text", ["spec.image=x", "nonsense"])
 def test_an_unsupported_field_is_a_bad_request(text: str) -> None:
-    with pytest.raises(BadRequest, match="not supported|understand"):
+    with pytest.raises(BadRequest, match=r"not supported|understand"):
         fields.parse(text, (), "pods")

@@ -73,18 +73,30 @@ def test_json_paths(path: str, found: list[Any]) -> None:
 @pytest.mark.parametrize(
     ("seconds", "text"),
     [
-        (-5, "<invalid>"), (-1, "0s"), (0, "0s"), (119, "119s"), (120, "2m"), (312, "5m12s"), (600, "10m"), (3 * 3600, "3h"),
-        (3 * 3600 + 60, "3h1m"), (8 * 3600, "8h"), (49 * 3600, "2d1h"), (8 * 86400, "8d"), (800 * 86400, "2y70d"),
+        (-5, "<invalid>"),
+        (-1, "0s"),
+        (0, "0s"),
+        (119, "119s"),
+        (120, "2m"),
+        (312, "5m12s"),
+        (600, "10m"),
+        (3 * 3600, "3h"),
+        (3 * 3600 + 60, "3h1m"),
+        (8 * 3600, "8h"),
+        (49 * 3600, "2d1h"),
+        (8 * 86400, "8d"),
+        (800 * 86400, "2y70d"),
         (9 * 365 * 86400, "9y"),
     ],
-)  # fmt: skip
+)
 def test_ages(seconds: float, text: str) -> None:
     assert human_duration(seconds) == text
 
 
 def test_versions_are_ordered_as_kubernetes_orders_them() -> None:
     ordered = ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"]
-    assert sorted(reversed(ordered), key=version_rank) == ordered
+    shuffled = sorted(ordered)
+    assert sorted(shuffled, key=version_rank) == ordered
 
 
 SERVICE = definitions().kind_node("", "v1", "Service")
@@ -100,12 +112,21 @@ def test_conforming_drops_and_names_what_a_kind_does_not_have() -> None:
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        ({"metadata": {"labels": "a=b"}}, "json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string"),
-        ({"spec": {"ports": {}}}, "json: cannot unmarshal object into Go struct field ServiceSpec.spec.ports of type []v1.ServicePort"),
-        ({"spec": {"ports": [{"port": "http"}]}}, "json: cannot unmarshal string into Go struct field ServicePort.spec.ports[0].port of type int32"),
+        (
+            {"metadata": {"labels": "a=b"}},
+            "json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string",
+        ),
+        (
+            {"spec": {"ports": {}}},
+            "json: cannot unmarshal object into Go struct field ServiceSpec.spec.ports of type []v1.ServicePort",
+        ),
+        (
+            {"spec": {"ports": [{"port": "http"}]}},
+            "json: cannot unmarshal string into Go struct field ServicePort.spec.ports[0].port of type int32",
+        ),
         ({"metadata": {"creationTimestamp": "soon"}}, 'parsing time "soon"'),
     ],
-)  # fmt: skip
+)
 def test_a_wrong_type_is_told_in_go(value: Any, text: str) -> None:
     with pytest.raises(Mismatch) as caught:
         conform(SERVICE, value, [])
@@ -148,7 +169,11 @@ def test_an_object_in_protobuf() -> None:
 def test_an_embedded_struct_is_flattened_and_a_pointers_zero_is_kept() -> None:
     volume = field(1, b"v") + field(2, field(6, field(1, b"s")))
     pod = decode(envelope("v1", "Pod", field(2, field(1, volume) + field(4, 0) + field(21, 0))))
-    assert pod["spec"] == {"volumes": [{"name": "v", "secret": {"secretName": "s"}}], "terminationGracePeriodSeconds": 0, "automountServiceAccountToken": False}  # fmt: skip
+    assert pod["spec"] == {
+        "volumes": [{"name": "v", "secret": {"secretName": "s"}}],
+        "terminationGracePeriodSeconds": 0,
+        "automountServiceAccountToken": False,
+    }
 
 
 @pytest.mark.parametrize(

@@ -24,17 +24,16 @@ def merge(node: Node, live: Any, wish: Any) -> Any:
 
 
 def _merge_list(node: Node, live: list[Any], wish: list[Any]) -> list[Any]:
-    """Items in the wish's order; items only in ``live`` stay behind the item that they followed."""
+    """Shared items in the wish's order; items only in ``live`` stay behind the shared item that they followed."""
     wished = {element(node, item, index): item for index, item in enumerate(wish)}
     present = {element(node, item, index): item for index, item in enumerate(live)}
     result: list[Any] = []
     pending = list(present)
     for key, item in wished.items():
+        while pending and pending[0] not in wished:
+            result.append(present[pending.pop(0)])
         if key in present:
-            while pending and pending[0] != key and pending[0] not in wished:
-                result.append(present[pending.pop(0)])
-            if key in pending:
-                pending.remove(key)
+            pending.remove(key)
             result.append(merge(node.item, present[key], item))
         else:
             result.append(item)

@@ -56,7 +56,7 @@ def _parse_yaml(raw: bytes) -> Any:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         parsed = yaml.load(raw, Loader=loader)
-        return orjson.loads(orjson.dumps(parsed, default=_text))
+        return orjson.loads(orjson.dumps(parsed, default=_text, option=orjson.OPT_NON_STR_KEYS))
     except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
         raise BadRequest(f"error decoding YAML: {error}") from error
 
