@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 
 
 def pip(*arguments: str) -> None:
-    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "-q", *arguments], check=True)
+    subprocess.run([sys.executable, "-m", "pip", "--disable-pip-version-check", "-qq", *arguments], check=True)
 
 
 def main(kind: str) -> None:

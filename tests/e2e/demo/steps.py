@@ -292,8 +292,6 @@ def measure(world: World, report: Report) -> None:
     with report.step("measure the memory of every process, with the Helm worker and after it has ended by itself"):
         working = world.platform.memory_mib()
         wait(lambda: not _helm_worker(world), "the idle Helm worker to end", 40, every=0.5)
-            lambda: not any("/" in name for name in world.platform.pids()), "the idle Helm worker to end", 40, every=0.5
-        )
         resting = world.platform.memory_mib()
         report.note(rss_with_helm_mib=round(sum(working.values()), 1), rss_with_helm_by_process_mib=working)
         report.note(rss_mib=round(sum(resting.values()), 1), rss_by_process_mib=resting)
