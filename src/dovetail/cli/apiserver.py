@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from dovetail.cli.certificate import check_certificate
 from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, first_of
 from dovetail.cli.layout import Address, Layout
@@ -37,6 +38,7 @@ def apiserver(
     """Run the gateway: one control process, and one worker a core."""
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
+    check_certificate(tls_cert, tls_key)
     data = DataDirectory(data_dir.expanduser().resolve())
     data.prepare()
     lock = data.lock()

@@ -6,6 +6,7 @@ CommandError
 ├── PortTaken
 ├── PageNotBuilt
 ├── UnsafeBind
+├── CertificateUnusable
 ├── ProcessFailed
 ├── ClusterUnreachable
 └── UnknownUser
@@ -60,6 +61,16 @@ class UnsafeBind(CommandError):
         super().__init__(
             f"Binding to {host} without TLS would send passwords in the clear. Give --tls-cert and --tls-key, "
             "or stay on 127.0.0.1."
+        )
+
+
+class CertificateUnusable(CommandError):
+    """The files do not make a server certificate."""
+
+    def __init__(self, cert: Path, key: Path, reason: str) -> None:
+        super().__init__(
+            f"The certificate {cert} with the key {key} cannot be used: {reason}. Give --tls-cert the chain and "
+            "--tls-key its key, both as PEM and the key without a passphrase."
         )
 
 

@@ -13,6 +13,7 @@ import click
 import orjson
 
 from dovetail.cli.announcement import announce
+from dovetail.cli.certificate import check_certificate
 from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, PageNotBuilt, PortTaken, UnsafeBind, first_of
 from dovetail.cli.initialise import Initialised, initialise
@@ -67,6 +68,7 @@ def up(
     """
     if (tls_cert is None) != (tls_key is None):
         raise click.UsageError("--tls-cert and --tls-key go together.")
+    check_certificate(tls_cert, tls_key)
     if bind not in _LOOPBACK and tls_cert is None:
         raise UnsafeBind(bind)
     data = DataDirectory(data_dir.expanduser().resolve())
