@@ -66,10 +66,21 @@ class Up(Platform):
         assert self.process is not None
         below = set(self.pids().values()) - {self.process.pid}
         self.process.kill()
-        self.process.wait(10)
+        self.ended()
+        return below
+
+    def ended(self, seconds: float = 20) -> int:
+        """Wait for the end of the command; its exit code."""
+        assert self.process is not None
+        code = self.process.wait(seconds)
         if self.process.stdout is not None:
             self.process.stdout.close()
-        return below
+        return code
+
+    def stop(self) -> float:
+        seconds = super().stop()
+        self.ended()
+        return seconds
 
     def finish(self) -> None:
         """Ctrl-C if it still runs, then remove everything."""
@@ -178,7 +189,8 @@ def tiny_extension(directory: Path, name: str) -> Path:
     )
     (source / "values.yaml").write_text("said: hello\n")
     (source / "templates" / "said.yaml").write_text(
-        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-said\ndata:\n  said: {{ .Values.said }}\n"
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-said\n"
+        "data:\n  said: {{ .Values.said }}\n"
     )
     return source
 
