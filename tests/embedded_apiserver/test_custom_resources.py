@@ -213,7 +213,6 @@ async def test_deleting_a_definition_deletes_its_instances_and_waits_for_their_f
     [
         ({"scope": "Everywhere"}, 'spec.scope: Unsupported value: "Everywhere"'),
         ({"versions": []}, "must have exactly one version marked as storage version"),
-        ({"conversion": {"strategy": "Webhook"}}, "conversion webhooks are not supported"),
         ({"names": {"plural": "gizmos", "kind": "Gizmo"}}, "must be spec.names.plural"),
     ],
 )
@@ -221,3 +220,13 @@ async def test_a_wrong_definition_is_refused(http: Http, change: dict[str, Any],
     code, body = await http("POST", CRDS, definition(f"g{uuid.uuid4().hex[:8]}.example.dev", **change))
     assert code == 422
     assert told in json.dumps(body["message"].replace('"', "'")).replace("'", '"')
+
+
+async def test_a_conversion_webhook_is_refused_where_it_would_be_called(http: Http) -> None:
+    group = f"g{uuid.uuid4().hex[:8]}.example.dev"
+    webhook = {"conversion": {"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"]}}}
+    code, body = await http("POST", CRDS, definition(group, "v1", "v2", **webhook))
+    assert code == 422
+    assert "conversion webhooks are not supported" in body["message"]
+    assert (await http("POST", CRDS, definition(group, "v1", **webhook)))[0] == 201
+    await http("DELETE", f"{CRDS}/widgets.{group}")

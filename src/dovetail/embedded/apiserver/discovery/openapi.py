@@ -86,7 +86,7 @@ class OpenApi:
     def _hash(self, path: str) -> str:
         """Changes when the document may have changed; making every document to hash it would cost too much."""
         custom = [r for r in self._catalogue.resources() if _v3_path(r) == path and r.custom is not None]
-        schemas = [orjson.dumps(r.custom.schema, option=orjson.OPT_SORT_KEYS) for r in custom if r.custom is not None]
+        schemas = [r.custom.raw for r in custom if r.custom is not None]
         seed = "|".join([GIT_VERSION, path, *(f"{r.plural}:{r.kind}" for r in custom)]).encode()
         return hashlib.sha256(seed + b"".join(schemas)).hexdigest().upper()
 

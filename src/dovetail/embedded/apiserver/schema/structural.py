@@ -8,7 +8,10 @@ the parts are in ``pruning`` and ``validators``. CEL rules (``x-kubernetes-valid
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import cached_property
 from typing import Any, cast
+
+import orjson
 
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
@@ -27,19 +30,40 @@ _FORBIDDEN = ("$ref", "definitions", "dependencies", "patternProperties", "addit
 
 
 class Structural:
-    """One version's schema. ``node`` is the shape of the whole object, metadata included."""
+    """One version's schema. It is kept as JSON and compiled when first used: most definitions of a cluster lie idle."""
 
     def __init__(self, schema: Schema) -> None:
-        self.schema = schema
-        self.node = node_of(schema)
-        self.node.fields |= {"metadata": definitions().object_meta, "apiVersion": _STRING, "kind": _STRING}
-        self._spec_fields = {name: child for name, child in self.node.fields.items() if name not in _TYPE_META}
-        self._validate: Validator = compile_schema(schema)
+        self.raw = orjson.dumps(schema)
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        return orjson.loads(self.raw)
+
+    @cached_property
+    def node(self) -> Node:
+        """The shape of the whole object, metadata included."""
+        node = node_of(self.schema)
+        node.fields |= {"metadata": definitions().object_meta, "apiVersion": _STRING, "kind": _STRING}
+        return node
+
+    @cached_property
+    def _body(self) -> Node:
+        """The shape without type and metadata, which have rules of their own."""
+        fields = {name: child for name, child in self.node.fields.items() if name not in _TYPE_META}
+        return Node(n.STRUCT, fields=fields, preserve=self.node.preserve)
+
+    @cached_property
+    def _validate(self) -> Validator:
+        return compile_schema(self.schema)
+
+    def compile(self) -> None:
+        """Raises ValueError and its like when the schema cannot be put to use."""
+        _ = self._body, self._validate
 
     def prune_and_default(self, obj: dict[str, Any], unknown: list[str]) -> None:
         """Change ``obj`` in place; ``unknown`` gets the paths of what was dropped. Metadata is left alone."""
         meta = {key: obj.pop(key) for key in _TYPE_META if key in obj}
-        body = Node(n.STRUCT, fields=self._spec_fields, preserve=self.node.preserve)
+        body = self._body
         prune(body, obj, "", unknown)
         default(body, obj)
         drop_nulls(body, obj)
