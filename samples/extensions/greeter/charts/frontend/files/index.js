@@ -31,7 +31,7 @@ System.register(["react"], function (exports) {
         return h(
           "section",
           { "data-testid": "greeter", style: { padding: "2rem" } },
-          h("h1", null, "Greetings"),
+          h("h1", { style: { fontSize: "1.6rem", fontWeight: 700, marginBottom: "1rem" } }, "Greetings"),
           h("ul", null, state.list.items.map(({ message }) => h("li", { key: message, "data-testid": "greeting" }, message))),
           h("p", { "data-testid": "greeter-version" }, `Greeter 0.1.0, answered by backend ${state.list.version}`),
         );
