@@ -13,7 +13,7 @@ import msgspec
 from dovetail.gateway.snapshot import ACK, LENGTH, MAX_FRAME, Snapshot, decode
 
 _FIRST_PAUSE = 0.02
-_LONGEST_PAUSE = 1.0
+_LONGEST_PAUSE = 0.1
 
 _log = logging.getLogger(__name__)
 
