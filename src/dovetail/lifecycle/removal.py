@@ -4,7 +4,8 @@ Helm removes what is in the release's manifest. Left are hooks' objects, what a 
 its roles, and the namespace. They are found by asking the cluster for every kind it serves, so no list of kinds can
 be incomplete. The catalogue stays: Extension, ExtensionVersion, Category, Repository and the packages in ConfigMaps
 are about the extension, not of it. A namespace goes only if the platform made it for this extension and no other plan
-lives in it. CRDs from `crds/` are unlabelled and stay, and so do all custom resources of theirs.
+lives in it; once its deletion is accepted it is Kubernetes' business, and whoever's finalizer it waits for cannot hold
+the plan for ever. CRDs from `crds/` are unlabelled and stay, and so do all custom resources of theirs.
 """
 
 import asyncio
@@ -67,7 +68,7 @@ class Removal:
             tuple(
                 (resource, key_of(obj).namespace, key_of(obj).name) for resource, obj in kept if not is_deleting(obj)
             ),
-            sum(is_deleting(obj) for _, obj in kept),
+            sum(is_deleting(obj) and not _is_namespace(resource) for resource, obj in kept),
         )
 
     async def sweep(self, remains: Remains) -> None:
@@ -114,10 +115,14 @@ def _is_catalogue(entry: ServedResource) -> bool:
     return events or (resource.group == _CATALOGUE_GROUP and resource.plural in _CATALOGUE)
 
 
+def _is_namespace(resource: Resource) -> bool:
+    return resource.kind == "Namespace" and not resource.group
+
+
 def _is_theirs(resource: Resource, obj: Mapping[str, Any], extension: str, namespace: str, shared: bool) -> bool:
     """Whether the object goes with the extension."""
     key = key_of(obj)
-    if resource.kind == "Namespace" and not resource.group:
+    if _is_namespace(resource):
         managed = labels_of(obj).get(labels.MANAGED) == "true"
         return key.name == namespace and managed and not shared and not is_protected(namespace)
     if resource.kind == "ConfigMap" and key.namespace == labels.SYSTEM_NAMESPACE:
