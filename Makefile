@@ -3,8 +3,11 @@ PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do $$p -c '
 VENV   := .venv
 BIN    := $(VENV)/bin
 PAGE   := src/dovetail/console/static/index.html
-WEB    := $(shell find web/src web/public web/index.html web/*.ts web/*.json -type f 2>/dev/null)
+WEB    := $(shell find web/src web/public web/build web/index.html web/*.ts web/*.json -type f 2>/dev/null)
 ARGS   ?=
+
+# Tools that the set-up had to fetch lie beside Python's own.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
 .PHONY: help up test demo bench lint docs web lock format clean
