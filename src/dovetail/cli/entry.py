@@ -4,6 +4,7 @@ Exit code 1 for a refusal, 2 for wrong usage, 130 for Ctrl-C at a prompt. `DOVET
 whatever went wrong, for whoever mends it.
 """
 
+import logging
 import os
 import sys
 from typing import NoReturn
@@ -15,6 +16,10 @@ from dovetail.cli.errors import CommandError, first_of
 
 def enter(command: click.Command, name: str) -> NoReturn:
     """Run the command and leave with its exit code."""
+    if not os.environ.get(
+        "DOVETAIL_DEBUG"
+    ):  # a refused TLS handshake is our one sentence, not also the event loop's ten
+        logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         sys.exit(command.main(standalone_mode=False, prog_name=name) or 0)
     except (click.exceptions.Abort, KeyboardInterrupt):

@@ -71,8 +71,6 @@ async def _prepare(kubeconfig: Path | None) -> Initialised:
 
     try:
         async with Client(ClusterConfig.load(kubeconfig), user_agent="dovetail-init") as client:
-            # One connection first: ten that fail at once would each leave their own complaint on standard error.
-            await client.request("GET", "/version")
             await _install_kinds(client)
             result = await bootstrap.ensure(client)
             done = Initialised(result.admin_name, result.admin_password)
