@@ -1,0 +1,1 @@
+"""What the gateway's benchmark is made of: the scene (backend, peers, workers) and the measurements."""

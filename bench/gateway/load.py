@@ -1,0 +1,66 @@
+"""Load by wrk, pinned to a core, and what it says."""
+
+import re
+import statistics
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+from gateway.scene import LOAD_CORE
+
+_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
+
+
+@dataclass(frozen=True)
+class Result:
+    """Requests a second, and the times in milliseconds within which half and 99 of 100 had their answer."""
+
+    rps: float
+    p50: float
+    p99: float
+    bad: int
+    """Answers that were not 2xx or 3xx, and connections that broke."""
+
+
+def _number(pattern: str, text: str) -> float:
+    found = re.search(pattern, text)
+    return float(found[1]) if found else 0.0
+
+
+def _milliseconds(percentile: str, text: str) -> float:
+    found = re.search(rf"{percentile}%\s+([\d.]+)(us|ms|s|m)", text)
+    return float(found[1]) * _UNITS[found[2]] if found else float("nan")
+
+
+def wrk(url: str, *, connections: int, seconds: float, token: str = "", script: Path | None = None) -> Result:
+    """One run."""
+    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    if script is not None:
+        command += ["-s", str(script)]
+    if token:
+        command += ["-H", f"Authorization: Bearer {token}"]
+    out = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds * 3 + 30, check=True).stdout
+    broken = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", out))
+    bad = int(_number(r"Non-2xx or 3xx responses: (\d+)", out)) + broken
+    rps = _number(r"Requests/sec:\s+([\d.]+)", out)
+    return Result(rps, _milliseconds("50", out), _milliseconds("99", out), bad)
+
+
+def median(results: list[Result]) -> Result:
+    """The middle of several runs, by requests a second."""
+    middle = statistics.median_low([result.rps for result in results])
+    return next(result for result in results if result.rps == middle)
+
+
+def many_users(path: Path, tokens: list[str], prefix: str, paths: int) -> Path:
+    """A script for wrk that takes a user and a path at random for each request."""
+    quoted = ",".join(f'"Bearer {token}"' for token in tokens)
+    path.write_text(f"""
+local tokens = {{{quoted}}}
+local heads = {{}}
+for i, t in ipairs(tokens) do heads[i] = {{ ["Authorization"] = t, ["Host"] = "bench" }} end
+request = function()
+  return wrk.format("GET", "{prefix}/namespaces/demo/things/web-" .. math.random({paths}), heads[math.random(#heads)])
+end
+""")
+    return path

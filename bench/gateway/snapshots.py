@@ -1,0 +1,65 @@
+"""Snapshots for the benchmark: a table with one route that counts among many, users with tokens, and their server."""
+
+import asyncio
+import time
+from pathlib import Path
+
+from dovetail.gateway.publisher import Publisher
+from dovetail.gateway.snapshot import Snapshot, VerificationKey
+from dovetail.iam.keys import SigningKey
+from dovetail.iam.policy import Account, Policy, Rule
+from dovetail.iam.tokens import Subject, TokenIssuer
+from dovetail.routing.model import Access, Address, IdentityStyle, Match, Route, RouteTable, Upstream
+
+ISSUER = "https://bench.dovetail.dev"
+PREFIX = "/kapis/bench.dovetail.dev/v1alpha1"
+PATH = f"{PREFIX}/namespaces/demo/things/web-0"
+KEY = SigningKey.generate()
+_ISSUER = TokenIssuer(ISSUER, KEY)
+
+
+def token(user: str) -> str:
+    """An access token of a user of `snapshot`."""
+    now = time.time()
+    return _ISSUER.access(Subject(user, f"uid-{user}", f"session-{user}"), int(now) + 3600, now)
+
+
+def snapshot(
+    port: int, *, routes: int, users: int = 1, access: Access = "authorized",
+    identity: IdentityStyle = "remote-headers", generation: int = 1,
+) -> Snapshot:  # fmt: skip
+    """`routes` lines of which only the last leads to the backend at `port`; users `user-0`, `user-1`, ..."""
+    backend = Upstream(key="backend", authority=f"127.0.0.1:{port}", addresses=(Address("127.0.0.1", port),))
+    nowhere = Upstream(key="nowhere", authority="nowhere", addresses=(Address("127.0.0.1", 9),))
+    others = tuple(
+        Route(id=f"other-{n}", match=Match("prefix", f"/kapis/other{n}.dovetail.dev/v1alpha1"), upstream="nowhere")
+        for n in range(routes - 1)
+    )
+    route = Route(
+        id="bench", match=Match("prefix", PREFIX), upstream="backend", access=access, identity=identity,
+    )  # fmt: skip
+    names = [f"user-{n}" for n in range(users)]
+    rules = (
+        Rule(verbs=("list",), api_groups=("apps",), resources=("deployments",)),
+        Rule(verbs=("get", "list"), api_groups=("bench.dovetail.dev",), resources=("things",)),
+    )
+    policy = Policy(
+        accounts={name: Account(uid=f"uid-{name}", groups=("devs",)) for name in names},
+        roles={"viewer": rules},
+        user_roles=dict.fromkeys(names, ("viewer",)),
+    )
+    keys = tuple(VerificationKey(key.kid, key.jwk) for key in (KEY.public(),))
+    table = RouteTable(routes=(*others, route), upstreams={"backend": backend, "nowhere": nowhere})
+    return Snapshot(generation=generation, issuer=ISSUER, table=table, policy=policy, keys=keys)
+
+
+async def publish_forever(socket: Path, value: Snapshot) -> None:
+    """Hand this snapshot to every worker that asks."""
+    publisher = Publisher(socket)
+    await publisher.publish(value)
+    await publisher.run()
+
+
+def publish_in_this_process(socket: Path, value: Snapshot) -> None:
+    """The target of a process of its own."""
+    asyncio.run(publish_forever(socket, value))
