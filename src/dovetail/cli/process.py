@@ -19,6 +19,8 @@ from dataclasses import dataclass
 STOP_GRACE_SECONDS = 8.0
 """How long a stopping process may take to finish what is in flight before it is ended."""
 
+_log = logging.getLogger(__name__)
+
 Serve = Callable[[Callable[[], None]], Awaitable[None]]
 
 
@@ -48,7 +50,7 @@ def configure_logging(verbose: bool = False) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_LineFormatter("%(asctime)s %(levelname)s %(name)s %(message)s"))
     logging.basicConfig(level=logging.DEBUG if verbose else logging.INFO, handlers=[handler], force=True)
-    for chatty in ("uvicorn.access", "asyncio", "aiohttp.access"):
+    for chatty in ("uvicorn.access", "uvicorn.error", "asyncio", "aiohttp.access"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
@@ -61,8 +63,11 @@ def _watch_lifeline(fd: int) -> None:
 
 
 def _announce(fd: int | None) -> Callable[[], None]:
+    born = time.monotonic()
+
     def on_ready() -> None:
         nonlocal fd
+        _log.info("ready", extra={"fields": {"pid": os.getpid(), "after_s": round(time.monotonic() - born, 2)}})
         if fd is not None:
             os.write(fd, b"ready\n")
             os.close(fd)
@@ -79,7 +84,7 @@ async def _until_stopped(serve: Serve, on_ready: Callable[[], None]) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        return
+        _log.info("stopped")
 
 
 def run(serve: Serve, ties: Ties = Ties(), *, verbose: bool = False) -> None:
