@@ -16,9 +16,8 @@ from dovetail.cli.errors import CommandError, first_of
 
 def enter(command: click.Command, name: str) -> NoReturn:
     """Run the command and leave with its exit code."""
-    if not os.environ.get(
-        "DOVETAIL_DEBUG"
-    ):  # a refused TLS handshake is our one sentence, not also the event loop's ten
+    # A refused TLS handshake is told by our one sentence, not also by the event loop's ten.
+    if not os.environ.get("DOVETAIL_DEBUG"):
         logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         sys.exit(command.main(standalone_mode=False, prog_name=name) or 0)
