@@ -44,7 +44,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 def test_a_place_that_is_no_directory_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(DataDirectoryUnusable, match="cannot be used.*--data-dir"):
+    with pytest.raises(DataDirectoryUnusable, match=r"cannot be used.*--data-dir"):
         DataDirectory(tmp_path / "file" / "below").prepare()
 
 

@@ -42,7 +42,7 @@ def alive(pid: int) -> bool:
 
 async def until(holds, seconds: float = 10.0) -> None:
     async with asyncio.timeout(seconds):
-        while not holds():
+        while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 
 
