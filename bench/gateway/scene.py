@@ -191,8 +191,22 @@ def worker(directory: Path, snapshot: Snapshot) -> "Iterator[tuple[int, int]]":
 
 
 def rss_mib(pid: int) -> float:
-    """Resident memory of a process."""
+    """Resident memory of a process; 0 for none."""
+    if not pid:
+        return 0.0
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
         if line.startswith("VmRSS:"):
             return int(line.split()[1]) / 1024
     return 0.0
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process and the children it has have used."""
+    if not pid:
+        return 0.0
+    pids = [pid, *map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
+    ticks = 0
+    for one in pids:
+        fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+        ticks += int(fields[11]) + int(fields[12])
+    return ticks / os.sysconf("SC_CLK_TCK")
