@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.certificates import make_certificate
 from tests.e2e.demo.backend import backend
 from tests.e2e.demo.platform import free_port
 from tests.e2e.demo.world import World
-from tests.e2e.running import SAMPLES, Up, install_greeter, publish_greeter, tiny_extension, world_on
+from tests.e2e.running import SAMPLES, SecureWeb, Up, install_greeter, publish_greeter, tiny_extension, world_on
 
 
 @pytest.fixture(scope="session")
@@ -40,6 +41,17 @@ def own_world(greeter_url: str, tmp_path_factory: pytest.TempPathFactory) -> Ite
         install_greeter(world, greeter_url)
         world.ksbuilder("publish", world.package(tiny_extension(tmp_path_factory.mktemp("source"), "probe")))
         yield world
+    finally:
+        platform.finish()
+
+
+@pytest.fixture(scope="session")
+def secure_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A running platform that serves HTTPS, without extensions."""
+    certificate = make_certificate(tmp_path_factory.mktemp("tls"))
+    platform = Up(options=("--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)))
+    try:
+        yield world_on(platform, SecureWeb(certificate))
     finally:
         platform.finish()
 

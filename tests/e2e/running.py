@@ -6,10 +6,12 @@ import select
 import signal
 import subprocess
 import time
+import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from tests.e2e.certificates import Certificate
 from tests.e2e.demo.platform import BIN, ROOT, Platform
 from tests.e2e.demo.web import Answer, Web
 from tests.e2e.demo.world import World, wait
@@ -29,6 +31,10 @@ class Up(Platform):
 
     options: tuple[str, ...] = ()
     password: str = field(default="", repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"{'https' if '--tls-cert' in self.options else 'http'}://127.0.0.1:{self.port}"
 
     @property
     def data(self) -> Path:
@@ -91,6 +97,35 @@ class Up(Platform):
             self.remove()
 
 
+class SecureWeb(Web):
+    """Trusts one authority only."""
+
+    def __init__(self, certificate: Certificate) -> None:
+        super().__init__()
+        self.certificate = certificate
+        self._opener = urllib.request.build_opener(
+            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=certificate.client_context())
+        )
+
+
+def certificate_of(world: World) -> Certificate:
+    """What a platform that was started with TLS shows."""
+    assert isinstance(world.web, SecureWeb)
+    return world.web.certificate
+
+
+def kubeconfig_text(server: str, token: str) -> str:
+    """A kubeconfig with a token."""
+    return f"""
+apiVersion: v1
+kind: Config
+current-context: it
+contexts: [{{name: it, context: {{cluster: it, user: it}}}}]
+clusters: [{{name: it, cluster: {{server: "{server}"}}}}]
+users: [{{name: it, user: {{token: {token}}}}}]
+"""
+
+
 def alive(pid: int) -> bool:
     """Whether the process runs; a zombie does not."""
     try:
@@ -130,13 +165,28 @@ def logs_in(world: World, user: str, password: str) -> bool:
     return True
 
 
-def world_on(platform: Platform) -> World:
+def world_on(platform: Up, web: Web | None = None) -> World:
     """Start the platform and log in as its administrator."""
-    world = World(platform=platform)
+    world = World(platform=platform, web=web or Web())
     platform.start(world.web)
-    password = platform.password if isinstance(platform, Up) else str(platform.facts["password"])
-    world.log_in("admin", password)
+    world.log_in("admin", platform.password)
     return world
+
+
+def up_of(world: World) -> Up:
+    """The world's platform, as what it is here."""
+    assert isinstance(world.platform, Up)
+    return world.platform
+
+
+def create_user(world: World, name: str, password: str = "Regular-0n3-Passw0rd") -> None:
+    """A user without any role, logged in."""
+    user = {"metadata": {"name": name}, "spec": {"email": f"{name}@example.org", "password": password}}
+    user |= {"apiVersion": "iam.kubesphere.io/v1beta1", "kind": "User"}
+    created = world.send("POST", "/kapis/iam.kubesphere.io/v1beta1/users", "admin", user)
+    assert created.code in (200, 201), created
+    wait(lambda: logs_in(world, name, password), f"{name} to log in")
+    wait(lambda: world.get("/oauth/userinfo", name).code == 200, f"{name} to be known everywhere")
 
 
 def publish_greeter(world: World, source: str = "greeter") -> None:

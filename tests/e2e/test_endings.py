@@ -20,6 +20,7 @@ from tests.e2e.running import (
     comes_and_goes,
     greeter_works,
     install_greeter,
+    kubeconfig_text,
     logs_in,
     processes_of,
     tiny_extension,
@@ -124,7 +125,7 @@ def test_a_signal_during_a_start_that_hangs_is_obeyed_at_once(up: Up, tmp_path) 
         mute.bind(("127.0.0.1", 0))
         mute.listen()
         config = tmp_path / "kubeconfig"
-        config.write_text(kubeconfig_text(f"http://127.0.0.1:{mute.getsockname()[1]}"))
+        config.write_text(kubeconfig_text(f"http://127.0.0.1:{mute.getsockname()[1]}", "t"))
         up.options = ("--kubeconfig", str(config))
         process = up.launch()
         time.sleep(1.5)
@@ -134,14 +135,3 @@ def test_a_signal_during_a_start_that_hangs_is_obeyed_at_once(up: Up, tmp_path) 
         assert up.ended() == 0
         assert time.monotonic() - begun < 12
     wait_nothing_left(up, set())
-
-
-def kubeconfig_text(server: str, token: str = "t") -> str:
-    return f"""
-apiVersion: v1
-kind: Config
-current-context: it
-contexts: [{{name: it, context: {{cluster: it, user: it}}}}]
-clusters: [{{name: it, cluster: {{server: "{server}"}}}}]
-users: [{{name: it, user: {{token: {token}}}}}]
-"""

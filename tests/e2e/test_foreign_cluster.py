@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from tests.conftest import KubeApi, run_kube_api
-from tests.e2e.demo.world import World, expect_status, wait
+from tests.e2e.demo.world import expect_status, wait
 from tests.e2e.running import BUNDLE, GREETINGS, PROXIED, Up, install_greeter, uninstall, world_on
 
 pytestmark = pytest.mark.e2e

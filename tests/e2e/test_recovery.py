@@ -5,16 +5,22 @@ import time
 import pytest
 
 from tests.e2e.demo.world import World, wait
-from tests.e2e.running import BUNDLE, GREETINGS, Up, alive, answers, comes_and_goes, greeter_works, logs_in, uninstall
+from tests.e2e.running import (
+    BUNDLE,
+    GREETINGS,
+    Up,
+    alive,
+    answers,
+    comes_and_goes,
+    greeter_works,
+    logs_in,
+    uninstall,
+    up_of,
+)
 
 pytestmark = pytest.mark.e2e
 
 CHILDREN = ["kube", "gateway-control", "gateway-worker-0", "console", "controller-manager", "controller-manager/0"]
-
-
-def up_of(world: World) -> Up:
-    assert isinstance(world.platform, Up)
-    return world.platform
 
 
 def wait_restarted(platform: Up, name: str, old: int) -> None:
