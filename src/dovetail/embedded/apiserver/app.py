@@ -141,7 +141,11 @@ def _headers(content_type: str) -> list[tuple[bytes, bytes]]:
 
 
 def _warning(text: str) -> tuple[bytes, bytes]:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    """A Warning header (RFC 7234). The text quotes names that clients chose: control characters must not reach the
+    header.
+    """
+    printable = "".join(char if char.isprintable() else "?" for char in text)
+    escaped = printable.replace("\\", "\\\\").replace('"', '\\"')
     return b"warning", f'299 - "{escaped}"'.encode("latin-1", "replace")
 
 

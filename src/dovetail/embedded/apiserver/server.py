@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import logging
 import os
+import sqlite3
 from collections.abc import Callable, Sequence
 
 import orjson
@@ -22,12 +24,13 @@ from .access.rbac import Authorizer
 from .access.service_tokens import ServiceTokens
 from .app import App
 from .discovery.endpoints import Endpoints
-from .errors import AlreadyExists
+from .errors import AlreadyExists, InternalError
 from .kubeconfig import write_kubeconfig
 from .objects import definitions
 from .objects.services import FIRST
 from .pki import Authority, Subject
 from .registry.catalogue import Catalogue
+from .registry.resource import pack
 from .requests import Query, RequestInfo
 from .settings import ApiServerSettings
 from .storage.database import Database
@@ -39,6 +42,8 @@ from .transport import Listener, peer_of, tls_context
 from .verbs.call import Api, Call, WriteOptions
 from .verbs.decoding import shape
 from .verbs.storing import create
+
+_log = logging.getLogger("dovetail.embedded.apiserver")
 
 UPKEEP_SECONDS = 30.0
 EVENT_SECONDS = 3600.0
@@ -59,6 +64,7 @@ _SYSTEM = User("system:apiserver", (MASTERS,))
 
 async def serve(settings: ApiServerSettings, on_ready: Callable[[], None]) -> None:
     """Run the API server. Raises StartError when it cannot start."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     database = Database(settings.database)
     try:
         await _serve(settings, database, on_ready)
@@ -161,8 +167,12 @@ async def _upkeep(api: Api) -> None:
     """Forget old versions and old events, for ever."""
     while True:
         await asyncio.sleep(UPKEEP_SECONDS)
-        expire_events(api)
-        api.history.compact()
+        try:
+            expire_events(api)
+            await api.store.committed()
+            api.history.compact()
+        except (InternalError, sqlite3.Error):  # a full disk: requests tell their callers, upkeep tries again
+            _log.exception("upkeep failed")
 
 
 def expire_events(api: Api) -> int:
@@ -170,6 +180,8 @@ def expire_events(api: Api) -> int:
     horizon = api.clock() - EVENT_SECONDS
     removed = 0
     for key, record in api.history.older("/events", horizon):
-        api.store.remove(key, record.value, record)
+        event = orjson.loads(record.value)
+        event["metadata"]["resourceVersion"] = str(api.store.next_rev)
+        api.store.remove(key, pack(event), record)
         removed += 1
     return removed

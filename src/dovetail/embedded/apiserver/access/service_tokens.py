@@ -7,6 +7,7 @@ first use: most starts need neither.
 
 from __future__ import annotations
 
+import hashlib
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -45,7 +46,7 @@ class ServiceTokens:
 
     def __init__(self, store: Store, read_key: Callable[[], bytes], clock: Callable[[], float] = time.time) -> None:
         self._store, self._read_key, self._clock = store, read_key, clock
-        self._claims: dict[str, Mapping[str, Any]] = {}
+        self._claims: dict[bytes, Mapping[str, Any]] = {}  # by digest: tokens are not kept
 
     @cached_property
     def _key(self) -> Any:
@@ -76,7 +77,8 @@ class ServiceTokens:
 
     def verify(self, token: str, audiences: Sequence[str] = ()) -> Verified | None:
         """The user of a valid token for one of ``audiences`` (default: this API), else None."""
-        claims = self._claims.get(token) or self._decode(token)
+        digest = hashlib.sha256(token.encode()).digest()
+        claims = self._claims.get(digest) or self._decode(token, digest)
         now = self._clock()
         if claims is None or not claims.get("nbf", 0) - 5 <= now < claims.get("exp", 0) or claims.get("iss") != ISSUER:
             return None
@@ -85,7 +87,7 @@ class ServiceTokens:
             return None
         return Verified(_user(claims), shared)
 
-    def _decode(self, token: str) -> Mapping[str, Any] | None:
+    def _decode(self, token: str, digest: bytes) -> Mapping[str, Any] | None:
         from joserfc import jwt
         from joserfc.errors import JoseError
 
@@ -99,7 +101,7 @@ class ServiceTokens:
             return None
         if len(self._claims) >= _CACHE:
             self._claims.clear()
-        self._claims[token] = claims
+        self._claims[digest] = claims
         return claims
 
     def _alive(self, bound: Mapping[str, Any]) -> bool:

@@ -91,7 +91,7 @@ def _status(context: Context, obj: Object, old: Object | None, stored: list[str]
         wanted["Terminating"] = ("True", "InstanceDeletionInProgress", "CustomResource deletion is in progress")
     conditions = [_condition(kept.get(kind), kind, *values, now) for kind, values in wanted.items()]
     conditions += [c for c in before if c["type"] not in wanted]
-    storage = next((v["name"] for v in parts(spec, "versions") if v.get("storage")), "")
+    storage = next((v.get("name", "") for v in parts(spec, "versions") if v.get("storage")), "")
     versions = list(dict.fromkeys([*(stored or parts(present, "status", "storedVersions")), storage]))
     return {"conditions": conditions, "acceptedNames": {} if taken else dict(spec["names"]), "storedVersions": versions}
 
@@ -148,7 +148,9 @@ def _version_errors(spec: Object) -> Iterator[FieldError]:
         )
     names = [version.get("name") for version in versions]
     for index, name in enumerate(names):
-        if name in names[:index]:
+        if not name:
+            yield fe.required(f"spec.versions[{index}].name")
+        elif name in names[:index]:
             yield fe.invalid(f"spec.versions[{index}].name", name, "must contain unique version names")
 
 

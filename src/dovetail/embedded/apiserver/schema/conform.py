@@ -16,6 +16,7 @@ from typing import Any, cast
 from . import node as n
 from .node import Node
 
+_INT64 = 1 << 63
 _QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
 _GO_TYPES = {
@@ -82,6 +83,10 @@ _ZERO: dict[str, Callable[[], Any]] = {
     n.INTEGER: int,
     n.BOOLEAN: bool,
     n.NUMBER: float,
+    n.BYTES: str,
+    n.FREE: dict,
+    n.QUANTITY: lambda: "0",
+    n.INT_OR_STRING: int,
 }
 
 
@@ -89,7 +94,7 @@ def _scalar(node: Node, value: Any, path: str, owner: str) -> Any:
     kind, of = node.kind, value.__class__
     if kind == n.ANY or (kind == n.FREE and of is dict) or (kind == n.BOOLEAN and of is bool):
         return value
-    if kind == n.INTEGER and (of is int or (of is float and value.is_integer())):
+    if kind == n.INTEGER and of in (int, float) and abs(value) < _INT64 and value == int(value):
         return int(value)
     if kind == n.NUMBER and of in (int, float):
         return value

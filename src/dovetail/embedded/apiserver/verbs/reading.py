@@ -24,6 +24,7 @@ from .call import Call
 from .output import many, negotiate, one, to_yaml
 
 CONVERTED = "/events"
+LIMIT = 1 << 31  # beyond any list; numbers that SQLite cannot hold never reach it
 
 
 def get(call: Call) -> Answer:
@@ -116,7 +117,7 @@ def _filtered(
 def _where(call: Call) -> tuple[int | None, tuple[str, str] | None, int]:
     """(revision to read at, or None for now; key to continue after; limit)."""
     query = call.query
-    limit = query.number("limit")
+    limit = min(max(query.number("limit"), 0), LIMIT)
     match, version = query.get("resourceVersionMatch"), query.get("resourceVersion")
     if query.get("continue"):
         if version not in ("", "0"):
