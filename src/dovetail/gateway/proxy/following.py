@@ -4,6 +4,7 @@ When control is gone the last snapshot stays in force, and the socket is tried a
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -22,8 +23,8 @@ class BadFrame(Exception):
     """Control sent something that is not a snapshot."""
 
 
-async def follow(socket: Path, adopt: Callable[[Snapshot], None]) -> None:
-    """Call `adopt` with each snapshot, until cancelled."""
+async def follow(socket: Path, adopt: Callable[[Snapshot], int]) -> None:
+    """Call `adopt` with each snapshot, until cancelled. It returns the generation in force from then on."""
     pause = _FIRST_PAUSE
     while True:
         try:
@@ -34,18 +35,19 @@ async def follow(socket: Path, adopt: Callable[[Snapshot], None]) -> None:
             continue
         try:
             while True:
-                snapshot = await _next(reader)
-                adopt(snapshot)
+                generation = adopt(await _next(reader))
                 pause = _FIRST_PAUSE
-                writer.write(ACK.pack(snapshot.generation))
+                writer.write(ACK.pack(generation))
                 await writer.drain()
         except (OSError, asyncio.IncompleteReadError) as error:
             _log.warning("control is gone, its last snapshot stays", extra={"fields": {"reason": type(error).__name__}})
         except (BadFrame, msgspec.DecodeError, msgspec.ValidationError) as error:
             _log.error("control sent no snapshot", extra={"fields": {"reason": error}})
-            await asyncio.sleep(_LONGEST_PAUSE)
+            pause = _LONGEST_PAUSE
         finally:
             writer.close()
+        await asyncio.sleep(pause)
+        pause = min(pause * 2, _LONGEST_PAUSE)
 
 
 async def _next(reader: asyncio.StreamReader) -> Snapshot:
