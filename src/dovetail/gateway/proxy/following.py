@@ -46,6 +46,8 @@ async def follow(socket: Path, adopt: Callable[[Snapshot], int]) -> None:
             pause = _LONGEST_PAUSE
         finally:
             writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
         await asyncio.sleep(pause)
         pause = min(pause * 2, _LONGEST_PAUSE)
 
