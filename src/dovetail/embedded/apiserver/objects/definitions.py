@@ -161,16 +161,18 @@ def _schema_errors(spec: Object) -> Iterator[FieldError]:
         if not isinstance(schema, Mapping):
             yield fe.required(field, "schemas are required")
         else:
-            problems = check(cast("Mapping[str, Any]", schema), field)
-            yield from problems or _compile_errors(cast("Mapping[str, Any]", schema), field)
+            yield from _problems(cast("Mapping[str, Any]", schema), field)
 
 
-def _compile_errors(schema: Mapping[str, Any], field: str) -> Iterator[FieldError]:
-    """What only shows when the schema is put to use (patterns below anyOf and the like)."""
+def _problems(schema: Mapping[str, Any], field: str) -> list[FieldError]:
+    """Why a schema cannot be served; some of it only shows when the schema is put to use (patterns below anyOf)."""
     try:
-        Structural(schema).compile()
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
-        yield fe.invalid(field, "", f"the schema cannot be compiled: {error}")
+        problems = check(schema, field)
+        if not problems:
+            Structural(schema).compile()
+    except (ValueError, TypeError, AttributeError, KeyError, RecursionError) as error:
+        return [fe.invalid(field, "", f"the schema cannot be compiled: {error}")]
+    return problems
 
 
 # -- serving
