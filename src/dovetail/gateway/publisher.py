@@ -48,13 +48,13 @@ class Publisher:
             self._socket.unlink()
         server = await asyncio.start_unix_server(self._serve_worker, self._socket)
         os.chmod(self._socket, 0o600)
-        async with server:
-            try:
-                await server.serve_forever()
-            finally:
-                server.close()
-                for writer in tuple(self._writers):
-                    writer.close()
+        try:
+            # Not serve_forever: from Python 3.12 on its end waits for the workers' connections, which would not come.
+            await asyncio.Event().wait()
+        finally:
+            server.close()
+            for writer in tuple(self._writers):
+                writer.close()
 
     async def _serve_worker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
