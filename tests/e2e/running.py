@@ -223,12 +223,12 @@ def uninstall(world: World, name: str) -> None:
     wait(lambda: world.get(path, "admin").code == 404, f"the plan of {name} to go")
 
 
-def tiny_extension(directory: Path, name: str) -> Path:
-    """The source of an extension that is one ConfigMap; its directory."""
+def tiny_extension(directory: Path, name: str, version: str = "1.0.0", value: str = "said") -> Path:
+    """The source of an extension that is one ConfigMap, which holds the configured value; its directory."""
     source = directory / name
     (source / "templates").mkdir(parents=True, exist_ok=True)
     (source / "extension.yaml").write_text(
-        f"apiVersion: kubesphere.io/v1alpha1\nname: {name}\nversion: 1.0.0\n"
+        f"apiVersion: kubesphere.io/v1alpha1\nname: {name}\nversion: {version}\n"
         f"displayName:\n  en: {name.title()}\ndescription:\n  en: One ConfigMap.\ncategory: dev-tools\n"
         "provider:\n  en:\n    name: The tests\n    email: tests@example.org\n"
         "installationMode: HostOnly\nicon: ./icon.svg\n"
@@ -237,10 +237,10 @@ def tiny_extension(directory: Path, name: str) -> Path:
     (source / "permissions.yaml").write_text(
         "kind: Role\nrules:\n- verbs: ['*']\n  apiGroups: ['']\n  resources: [configmaps, secrets]\n"
     )
-    (source / "values.yaml").write_text("said: hello\n")
+    (source / "values.yaml").write_text(f"{value}: hello\n")
     (source / "templates" / "said.yaml").write_text(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {{ .Release.Name }}-said\n"
-        "data:\n  said: {{ .Values.said }}\n"
+        "data:\n  said: {{ .Values.VALUE }}\n".replace("VALUE", value)
     )
     return source
 
