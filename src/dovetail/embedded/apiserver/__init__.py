@@ -12,9 +12,11 @@
 ``discovery``  what clients ask before they ask for objects
 ``app``, ``transport``, ``server``   HTTP, TLS, composition
 
-It imports no other room of Dovetail: a real kube-apiserver can take its place. Not served, and refused with the Status
-that clients understand: conversion webhooks, aggregated API servers, protobuf bodies; CEL rules of custom resources
-are not evaluated yet.
+It imports no other room of Dovetail: a real kube-apiserver can take its place. Bodies may be JSON, YAML or, for
+built-in kinds, protobuf; answers are JSON or YAML. Refused with the Status that clients understand: protobuf answers,
+and conversion webhooks where they would be called. Stored but without effect yet: CEL rules of custom resources,
+admission webhooks, APIServices, quotas and limit ranges, certificate requests. Pod subresources (log, exec, ...) are
+not served before there is a node.
 """
 
 from .errors import AddressInUse, ApiServerError, StartError, StateDamaged, StateLocked
