@@ -233,7 +233,9 @@ def tiny_extension(directory: Path, name: str, version: str = "1.0.0", value: st
         "provider:\n  en:\n    name: The tests\n    email: tests@example.org\n"
         "installationMode: HostOnly\nicon: ./icon.svg\n"
     )
-    (source / "icon.svg").write_text('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"><rect/></svg>')
+    (source / "icon.svg").write_text(
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><circle cx="4" cy="4" r="4" fill="#269"/></svg>'
+    )
     (source / "permissions.yaml").write_text(
         "kind: Role\nrules:\n- verbs: ['*']\n  apiGroups: ['']\n  resources: [configmaps, secrets]\n"
     )

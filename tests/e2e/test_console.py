@@ -99,6 +99,9 @@ def test_a_wrong_password_is_told_and_a_right_one_then_works(world: World) -> No
         page.locator("input[type=password]").fill("Regular-0n3-Passw0rd")
         page.get_by_role("button", name="Sign in").click()
         page.wait_for_url(lambda url: "/login" not in url)
+        page.get_by_text("Live updates are interrupted").wait_for(state="detached")
+        page.get_by_role("link", name="Extension centre").first.click()
+        page.get_by_test_id("no-permission").wait_for(state="visible")
         person.shoot("without-a-role")
 
 
