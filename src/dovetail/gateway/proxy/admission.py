@@ -15,6 +15,11 @@ from dovetail.routing.paths import canonical
 
 TOKEN_COOKIE = b"dovetail-token"
 _SAFE = ("GET", "HEAD", "OPTIONS")
+_NEVER = frozenset(
+    ("CONNECT", "TRACE", "PRI", "SOURCE", "DESCRIBE", "ANNOUNCE", "SETUP", "PLAY", "PAUSE", "TEARDOWN",
+     "GET_PARAMETER", "SET_PARAMETER", "REDIRECT", "RECORD", "FLUSH")
+)  # fmt: skip
+"""TRACE would show a client what we tell the backend of it; the others are of protocols that llhttp knows too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +36,9 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
     """Decide about a request. `now` in seconds of the epoch; `secure` says that the client came over TLS."""
     if head.refusal is not None:
         return head.refusal
-    if head.method == "CONNECT":
-        return Refusal(405, "CONNECT is not supported", close=True)
-    split = split_target(head.target)
+    if head.method in _NEVER:
+        return Refusal(405, f"{head.method} is not supported", close=True)
+    split = split_target(head.target, head.host)
     if isinstance(split, Refusal):
         return split
     path, query = split
@@ -51,14 +56,20 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
     return Admitted(route, user if isinstance(user, User) else None, path, query)
 
 
-def split_target(target: bytes) -> tuple[str, str] | Refusal:
-    """The canonical path and the raw query of a request target in origin or absolute form (RFC 9112 3.2)."""
+def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
+    """The canonical path and the raw query of a request target in origin or absolute form (RFC 9112 3.2).
+
+    An absolute one must name the same host as the Host header: who disagrees with itself is up to no good.
+    """
     text = target.decode("latin-1").partition("#")[0]
     if not text.startswith("/"):
         scheme, _, rest = text.partition("://")
         if scheme.lower() not in ("http", "https") or not rest:
             return Refusal(400, "the request target must be a path", close=True)
         slash, mark = rest.find("/"), rest.find("?")
+        authority = rest[: min(at for at in (slash, mark, len(rest)) if at >= 0)]
+        if authority.lower().encode("latin-1") != host.lower():
+            return Refusal(400, "the request target and the Host header name different hosts", close=True)
         if slash < 0 or 0 <= mark < slash:
             text = "/" + (rest[mark:] if mark >= 0 else "")
         else:
@@ -95,11 +106,11 @@ def _cookie(cookies: list[bytes]) -> bytes | None:
 
 
 def _from_our_page(head: Head, secure: bool) -> bool:
-    if head.fetch_site and head.fetch_site != b"same-origin":
-        return False
-    if head.origin:
-        return head.origin == (b"https://" if secure else b"http://") + head.host
-    return head.fetch_site == b"same-origin"
+    """By what a browser says and a page cannot change. Without TLS here it may still have ended in front of us."""
+    if head.fetch_site:
+        return head.fetch_site == b"same-origin"
+    scheme, _, host = head.origin.partition(b"://")
+    return scheme in ((b"https",) if secure else (b"https", b"http")) and host == head.host
 
 
 def _access(

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from dovetail.gateway.proxy.outgoing import OWN_COOKIES
-from dovetail.gateway.proxy.request_headers import Headers, render
+from dovetail.gateway.proxy.request_headers import Headers, render, sound
 from dovetail.routing import headers as edits
 from dovetail.routing.model import Route
 
@@ -39,10 +39,10 @@ def framing(head: AnswerHead, method: str, *, http10: bool) -> Framing:
 
 def render_answer(head: AnswerHead, route: Route, framed: Framing, *, close: bool) -> bytes:
     """The head on the wire. The console's own cookies can be set by the platform's log-in only."""
-    kept = _kept(head.headers, may_set_cookies=route.id.startswith("builtin/oauth"))
+    ours = route.id.startswith("builtin/oauth")
+    kept = _kept(head.headers, may_set_cookies=ours)
     if route.header_down:
-        kept = edits.apply_bytes(route.header_down, kept)
-        kept = [header for header in kept if header[0].lower() not in _CONNECTION]
+        kept = _kept(sound(edits.apply_bytes(route.header_down, kept)), may_set_cookies=ours)
     tail = b""
     if head.length is not None and head.status != 204:
         tail = b"Content-Length: %d\r\n" % head.length
@@ -69,7 +69,12 @@ def _kept(headers: Headers, *, may_set_cookies: bool) -> Headers:
         lower = name.lower()
         if lower in _CONNECTION or lower in options:
             continue
-        if lower == b"set-cookie" and not may_set_cookies and value.partition(b"=")[0].strip() in OWN_COOKIES:
+        if lower == b"set-cookie" and not may_set_cookies and _cookie_name(value) in OWN_COOKIES:
             continue
         kept.append((name, value))
     return kept
+
+
+def _cookie_name(value: bytes) -> bytes:
+    """As a browser will send it back: `=name=value` sets a cookie without a name that comes back as `name=value`."""
+    return value.partition(b";")[0].lstrip(b"= \t").partition(b"=")[0].strip()

@@ -21,14 +21,16 @@ if TYPE_CHECKING:
     from dovetail.gateway.proxy.downstream import Downstream
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_CLIENT_GONE = 499
+"""As nginx counts a client that did not wait for the answer."""
 
 
 class Exchange:
     """See the module. Times are the loop's, in seconds."""
 
     __slots__ = (
-        "_admitted", "_framed", "_out", "_pending", "_pending_size", "_pool", "_received", "_retried", "answered",
-        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "tunnel", "upstream",
+        "_admitted", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried", "answered",
+        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "received", "tunnel", "upstream",
     )  # fmt: skip
 
     def __init__(self, client: "Downstream") -> None:
@@ -41,7 +43,8 @@ class Exchange:
         self.code = 0
         self._admitted: Admitted | None = None
         self._pending: list[bytes] = []
-        self._pending_size = self._received = 0
+        self._outbox: list[bytes] = []
+        self._pending_size = self.received = 0
         self._retried = False
         self._framed: Framing = "none"
 
@@ -59,14 +62,17 @@ class Exchange:
             self.refuse(admitted)
             return
         self._admitted = admitted
-        upstream = serving.snapshot.table.upstreams[admitted.route.upstream]
+        upstream = serving.snapshot.table.upstreams.get(admitted.route.upstream)
+        if upstream is None:
+            self.refuse(Refusal(503, f"the backend of {admitted.route.id} is not known"))
+            return
         self._pool = worker.pools.of(upstream)
         out = outgoing(head, admitted, upstream, self.client.peer, self._pool.token(now))
         if isinstance(out, Refusal):
             self.refuse(out)
             return
         self._out = out
-        if self._received > admitted.route.max_body:
+        if self.received > admitted.route.max_body:
             self._too_large()
             return
         connection = self._pool.take(now, repeatable=out.repeatable)
@@ -91,11 +97,11 @@ class Exchange:
 
     def body(self, data: bytes) -> None:
         """A piece of the request's body."""
-        self._received += len(data)
+        self.received += len(data)
         self.last = self.client.worker.now()
         if self.over:
             return
-        if self._admitted is not None and self._received > self._admitted.route.max_body:
+        if self._admitted is not None and self.received > self._admitted.route.max_body:
             self._too_large()
         elif self.upstream is not None:
             self._write_body(self.upstream, data)
@@ -114,19 +120,26 @@ class Exchange:
 
     def client_lost(self) -> None:
         """The client has gone: so does the connection that was working for it."""
+        if self.over:
+            return
         self.over = True
-        if self.upstream is not None:
-            self.upstream.abort()
-            self.upstream = None
+        self.code = self.code or _CLIENT_GONE
+        connection, self.upstream = self.upstream, None
+        if connection is not None:
+            if self.tunnel:
+                connection.end()
+            else:
+                connection.abort()
+        self.client.worker.finished(self)
 
     def client_full(self) -> None:
         """The client does not take what it gets: stop reading from the backend."""
         if self.upstream is not None:
-            self.upstream.transport.pause_reading()
+            self.upstream.pause()
 
     def client_drained(self) -> None:
         if self.upstream is not None:
-            self.upstream.transport.resume_reading()
+            self.upstream.resume()
 
     # towards the backend
 
@@ -149,6 +162,8 @@ class Exchange:
         self.upstream = connection
         self.last = self.client.worker.now()
         connection.attach(self, head_only=out.method == "HEAD")
+        if self.client.full:
+            connection.pause()
         if not self._pending:
             connection.transport.write(out.head)
         else:
@@ -159,7 +174,7 @@ class Exchange:
             self.client.resume("body")
         if self.body_done:
             self._end_body(connection)
-        elif self.head.expects_continue:
+        elif self.head.expects_continue and not self.received:
             self.client.transport.write(_CONTINUE)
 
     def _write_body(self, connection: UpstreamConnection, data: bytes) -> None:
@@ -178,10 +193,6 @@ class Exchange:
 
     # from the backend
 
-    def touch(self) -> None:
-        """The backend has said something."""
-        self.last = self.client.worker.now()
-
     def answer_head(self, head: AnswerHead) -> None:
         """The answer begins."""
         assert self._admitted is not None
@@ -190,20 +201,34 @@ class Exchange:
         self._framed = framing(head, self.head.method, http10=self.head.http10)
         if self._framed == "close" or not self.body_done or self.client.worker.draining:
             self.keep_alive = False
-        data = render_answer(head, self._admitted.route, self._framed, close=not self.keep_alive)
-        self.client.transport.write(data)
+        self._outbox.append(render_answer(head, self._admitted.route, self._framed, close=not self.keep_alive))
 
     def answer_body(self, data: bytes) -> None:
         """A piece of the answer's body."""
         if self._framed == "chunked":
-            self.client.transport.write(b"%x\r\n%b\r\n" % (len(data), data))
+            self._outbox += (b"%x\r\n" % len(data), data, b"\r\n")
         elif self._framed != "none":
-            self.client.transport.write(data)
+            self._outbox.append(data)
+
+    def answer_flush(self) -> None:
+        """Send what has come of the answer."""
+        if self._outbox:
+            self.last = self.client.worker.now()
+            self._write_out()
+
+    def _write_out(self) -> None:
+        outbox, self._outbox = self._outbox, []
+        if len(outbox) == 1:
+            self.client.transport.write(outbox[0])
+        else:
+            self.client.transport.writelines(outbox)
 
     def answer_end(self, *, keep: bool) -> None:
         """The answer is complete; `keep` says that the backend's connection can be used again."""
         if self._framed == "chunked":
-            self.client.transport.write(b"0\r\n\r\n")
+            self._outbox.append(b"0\r\n\r\n")
+        if self._outbox:
+            self._write_out()
         self._finish(keep=keep and self.body_done)
 
     def backend_full(self) -> None:
@@ -213,13 +238,12 @@ class Exchange:
     def backend_drained(self) -> None:
         self.client.resume("backend")
 
-    def backend_lost(self) -> None:
+    def backend_lost(self, connection: UpstreamConnection) -> None:
         """The backend closed before the answer was complete."""
-        connection, self.upstream = self.upstream, None
+        self.upstream = None
         if self.answered:
-            self.over = True
-            self.client.abort()
-        elif connection is not None and connection.used > 1 and self._out.repeatable and not self._retried:
+            self._cut()
+        elif connection.used > 1 and self._out.repeatable and not self._retried:
             # It was closed while it lay in the pool: nothing has reached the backend.
             self._retried = True
             self.client.worker.spawn(self._dial(self._pool, self._out), "dial again")
@@ -232,8 +256,7 @@ class Exchange:
             self.upstream.abort()
             self.upstream = None
         if self.answered:
-            self.over = True
-            self.client.abort()
+            self._cut()
         else:
             self.refuse(Refusal(502, why))
 
@@ -253,13 +276,13 @@ class Exchange:
 
     def tunnel_up(self, data: bytes) -> None:
         """Bytes from the client."""
-        self.touch()
+        self.last = self.client.worker.now()
         if self.upstream is not None:
             self.upstream.transport.write(data)
 
     def tunnel_down(self, data: bytes) -> None:
         """Bytes from the backend."""
-        self.touch()
+        self.last = self.client.worker.now()
         self.client.transport.write(data)
 
     def tunnel_lost(self) -> None:
@@ -277,8 +300,7 @@ class Exchange:
             self.upstream.abort()
             self.upstream = None
         if self.answered:
-            self.over = True
-            self.client.abort()
+            self._cut()
             return
         self.code = refusal.code
         self.answered = True
@@ -287,6 +309,15 @@ class Exchange:
         data = refusal.render(keep_alive=self.keep_alive, head_only=self.head.method == "HEAD")
         self.client.transport.write(data)
         self._finish(keep=False)
+
+    def _cut(self) -> None:
+        """The answer will stay incomplete: end the connection so that the client cannot take it for a whole one."""
+        self.over = True
+        if self._outbox:
+            self._write_out()
+        self.client.worker.finished(self)
+        # Where the end of the connection is the end of the answer, only a reset tells the difference.
+        self.client.abort(reset=self._framed == "close")
 
     def _finish(self, *, keep: bool) -> None:
         self.over = True
@@ -304,11 +335,18 @@ class Exchange:
         admitted = self._admitted
         return admitted.user.identity.name if admitted and admitted.user else ""
 
+    @property
+    def longest_silence(self) -> float:
+        """Seconds that this backend's streams and tunnels may rest."""
+        return self._pool.upstream.idle_timeout
+
     def overdue(self, now: float) -> Refusal | None:
         """What to tell the client when a wait has been too long; None while all is in time."""
         limits = self.client.worker.limits
         silent = now - self.last
         if not self.body_done and not self.tunnel and silent > limits.body_timeout:
+            if self.client.held_back:
+                return Refusal(504, "the backend does not take the request's body", close=True)
             return Refusal(408, f"the request's body did not come within {limits.body_timeout:g} s", close=True)
         if self.upstream is None:
             return None  # dialling has its own limit

@@ -3,6 +3,7 @@
 from dovetail.gateway.proxy.refusal import Refusal
 
 _HEALTH = frozenset((b"/healthz", b"/livez", b"/readyz"))
+_PREFIXES = tuple(_HEALTH)
 _OK = (
     b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n"
     b"Cache-Control: no-store\r\n%b\r\n"
@@ -11,6 +12,8 @@ _OK = (
 
 def local_answer(method: str, target: bytes, *, serving: bool, keep_alive: bool) -> bytes | Refusal | None:
     """The answer to a health check; None for every other request. `serving` says that a snapshot is in force."""
+    if not target.startswith(_PREFIXES):
+        return None
     path = target.partition(b"?")[0]
     if path not in _HEALTH:
         return None

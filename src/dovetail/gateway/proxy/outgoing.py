@@ -4,17 +4,22 @@ from dataclasses import dataclass
 
 from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted
 from dovetail.gateway.proxy.refusal import Refusal
-from dovetail.gateway.proxy.request_headers import Head, Headers, render
+from dovetail.gateway.proxy.request_headers import Head, Headers, render, sound
 from dovetail.routing import headers as edits
 from dovetail.routing.errors import RoutingError
-from dovetail.routing.model import Upstream
+from dovetail.routing.model import Route, Upstream
 from dovetail.routing.rewriting import apply
 
 OWN_COOKIES = (TOKEN_COOKIE, b"dovetail-refresh")
 _LOGIN_ROUTES = "builtin/oauth"
 """Our own log-in and log-out, which read the credentials themselves."""
-_OURS = frozenset((b"host", b"connection", b"upgrade", b"transfer-encoding", b"content-length", b"te", b"trailer"))
+_OURS = frozenset(
+    (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"transfer-encoding", b"content-length",
+     b"te", b"trailer", b"expect", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
+)  # fmt: skip
 """Framing and addressing, which an edit of headers cannot change."""
+_IDENTITY = (b"x-remote-", b"impersonate-", b"x-dovetail-")
+"""Nor can it say who the user is: a route may lead to a backend that trusts the gateway."""
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 
 
@@ -50,13 +55,22 @@ def outgoing(head: Head, admitted: Admitted, upstream: Upstream, client: Client,
         if head.authorization:
             kept.append((b"Authorization", head.authorization))
     if route.header_up:
-        kept = [h for h in edits.apply_bytes(route.header_up, kept) if h[0].lower() not in _OURS]
+        kept = _edited(route, kept)
     block = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b%b%b\r\n" % (
         method.encode(), target.encode("latin-1"), upstream.authority.encode(), render(kept),
         _forwarded(head, client), _identity(admitted, token), _framing(head),
     )  # fmt: skip
     bodiless = not head.chunked and not head.length and not head.upgrade
     return Outgoing(method, block, bodiless and method in IDEMPOTENT)
+
+
+def _edited(route: Route, kept: Headers) -> Headers:
+    edited: Headers = []
+    for name, value in sound(edits.apply_bytes(route.header_up, kept)):
+        lower = name.lower().replace(b"_", b"-")
+        if lower not in _OURS and not lower.startswith(_IDENTITY):
+            edited.append((name, value))
+    return edited
 
 
 def _forwarded(head: Head, client: Client) -> bytes:

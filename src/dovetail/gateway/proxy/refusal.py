@@ -8,8 +8,8 @@ from dovetail.kube.status import status_body
 _REASONS = {
     400: "BadRequest", 401: "Unauthorized", 403: "Forbidden", 404: "NotFound", 405: "MethodNotAllowed",
     408: "Timeout", 413: "RequestEntityTooLarge", 414: "URITooLong", 417: "ExpectationFailed",
-    429: "TooManyRequests", 431: "RequestHeaderFieldsTooLarge", 501: "NotImplemented", 502: "BadGateway",
-    503: "ServiceUnavailable", 504: "Timeout",
+    429: "TooManyRequests", 431: "RequestHeaderFieldsTooLarge", 500: "InternalError", 501: "NotImplemented",
+    502: "BadGateway", 503: "ServiceUnavailable", 504: "Timeout", 505: "HTTPVersionNotSupported",
 }  # fmt: skip
 
 

@@ -5,6 +5,7 @@ header by which a client could claim an identity or an address, and names with a
 as a hyphen. `Head` is one parsed request head with what admission needs taken out of it.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -18,9 +19,16 @@ _CONNECTION = frozenset(
 )  # fmt: skip
 _REBUILT = frozenset(
     (b"host", b"content-length", b"expect", b"authorization", b"cookie", b"forwarded", b"x-real-ip",
-     b"x-client-ip", b"x-kubesphere-authorization", b"x-kubesphere-rawquery")
+     b"x-client-ip", b"x-kubesphere-authorization", b"x-kubesphere-rawquery", b"remote-user", b"remote-groups",
+     b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url", b"x-original-uri",
+     b"x-rewrite-url")
 )  # fmt: skip
+"""Taken out, and told to the backend, if at all, in our words. The last ones would let a client ask a backend for
+another method or path than the one that was allowed."""
 _CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
+_NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
+_BREAKS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
+_HOST = re.compile(rb"[A-Za-z0-9.\-_:\[\]]*")
 _UPGRADES = (b"websocket", b"spdy/3.1")
 
 
@@ -47,6 +55,9 @@ class Head:
 def read_head(method: str, target: bytes, version: str, headers: Headers) -> Head:
     """Sort the headers of a request; `refusal` is set when it is malformed in a way that llhttp lets pass."""
     head = Head(method, target, http10=version == "1.0")
+    if version not in ("1.1", "1.0"):
+        head.refusal = Refusal(505, f"HTTP/{version} is not understood", close=True)
+        return head
     dropped = _connection_options(headers)
     hosts = 0
     for name, value in headers:
@@ -64,9 +75,20 @@ def read_head(method: str, target: bytes, version: str, headers: Headers) -> Hea
             head.kept.append((name, value))
     if hosts > 1 or (hosts == 0 and not head.http10):
         head.refusal = Refusal(400, "the request needs exactly one Host header", close=True)
+    elif not _HOST.fullmatch(head.host):
+        head.refusal = Refusal(400, "the Host header is not a host", close=True)
+    elif head.http10:
+        _read_as_http10(head)
     elif head.upgrade and (head.length or head.chunked):
         head.refusal = Refusal(400, "a request that asks for an upgrade cannot have a body", close=True)
     return head
+
+
+def _read_as_http10(head: Head) -> None:
+    """HTTP/1.0 knows no upgrades, no 100-continue and no chunks (RFC 9112 6.1: a server must not trust them)."""
+    head.upgrade, head.expects_continue = b"", False
+    if head.chunked:
+        head.refusal = Refusal(400, "HTTP/1.0 has no Transfer-Encoding", close=True)
 
 
 def _connection_options(headers: Headers) -> frozenset[bytes]:
@@ -94,10 +116,15 @@ def _take(head: Head, lower: bytes, value: bytes, options: frozenset[bytes]) -> 
             head.expects_continue = True
         else:
             head.refusal = Refusal(417, "the only expectation understood is 100-continue")
-    elif lower == b"upgrade" and b"upgrade" in options:
+    elif lower == b"upgrade" and b"upgrade" in options and not head.upgrade:
         wanted = value.split(b",")[0].strip()
         if wanted.lower() in _UPGRADES:
             head.upgrade = wanted
+
+
+def sound(headers: Headers) -> Headers:
+    """What of headers that somebody else's edits have made can stand on the wire."""
+    return [(name, value) for name, value in headers if _NAME.fullmatch(name) and not _BREAKS.search(value)]
 
 
 def render(headers: Iterable[tuple[bytes, bytes]]) -> bytes:

@@ -16,6 +16,7 @@ from dovetail.iam.tokens import TokenVerifier
 from dovetail.routing.matching import Matcher
 
 _MOST_TOKENS = 50_000
+_MOST_REJECTED = 2_000
 _REJECTED_SECONDS = 5.0
 
 
@@ -43,17 +44,25 @@ class Credentials:
             snapshot.issuer, snapshot.keys, snapshot.policy.accounts, snapshot.revoked_sessions
         )
         self._known: dict[bytes, _Known] = {}
+        self._rejected: dict[bytes, _Known] = {}
 
     def verify(self, token: bytes, now: float) -> User | str:
         """The user of an access token, or why it is not good. `now` in seconds of the epoch."""
         digest = blake2b(token, digest_size=16).digest()
         known = self._known.get(digest)
         if known is None or known.until <= now:
-            known = self._verify(token, now)
-            if len(self._known) >= _MOST_TOKENS:
-                self._known.clear()
-            self._known[digest] = known
+            known = self._rejected.get(digest)
+            if known is None or known.until <= now:
+                known = self._verify(token, now)
+                self._keep(digest, known)
         return known.user or known.problem
+
+    def _keep(self, digest: bytes, known: _Known) -> None:
+        """Bad tokens have a small store of their own, so that a flood of them cannot push out good ones."""
+        store, most = (self._known, _MOST_TOKENS) if known.user else (self._rejected, _MOST_REJECTED)
+        if len(store) >= most:
+            store.clear()
+        store[digest] = known
 
     def _verify(self, token: bytes, now: float) -> _Known:
         try:

@@ -1,7 +1,8 @@
 """A connection to a backend: sends one request at a time and parses what comes back.
 
-It tells its exchange of the answer's head, body and end; it knows nothing of clients. Between two exchanges it lies in
-its pool, and bytes that come then are nobody's: the connection is dropped.
+It tells its exchange of the answer's head, body and end; it knows nothing of clients. An answer is over only when
+everything that came in the same read has been parsed: bytes behind the end of an answer are nobody's, and a connection
+on which such bytes came is not used again. Between two exchanges it lies in its pool.
 """
 
 import asyncio
@@ -17,14 +18,20 @@ if TYPE_CHECKING:
     from dovetail.gateway.proxy.pool import Pool
 
 _BODILESS = (204, 304)
+_MOST_INFORMATIONAL = 64
+_FRAMING_PER_BYTE = 8
+"""Chunks of a single byte cost five bytes of framing each; a backend that sends more than this sends rubbish."""
+_FLUSH_SECONDS = 5.0
+"""How long the last bytes of a tunnel may take to leave."""
 
 
 class UpstreamConnection(asyncio.Protocol):
     """See the module. `used` counts exchanges; `idle_since` is the loop's time of the last one's end."""
 
     __slots__ = (
-        "_complete", "_exchange", "_head_bytes", "_head_only", "_headers", "_informational", "_length", "_parser",
-        "_poisoned", "_tunnel", "_until_close", "idle_since", "pool", "transport", "used",
+        "_body_bytes", "_complete", "_exchange", "_failure", "_fed", "_head_only", "_headed", "_headers",
+        "_informational", "_keep", "_length", "_parser", "_paused", "_poisoned", "_transfer", "_tunnel",
+        "_until_close", "idle_since", "pool", "transport", "used",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -33,8 +40,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.used = 0
         self.idle_since = 0.0
         self._exchange: Exchange | None = None
-        self._tunnel = False
-        self._poisoned = False
+        self._tunnel = self._poisoned = self._paused = self._head_only = False
+        self._parser = httptools.HttpResponseParser(self)
+        self._reset()
 
     @property
     def closing(self) -> bool:
@@ -45,24 +53,48 @@ class UpstreamConnection(asyncio.Protocol):
     def attach(self, exchange: "Exchange", *, head_only: bool) -> None:
         """Serve this exchange; the answer that comes next is its."""
         self._exchange = exchange
+        if self._head_only:
+            self._parser = httptools.HttpResponseParser(self)  # the old one still waits for the body
         self._head_only = head_only
-        self._parser = httptools.HttpResponseParser(self)
         self._reset()
         self.used += 1
 
     def detach(self, *, keep: bool) -> None:
         """The exchange is over; the connection goes back to the pool or away."""
         self._exchange = None
-        self.transport.resume_reading()
-        if keep and not self._poisoned and not self._tunnel and not self.transport.is_closing():
-            self.pool.put(self)
-        else:
+        if not keep or self._poisoned or self._tunnel or self.transport.is_closing():
+            self.end()
+            return
+        self.resume()
+        self.pool.put(self)
+
+    def end(self) -> None:
+        """Close; what the backend has not taken by now it will not miss, except at the end of a tunnel."""
+        self._exchange = None
+        self.resume()
+        if not self.transport.get_write_buffer_size():
             self.transport.close()
+        elif self._tunnel:
+            self.transport.close()
+            asyncio.get_running_loop().call_later(_FLUSH_SECONDS, self.transport.abort)
+        else:
+            self.transport.abort()
 
     def abort(self) -> None:
         """Cut the connection without telling anybody."""
         self._exchange = None
         self.transport.abort()
+
+    def pause(self) -> None:
+        """Read nothing until `resume`."""
+        if not self._paused:
+            self._paused = True
+            self.transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            self.transport.resume_reading()
 
     # asyncio.Protocol
 
@@ -78,34 +110,34 @@ class UpstreamConnection(asyncio.Protocol):
         if self._tunnel:
             exchange.tunnel_down(data)
             return
-        exchange.touch()
+        self._fed += len(data)
         try:
-            self._head_bytes += len(data)
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
             self._switch(exchange, data[upgrade.args[0] :])
+            return
         except httptools.HttpParserError:
             self._poisoned = True
-            if not self._complete:
-                exchange.backend_failed("the backend's answer is not HTTP")
+            self._failure = self._failure or "the backend's answer is not HTTP"
+        if self._complete:
+            exchange.answer_end(keep=self._keep)
         else:
-            if self._head_bytes > self.pool.limits.response_head and not exchange.answered and self._exchange:
-                exchange.backend_failed("the head of the backend's answer is too large")
+            self._progressed(exchange)
 
     def eof_received(self) -> bool:
         return False
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.pool.forget(self)
-        exchange = self._exchange
+        exchange, self._exchange = self._exchange, None
         if exchange is None:
             return
         if self._tunnel:
             exchange.tunnel_lost()
-        elif exc is None and self._until_close and exchange.answered:
+        elif exc is None and self._until_close and self._headed:
             exchange.answer_end(keep=False)
         else:
-            exchange.backend_lost()
+            exchange.backend_lost(self)
 
     def pause_writing(self) -> None:
         if self._exchange is not None:
@@ -119,57 +151,76 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _reset(self) -> None:
         self._headers: Headers = []
-        self._head_bytes = 0
+        self._fed = self._body_bytes = self._informational = 0
         self._length: int | None = None
-        self._informational = self._complete = self._until_close = False
+        self._transfer = self._failure = ""
+        self._headed = self._complete = self._until_close = self._keep = False
+
+    def on_message_begin(self) -> None:
+        if self._complete:
+            self._poisoned = True
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        if name.lower() == b"content-length":
+        if self._headed:
+            return  # a trailer
+        lower = name.lower()
+        if lower == b"content-length":
             self._length = int(value)
+        elif lower == b"transfer-encoding":
+            self._transfer += value.decode("latin-1").strip().lower() + ","
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
         exchange = self._exchange
-        if exchange is None or self._complete:
+        if exchange is None or self._complete or self._failure or status == 101:
             return
-        if status < 200 and status != 101:
-            self._informational = True
+        if status < 200 or status > 599:
+            self._informational += 1
+            if not 100 <= status < 200 or self._informational > _MOST_INFORMATIONAL:
+                self._failure = f"the backend answered with status {status}"
             return
-        chunked = any(n.lower() == b"transfer-encoding" for n, _ in self._headers)
-        length = None if chunked else 0 if status == 204 else self._length
-        self._until_close = not chunked and length is None and status not in _BODILESS and not self._head_only
-        head = AnswerHead(status, self._headers, length)
-        if status == 101:
-            self._headers = head.headers
+        if self._transfer and self._transfer != "chunked,":
+            self._failure = "the backend used a transfer encoding other than chunked"
             return
-        exchange.answer_head(head)
-        if self._head_only and self._exchange is exchange:
+        self._headed = True
+        length = None if self._transfer else 0 if status == 204 else self._length
+        self._until_close = not self._transfer and length is None and status not in _BODILESS and not self._head_only
+        exchange.answer_head(AnswerHead(status, self._headers, length))
+        if self._head_only:
             # llhttp does not know that it was a HEAD and would wait for the body.
             self._complete = True
-            exchange.answer_end(keep=not self._until_close and self._parser.should_keep_alive())
+            self._keep = self._parser.should_keep_alive()
 
     def on_body(self, data: bytes) -> None:
         if self._complete:
             self._poisoned = True
-        elif self._exchange is not None:
+        elif self._headed and self._exchange is not None:
+            self._body_bytes += len(data)
             self._exchange.answer_body(data)
 
     def on_message_complete(self) -> None:
-        if self._informational:
-            self._reset()
-            return
-        if self._complete or self._exchange is None or self._parser.get_status_code() == 101:
-            return
-        self._complete = True
-        # Asked here: llhttp forgets the framing flags once the message is over.
-        self._exchange.answer_end(keep=self._parser.should_keep_alive())
+        if not self._headed:
+            self._headers = []  # of an informational answer
+            self._length, self._transfer = None, ""
+        elif not self._complete:
+            self._complete = True
+            # Asked here: llhttp forgets the framing flags once the message is over.
+            self._keep = self._parser.should_keep_alive()
+
+    def _progressed(self, exchange: "Exchange") -> None:
+        limit = self.pool.limits.response_head
+        if not self._failure and self._fed - self._body_bytes > limit + _FRAMING_PER_BYTE * self._body_bytes:
+            self._failure = "the head of the backend's answer is too large"
+        if self._failure:
+            exchange.backend_failed(self._failure)
+        else:
+            exchange.answer_flush()
 
     def _switch(self, exchange: "Exchange", rest: bytes) -> None:
-        if self._parser.get_status_code() != 101 or not exchange.wants_tunnel:
+        if self._parser.get_status_code() != 101 or not exchange.wants_tunnel or self._headed:
             self._poisoned = True
-            if not self._complete:
-                exchange.backend_failed("the backend changed the protocol without being asked")
+            exchange.backend_failed("the backend changed the protocol without being asked")
             return
         self._tunnel = True
         exchange.tunnel_open(AnswerHead(101, self._headers, None), rest)

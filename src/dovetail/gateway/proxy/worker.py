@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import logging
+import resource
+import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -21,6 +23,13 @@ from dovetail.gateway.snapshot import Snapshot
 _SWEEP_SECONDS = 0.5
 _DRAIN_STEP = 0.02
 _BACKLOG = 4096
+_KEEP_ALIVE = (
+    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 60),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 15),
+    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 4),
+)
+"""A client that has vanished from the network is noticed after two minutes, even inside a silent stream."""
 
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("dovetail.access")
@@ -51,12 +60,17 @@ class Worker:
         """Seconds of the epoch, for what tokens say."""
         return time.time()
 
-    def adopt(self, snapshot: Snapshot) -> None:
-        """Serve this snapshot from the next request on."""
-        self.serving = Serving(snapshot, self.serving)
+    def adopt(self, snapshot: Snapshot) -> int:
+        """Serve this snapshot from the next request on; the one before stays if this one cannot be served."""
+        try:
+            self.serving = Serving(snapshot, self.serving)
+        except Exception:
+            _log.exception("a snapshot cannot be served", extra={"fields": {"generation": snapshot.generation}})
+            return self.serving.snapshot.generation
         self.pools.keep_only(snapshot.table.upstreams)
         self.metrics.generation = snapshot.generation
         self.ready.set()
+        return snapshot.generation
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something for a connection and hold it until it ends."""
@@ -129,8 +143,15 @@ class Worker:
         self.pools.close()
 
 
+def _allow_descriptors() -> None:
+    """Take as many file descriptors as this user may have: two for each request in flight."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+
+
 async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serve until cancelled, then drain. Ready means listening, with a first snapshot in force."""
+    _allow_descriptors()
     worker = Worker(settings)
     context = server_context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     loop = asyncio.get_running_loop()
@@ -142,6 +163,9 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
             lambda: Downstream(worker), settings.host, settings.port, ssl=context, reuse_port=True, backlog=_BACKLOG,
             ssl_handshake_timeout=settings.limits.head_timeout if context else None,
         )  # fmt: skip
+        for listener in server.sockets:
+            for option, value in _KEEP_ALIVE:
+                listener.setsockopt(*option, value)  # what it accepts inherits this
         on_ready()
         try:
             await asyncio.Event().wait()
