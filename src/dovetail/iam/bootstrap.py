@@ -16,10 +16,10 @@ from hashlib import sha256
 from typing import Any, Final
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, GROUP, USERS
-from dovetail.apis.labels import MANAGED, ROLE_REF, SYSTEM_NAMESPACE, USER_REF
+from dovetail.apis.labels import MANAGED, ROLE_REF, USER_REF
 from dovetail.iam.compiler import compile_policy
 from dovetail.iam.passwords import check_strength, generate_password, hash_password
-from dovetail.iam.process_roles import OWN_LABELS, Object, process_roles
+from dovetail.iam.process_roles import OWN_LABELS, Object, namespaces, process_roles
 from dovetail.iam.rules import AUTHENTICATED, UNAUTHENTICATED
 from dovetail.kube.client import Client
 from dovetail.kube.errors import AlreadyExists, Conflict
@@ -57,11 +57,6 @@ class BootstrapResult:
     admin_created: bool
     admin_name: str
     admin_password: str | None = field(default=None, repr=False)
-
-
-def namespaces() -> list[Object]:
-    """The namespaces the platform lives in."""
-    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE, "labels": OWN_LABELS}}]
 
 
 def global_roles() -> list[Object]:

@@ -6,7 +6,8 @@ The processes log in as the users `system:dovetail:gateway`, `system:dovetail:co
 - gateway impersonates users and groups: it calls the API as the person who asks (DESIGN.md decision 4). Secrets it
   reads and writes in kubesphere-system only (signing keys, sessions).
 - controllers prepare an extension's namespace, service account and permissions, which an extension may ask for freely
-  up to what its version declares; so they hold `escalate` and `bind`, which is as much as the cluster has.
+  up to what its version declares; so they hold `escalate` and `bind`, which is as much as the cluster has. What an
+  extension left behind can be of any kind, so they may find and delete everything.
 - console reads bundles and the ConfigMaps and Secrets that bundles name, in any namespace, and never lists Secrets.
 """
 
@@ -84,6 +85,7 @@ CONTROLLERS_RULES: Final = [
     rule((*READ, *WRITE), ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
     rule(("impersonate",), ("",), ("serviceaccounts",)),
     rule(("create",), ("",), ("serviceaccounts/token",)),
+    rule(("get", "list", "delete"), ("*",), ("*",)),
     _LEASES,
     _EVENTS,
     _DISCOVERY,
@@ -100,6 +102,11 @@ CONSOLE_RULES: Final = [
     _EVENTS,
     _DISCOVERY,
 ]  # fmt: skip
+
+
+def namespaces() -> list[Object]:
+    """The namespaces the platform lives in."""
+    return [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": SYSTEM_NAMESPACE, "labels": OWN_LABELS}}]
 
 
 def process_roles() -> list[Object]:

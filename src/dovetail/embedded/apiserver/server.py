@@ -12,7 +12,9 @@ import ipaddress
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import chain
+from typing import Any
 
 import orjson
 
@@ -81,7 +83,7 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     certificate = authority.server(_hosts(settings))
     context = tls_context(certificate.certificate_file, certificate.key_file, authority.ca_file)
     listener = Listener(app, settings.host, settings.port, context)
-    bootstrap(api)
+    bootstrap(api, settings.objects)
     await listener.start()
     try:
         publish_service(api, listener.port)
@@ -107,9 +109,9 @@ def build_api(database: Database, signing_key: Callable[[], bytes]) -> Api:
     return api
 
 
-def bootstrap(api: Api) -> None:
-    """Write what is missing of the objects that every cluster has."""
-    for obj in bootstrap_objects():
+def bootstrap(api: Api, further: Iterable[dict[str, Any]] = ()) -> None:
+    """Write what is missing of the objects that every cluster has, and of further ones."""
+    for obj in chain(bootstrap_objects(), further):
         _ensure(api, obj)
     api.store.flush()
 
@@ -142,7 +144,7 @@ def write_kubeconfigs(settings: ApiServerSettings, authority: Authority, server:
     admin = authority.client(Subject("admin", "admin", (MASTERS,)))
     write_kubeconfig(settings.data_dir / "kubeconfig", url, authority.ca_pem, "admin", admin)
     for name in _COMPONENTS:
-        # No group: what a component may do is in its bootstrap role, where it can be seen and changed.
+        # No group: what a component may do is in its role, where it can be seen and changed.
         credential = authority.client(Subject(name, f"system:dovetail:{name}"))
         path = settings.data_dir / "kubeconfigs" / f"{name}.yaml"
         write_kubeconfig(path, url, authority.ca_pem, f"system:dovetail:{name}", credential)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
 class ApiServerSettings:
     """``port`` 0 takes a free one. ``names`` are further host names or addresses for the server's certificate.
+
+    ``objects`` are there from the start, too, written in this order when missing: the roles of the components.
 
     Below ``data_dir``: ``kube/state.db``, ``pki/``, ``kubeconfig`` (administrator), ``kubeconfigs/<component>.yaml``.
     """
@@ -17,6 +20,7 @@ class ApiServerSettings:
     host: str = "127.0.0.1"
     port: int = 16443
     names: tuple[str, ...] = ()
+    objects: tuple[dict[str, Any], ...] = ()
 
     @property
     def database(self) -> Path:

@@ -1,8 +1,8 @@
 """What every cluster has from the start: system namespaces, the basic roles and bindings, the ``kubernetes`` service.
 
 Written at start when missing, and never changed afterwards: an administrator's edits stay. Roles are those of
-Kubernetes'
-``bootstrappolicy`` that anybody above this layer refers to.
+Kubernetes' ``bootstrappolicy`` that anybody above this layer refers to. What the components with certificates of their
+own may do is not said here: whoever starts the server hands in their roles (``ApiServerSettings.objects``).
 """
 
 from __future__ import annotations
@@ -189,43 +189,6 @@ def objects() -> Iterator[Object]:
     yield _binding("system:basic-user", "system:authenticated")
     yield _binding("system:public-info-viewer", "system:authenticated", "system:unauthenticated")
     yield _binding("system:service-account-issuer-discovery", "system:serviceaccounts")
-    yield from _components()
-
-
-def _components() -> Iterator[Object]:
-    """The platform's own processes, by the names in their client certificates.
-
-    The gateway acts as its users (impersonation) and keeps the platform's objects; the console reads what it shows.
-    The controllers create whatever an extension or a namespace holds, so they are bound to cluster-admin: visibly, and
-    revocably.
-    """
-    ours = ["extensions.kubesphere.io", "kubesphere.io", "iam.kubesphere.io", "tenant.kubesphere.io"]
-    yield _role("system:dovetail:gateway", [
-        _rule("", ["users", "groups", "serviceaccounts"], ["impersonate"]),
-        _rule("authentication.k8s.io", ["uids", "userextras/*"], ["impersonate"]),
-        *(_rule(group, ["*"], _READ + _WRITE) for group in ours),
-        _rule("", ["namespaces", "services", "endpoints", "configmaps", "secrets", "serviceaccounts"], _READ),
-        _rule("", ["configmaps", "secrets", "events"], _WRITE),
-        _rule("discovery.k8s.io", ["endpointslices"], _READ),
-        _rule("apiextensions.k8s.io", ["customresourcedefinitions"], _READ),
-        _rule("coordination.k8s.io", ["leases"], _READ + _WRITE),
-        _rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
-        _rule("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
-    ])  # fmt: skip
-    yield _role("system:dovetail:console", [
-        *(_rule(group, ["*"], _READ) for group in ours),
-        _rule("extensions.kubesphere.io", ["jsbundles/status"], ["patch", "update"]),
-        _rule("kubesphere.io", ["jsbundles/status"], ["patch", "update"]),
-        _rule("", ["configmaps", "secrets", "services"], ["get"]),
-        _rule("", ["events"], ["create", "patch"]),
-    ])  # fmt: skip
-    for name, role in (("gateway", ""), ("console", ""), ("controllers", "cluster-admin")):
-        yield _user_binding(f"system:dovetail:{name}", role or f"system:dovetail:{name}")
-
-
-def _user_binding(user: str, role: str) -> Object:
-    subject = {"kind": "User", "apiGroup": "rbac.authorization.k8s.io", "name": user}
-    return {**_binding(role), "metadata": {"name": user, "labels": dict(_LABEL)}, "subjects": [subject]}
 
 
 def service(address: str, port: int) -> Object:
