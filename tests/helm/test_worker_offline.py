@@ -24,7 +24,7 @@ def gone(*paths: Path) -> bool:
     return not any(path.exists() for path in paths)
 
 
-CORPUS = (Path(__file__).parents[3] / "shared" / "corpus")
+CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
 PACKAGES = sorted(CORPUS.glob("*.tgz"))
 REF = {"kubesphere.io/extension-ref": "tiny"}
 
