@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests run besides Python and Node: a browser, kubectl, nginx and wrk. Does nothing that is done.
-# Only Debian's packages, only as root; without root it names what is missing and goes on, and those tests skip.
+# Only Debian's packages, only as root; without root it names what is missing, and the tests that need it will fail.
 set -euo pipefail
 
 missing=()
