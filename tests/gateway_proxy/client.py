@@ -10,7 +10,7 @@ import orjson
 
 from tests.gateway_proxy.backend import read_chunks
 
-PATIENCE = 20.0
+PATIENCE = 15.0
 """Seconds: nothing here takes this long unless it hangs."""
 
 

@@ -221,7 +221,7 @@ async def test_an_unread_answer_is_cut_off_in_the_end() -> None:
 
 async def test_through_a_unix_socket(tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("u") / "backend.sock"
-    backend = await Backend().start(unix_path=path)
+    await Backend().start(unix_path=path)
     to = upstream(0, addresses=(), unix_path=str(path))
     async with gateway([route("/", to)], [to]) as running:
         assert (await running.once("GET", "/a")).json()["target"] == "/a"

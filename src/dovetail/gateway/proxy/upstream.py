@@ -201,8 +201,9 @@ class UpstreamConnection(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if not self._headed:
-            self._headers = []  # of an informational answer
-            self._length, self._transfer = None, ""
+            if self._parser.get_status_code() != 101:
+                self._headers = []  # of an informational answer
+                self._length, self._transfer = None, ""
         elif not self._complete:
             self._complete = True
             # Asked here: llhttp forgets the framing flags once the message is over.
