@@ -58,6 +58,13 @@ def test_children_go_with_a_killed_supervisor_and_the_data_lives_on(up: Up, gree
     comes_and_goes(world, "probe")
 
 
+def test_what_is_announced_as_up_is_in_force(up: Up) -> None:
+    """The first log-in of a fresh platform is good at once: every process knows the new kinds, roles and users."""
+    world = world_on(up)
+    took = wait(lambda: world.get("/api/v1/namespaces", "admin").code == 200, "the administrator's rights", every=0.01)
+    assert took < 1, f"the administrator had no rights for {took:.1f} s"
+
+
 def test_a_later_start_says_how_to_reset_the_password_and_that_ends_the_sessions(up: Up) -> None:
     world = world_on(up)
     old_token, old_password = world.tokens["admin"], up.password

@@ -4,7 +4,7 @@ Every command takes plain paths and ports, wires its room's `serve` to the proce
 Rooms are imported inside the commands, so that `dovetail --help` does not pay for any of them.
 """
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,13 @@ import click
 from dovetail.cli.process import Ties, run
 
 _PATH = click.Path(path_type=Path)
+
+
+async def _with_kinds(kubeconfig: Path | None, serve: Callable[[], Awaitable[None]]) -> None:
+    from dovetail.cli.kinds import wait_for_kinds
+
+    await wait_for_kinds(kubeconfig)
+    await serve()
 
 
 def tied(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -46,7 +53,11 @@ def gateway_control(
     from dovetail.cli.gateway_control import ControlSettings, serve
 
     settings = ControlSettings(kubeconfig, issuer, run_dir)
-    run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+    run(
+        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(settings, on_ready)),
+        Ties(ready_fd, lifeline_fd),
+        verbose=verbose,
+    )
 
 
 @click.command("gateway-worker")
@@ -79,7 +90,11 @@ def controller_manager(
     """Run every reconciler: repositories, extensions, install plans, roles."""
     from dovetail.cli.controller_manager import serve
 
-    run(lambda on_ready: serve(kubeconfig, leader_elect, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+    run(
+        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(kubeconfig, leader_elect, on_ready)),
+        Ties(ready_fd, lifeline_fd),
+        verbose=verbose,
+    )
 
 
 @click.command("console")
@@ -93,4 +108,8 @@ def console(
     from dovetail.console import ConsoleSettings, serve
 
     settings = ConsoleSettings(socket_path=socket_path, kubeconfig=kubeconfig)
-    run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
+    run(
+        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(settings, on_ready)),
+        Ties(ready_fd, lifeline_fd),
+        verbose=verbose,
+    )
