@@ -4,7 +4,7 @@ The order is: path, route, credential, access. A cookie counts like a bearer tok
 with a cookie anything that could do harm (unsafe methods, upgrades) must come from our own pages.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
@@ -22,8 +22,7 @@ _NEVER = frozenset(
 """TRACE would show a client what we tell the backend of it; the others are of protocols that llhttp knows too."""
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
+class Admitted(NamedTuple):
     """A request that goes on: by which route, as whom, and its canonical target."""
 
     route: Route
@@ -38,13 +37,10 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
         return head.refusal
     if head.method in _NEVER:
         return Refusal(405, f"{head.method} is not supported", close=True)
-    split = split_target(head.target, head.host)
-    if isinstance(split, Refusal):
-        return split
-    path, query = split
-    route = serving.matcher.find(head.method, path)
-    if route is None:
-        return Refusal(404, f"there is nothing at {path} for {head.method}")
+    place = serving.places.get((head.method, head.target)) or _place(head, serving)
+    if isinstance(place, Refusal):
+        return place
+    route, path, query = place
     user = _user(head, serving, now, secure)
     refusal = _access(head, serving, route, user, path, query)
     if refusal is not None:
@@ -54,6 +50,20 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
     if head.length is not None and head.length > route.max_body:
         return Refusal(413, f"the body is larger than the {route.max_body} bytes allowed here", close=True)
     return Admitted(route, user if isinstance(user, User) else None, path, query)
+
+
+def _place(head: Head, serving: Serving) -> tuple[Route, str, str] | Refusal:
+    """Where a request goes, kept for the next one to the same target."""
+    split = split_target(head.target, head.host)
+    if isinstance(split, Refusal):
+        return split
+    path, query = split
+    route = serving.matcher.find(head.method, path)
+    if route is None:
+        return Refusal(404, f"there is nothing at {path} for {head.method}")
+    if head.target.startswith(b"/"):
+        serving.keep_place((head.method, head.target), (route, path, query))
+    return route, path, query
 
 
 def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:

@@ -1,8 +1,8 @@
 """The head of the answer that a client gets. Pure."""
 
-from dataclasses import dataclass
+from collections.abc import Set
 from http import HTTPStatus
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from dovetail.gateway.proxy.outgoing import OWN_COOKIES
 from dovetail.gateway.proxy.request_headers import Headers, render, sound
@@ -19,8 +19,7 @@ Framing = Literal["none", "length", "chunked", "close"]
 """How the client learns where the body ends: there is none, by its length, in chunks, by the end of the connection."""
 
 
-@dataclass(frozen=True, slots=True)
-class AnswerHead:
+class AnswerHead(NamedTuple):
     """A parsed head of a backend's answer. `length` None: in chunks or until the backend closes."""
 
     status: int
@@ -60,19 +59,19 @@ def render_switch(head: AnswerHead, protocol: bytes) -> bytes:
 
 
 def _kept(headers: Headers, *, may_set_cookies: bool) -> Headers:
-    options: set[bytes] = set()
-    for name, value in headers:
-        if name.lower() == b"connection":
-            options.update(option.strip().lower() for option in value.split(b","))
-    kept: Headers = []
-    for name, value in headers:
-        lower = name.lower()
-        if lower in _CONNECTION or lower in options:
-            continue
-        if lower == b"set-cookie" and not may_set_cookies and _cookie_name(value) in OWN_COOKIES:
-            continue
-        kept.append((name, value))
+    lowers = [name.lower() for name, _ in headers]
+    dropped: Set[bytes] = _CONNECTION
+    if b"connection" in lowers:
+        values = [header[1] for header, lower in zip(headers, lowers, strict=True) if lower == b"connection"]
+        dropped = _CONNECTION | {option.strip().lower() for value in values for option in value.split(b",")}
+    kept = [header for header, lower in zip(headers, lowers, strict=True) if lower not in dropped]
+    if b"set-cookie" in lowers and not may_set_cookies:
+        kept = [header for header in kept if not _sets_our_cookie(header)]
     return kept
+
+
+def _sets_our_cookie(header: tuple[bytes, bytes]) -> bool:
+    return header[0].lower() == b"set-cookie" and _cookie_name(header[1]) in OWN_COOKIES
 
 
 def _cookie_name(value: bytes) -> bytes:

@@ -1,6 +1,7 @@
 """The head of the request that a backend gets. Pure."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted
 from dovetail.gateway.proxy.refusal import Refusal
@@ -31,8 +32,7 @@ class Client:
     secure: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
+class Outgoing(NamedTuple):
     """The bytes of a request's head, and what matters for sending it."""
 
     method: str

@@ -26,6 +26,7 @@ _REBUILT = frozenset(
 """Taken out, and told to the backend, if at all, in our words. The last ones would let a client ask a backend for
 another method or path than the one that was allowed."""
 _CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
+_NO_OPTIONS: frozenset[bytes] = frozenset()
 _NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _BREAKS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_:\[\]]*")
@@ -52,27 +53,47 @@ class Head:
     refusal: Refusal | None = None
 
 
+_CONNECTION_HEADER, _READ, _DROP, _PASS = range(4)
+_KNOWN_NAMES = 4096
+_kinds: dict[bytes, tuple[int, bytes]] = {}
+"""What to do with a header, by its name as sent, and the name in lower case: clients send the same few all the time."""
+
+
+def _kind(name: bytes) -> tuple[int, bytes]:
+    lower = name.lower()
+    if lower == b"connection":
+        kind = _CONNECTION_HEADER
+    elif lower in _REBUILT or lower in _CONNECTION:
+        kind = _READ
+    else:
+        kind = _DROP if b"_" in lower or lower.startswith(_CLAIMS) else _PASS
+    if len(_kinds) >= _KNOWN_NAMES:
+        _kinds.clear()
+    _kinds[name] = kind, lower
+    return kind, lower
+
+
 def read_head(method: str, target: bytes, version: str, headers: Headers) -> Head:
     """Sort the headers of a request; `refusal` is set when it is malformed in a way that llhttp lets pass."""
     head = Head(method, target, http10=version == "1.0")
     if version not in ("1.1", "1.0"):
         head.refusal = Refusal(505, f"HTTP/{version} is not understood", close=True)
         return head
-    dropped = _connection_options(headers)
+    kinds = [_kinds.get(name) or _kind(name) for name, _ in headers]
+    options = _connection_options(headers, kinds)
     hosts = 0
-    for name, value in headers:
-        lower = name.lower()
-        if lower in _REBUILT or lower in _CONNECTION:
-            hosts += lower == b"host"
-            _take(head, lower, value, dropped)
-        elif lower in dropped or b"_" in lower or lower.startswith(_CLAIMS):
-            continue
-        else:
+    for header, (kind, lower) in zip(headers, kinds, strict=True):
+        if kind == _PASS:
+            if lower in options:
+                continue
             if lower == b"origin":
-                head.origin = value
+                head.origin = header[1]
             elif lower == b"sec-fetch-site":
-                head.fetch_site = value
-            head.kept.append((name, value))
+                head.fetch_site = header[1]
+            head.kept.append(header)
+        elif kind == _READ:
+            hosts += lower == b"host"
+            _take(head, lower, header[1], options)
     if hosts > 1 or (hosts == 0 and not head.http10):
         head.refusal = Refusal(400, "the request needs exactly one Host header", close=True)
     elif not _HOST.fullmatch(head.host):
@@ -91,8 +112,10 @@ def _read_as_http10(head: Head) -> None:
         head.refusal = Refusal(400, "HTTP/1.0 has no Transfer-Encoding", close=True)
 
 
-def _connection_options(headers: Headers) -> frozenset[bytes]:
-    named = [value for name, value in headers if name.lower() == b"connection"]
+def _connection_options(headers: Headers, kinds: list[tuple[int, bytes]]) -> frozenset[bytes]:
+    named = [header[1] for header, kind in zip(headers, kinds, strict=True) if kind[0] == _CONNECTION_HEADER]
+    if not named:
+        return _NO_OPTIONS
     return frozenset(option.strip().lower() for value in named for option in value.split(b","))
 
 

@@ -14,9 +14,12 @@ from dovetail.iam.errors import InvalidToken
 from dovetail.iam.policy import Identity
 from dovetail.iam.tokens import TokenVerifier
 from dovetail.routing.matching import Matcher
+from dovetail.routing.model import Route
 
 _MOST_TOKENS = 50_000
 _MOST_REJECTED = 2_000
+_MOST_PLACES = 4_000
+_LONGEST_PLACE = 512
 _REJECTED_SECONDS = 5.0
 
 
@@ -81,6 +84,7 @@ class Serving:
         old = before.snapshot if before else None
         self.snapshot = snapshot
         self.matcher = before.matcher if before and snapshot.table == before.snapshot.table else Matcher(snapshot.table)
+        self.places: dict[tuple[str, bytes], tuple[Route, str, str]] = {}
         same_policy = old is not None and snapshot.policy == old.policy
         self.authorizer = before.authorizer if before and same_policy else Authorizer(snapshot.policy)
         same_tokens = (
@@ -90,3 +94,10 @@ class Serving:
             == (old.issuer, old.keys, old.revoked_sessions)
         )
         self.credentials = before.credentials if before and same_tokens else Credentials(snapshot)
+
+    def keep_place(self, key: tuple[str, bytes], place: tuple[Route, str, str]) -> None:
+        """Remember the route, path and query of a method and target, within bounds."""
+        if len(key[1]) <= _LONGEST_PLACE:
+            if len(self.places) >= _MOST_PLACES:
+                self.places.clear()
+            self.places[key] = place

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from dovetail.gateway.proxy.pool import Pool
 
 _BODILESS = (204, 304)
+_FRAMING_LENGTHS = (len("content-length"), len("transfer-encoding"))
 _MOST_INFORMATIONAL = 64
 _FRAMING_PER_BYTE = 8
 """Chunks of a single byte cost five bytes of framing each; a backend that sends more than this sends rubbish."""
@@ -163,11 +164,12 @@ class UpstreamConnection(asyncio.Protocol):
     def on_header(self, name: bytes, value: bytes) -> None:
         if self._headed:
             return  # a trailer
-        lower = name.lower()
-        if lower == b"content-length":
-            self._length = int(value)
-        elif lower == b"transfer-encoding":
-            self._transfer += value.decode("latin-1").strip().lower() + ","
+        if len(name) in _FRAMING_LENGTHS:
+            lower = name.lower()
+            if lower == b"content-length":
+                self._length = int(value)
+            elif lower == b"transfer-encoding":
+                self._transfer += value.decode("latin-1").strip().lower() + ","
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:

@@ -47,18 +47,14 @@ class Worker:
         self.draining = False
         self.ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
+        self.now: Callable[[], float] = self._loop.time
+        """For waits."""
+        self.wall: Callable[[], float] = time.time
+        """Seconds of the epoch, for what tokens say."""
         self._connections: set[Downstream] = set()
         self._by_address: Counter[bytes] = Counter()
         self._tasks: set[asyncio.Task[None]] = set()
         self._log_requests = _access.isEnabledFor(logging.DEBUG)
-
-    def now(self) -> float:
-        """The loop's time, for waits."""
-        return self._loop.time()
-
-    def wall(self) -> float:
-        """Seconds of the epoch, for what tokens say."""
-        return time.time()
 
     def adopt(self, snapshot: Snapshot) -> int:
         """Serve this snapshot from the next request on; the one before stays if this one cannot be served."""
