@@ -5,8 +5,8 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dovetail.gateway.proxy.admission import Admitted
-from dovetail.gateway.proxy.answer_headers import AnswerHead, framing, render_answer
+from dovetail.gateway.proxy.admission import Admitted, Place
+from dovetail.gateway.proxy.answer_headers import framing, read_answer, render_answer
 from dovetail.gateway.proxy.identity_headers import identity_headers
 from dovetail.gateway.proxy.outgoing import Client, Outgoing, outgoing
 from dovetail.gateway.proxy.request_headers import read_head
@@ -63,9 +63,8 @@ def test_a_request(headers: list[tuple[bytes, bytes]], edits: list[HeaderEdit], 
         return
     identity = Identity(name="alice\r\nX-Evil: 1", uid="u", groups=("g\n", "é"), extra={"k\r\n": ("v\0",)})
     user = User(identity, identity_headers(identity, "remote-headers"), b"")
-    out = outgoing(
-        head, Admitted(route("/", _TO, header_up=tuple(edits)), user, "/a", "b"), _TO, Client(b"1.2.3.4", True), b""
-    )
+    place = Place(route("/", _TO, header_up=tuple(edits)), "/a", "b", None)
+    out = outgoing(head, Admitted(place, user), _TO, Client(b"1.2.3.4", True), b"")
     assert isinstance(out, Outgoing)
     first, lines = _block(out.head)
     assert first == f"{method} /a?b HTTP/1.1".encode()
@@ -95,7 +94,8 @@ def test_an_answer(
     headers: list[tuple[bytes, bytes]], edits: list[HeaderEdit], method: str, status: int, length: int | None,
     http10: bool, close: bool,
 ) -> None:  # fmt: skip
-    head = AnswerHead(status, headers, length)
+    head = read_answer(status, b"HTTP/1.1 200 OK\r\n" + b"".join(b"%b: %b\r\n" % header for header in headers))
+    head.length = length
     framed = framing(head, method, http10=http10)
     _, lines = _block(render_answer(head, route("/", _TO, header_down=tuple(edits)), framed, close=close))
     names = [name for name, _ in lines]

@@ -4,16 +4,19 @@ The order is: path, route, credential, access. A cookie counts like a bearer tok
 with a cookie anything that could do harm (unsafe methods, upgrades) must come from our own pages.
 """
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
 from dovetail.gateway.proxy.serving import Serving, User
+from dovetail.iam.attributes import Attributes, parse
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.model import Route
 from dovetail.routing.paths import canonical
 
 TOKEN_COOKIE = b"dovetail-token"
+_LONGEST_KEPT = 256
+"""Longer targets are looked up each time: what strangers can make us remember is bounded."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
 _NEVER = frozenset(
     ("CONNECT", "TRACE", "PRI", "SOURCE", "DESCRIBE", "ANNOUNCE", "SETUP", "PLAY", "PAUSE", "TEARDOWN",
@@ -22,38 +25,66 @@ _NEVER = frozenset(
 """TRACE would show a client what we tell the backend of it; the others are of protocols that llhttp knows too."""
 
 
-class Admitted(NamedTuple):
-    """A request that goes on: by which route, as whom, and its canonical target."""
+@dataclass(frozen=True, slots=True)
+class Onward:
+    """How a request is sent on whoever makes it: its method, and the start of its head, up to the Host line."""
+
+    method: str
+    start: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Place:
+    """Where a method and a target lead, for every user. Equal only to itself. `onward` is for `outgoing` to keep."""
 
     route: Route
-    user: User | None
     path: str
     query: str
+    asks: Attributes | None
+    """What the policy is asked; None where it need not be."""
+    onward: Onward | None = None
+
+
+@dataclass(slots=True)
+class Admitted:
+    """A request that goes on: where, and as whom."""
+
+    place: Place
+    user: User | None
+
+    @property
+    def route(self) -> Route:
+        return self.place.route
 
 
 def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted | Refusal:
     """Decide about a request. `now` in seconds of the epoch; `secure` says that the client came over TLS."""
     if head.refusal is not None:
         return head.refusal
-    if head.method in _NEVER:
-        return Refusal(405, f"{head.method} is not supported", close=True)
-    place = serving.places.get((head.method, head.target)) or _place(head, serving)
-    if isinstance(place, Refusal):
-        return place
-    route, path, query = place
+    key = (head.method, head.target)
+    place = serving.places.get(key)
+    if place is None:
+        place = _place(head, serving)
+        if isinstance(place, Refusal):
+            return place
+        if head.target.startswith(b"/") and len(head.target) <= _LONGEST_KEPT:
+            serving.places.put(key, place)
     user = _user(head, serving, now, secure)
-    refusal = _access(head, serving, route, user, path, query)
-    if refusal is not None:
-        return refusal
+    route = place.route
+    if route.access != "public":
+        refusal = _access(serving, place, user)
+        if refusal is not None:
+            return refusal
     if route.unavailable:
         return Refusal(503, f"the backend of {route.id} is not available: {route.unavailable}")
     if head.length is not None and head.length > route.max_body:
         return Refusal(413, f"the body is larger than the {route.max_body} bytes allowed here", close=True)
-    return Admitted(route, user if isinstance(user, User) else None, path, query)
+    return Admitted(place, user if isinstance(user, User) else None)
 
 
-def _place(head: Head, serving: Serving) -> tuple[Route, str, str] | Refusal:
-    """Where a request goes, kept for the next one to the same target."""
+def _place(head: Head, serving: Serving) -> Place | Refusal:
+    if head.method in _NEVER:
+        return Refusal(405, f"{head.method} is not supported", close=True)
     split = split_target(head.target, head.host)
     if isinstance(split, Refusal):
         return split
@@ -61,9 +92,8 @@ def _place(head: Head, serving: Serving) -> tuple[Route, str, str] | Refusal:
     route = serving.matcher.find(head.method, path)
     if route is None:
         return Refusal(404, f"there is nothing at {path} for {head.method}")
-    if head.target.startswith(b"/"):
-        serving.keep_place((head.method, head.target), (route, path, query))
-    return route, path, query
+    asks = parse(head.method, path, query) if route.access == "authorized" else None
+    return Place(route, path, query, asks)
 
 
 def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
@@ -93,17 +123,23 @@ def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
 
 def _user(head: Head, serving: Serving, now: float, secure: bool) -> User | str | None:
     """The caller; a sentence for a credential that is not good; None without one."""
-    if head.authorization is not None:
-        scheme, _, token = head.authorization.partition(b" ")
+    credentials, authorization = serving.credentials, head.authorization
+    if authorization is not None:
+        user = credentials.lately(authorization, now)
+        if user is not None:
+            return user
+        scheme, _, token = authorization.partition(b" ")
         if scheme.lower() != b"bearer" or not token.strip():
             return "the Authorization header is not a bearer token"
-        return serving.credentials.verify(token.strip(), now)
+        return credentials.remember(authorization, token.strip(), now)
+    if not head.cookies:
+        return None
     token = _cookie(head.cookies)
     if token is None:
         return None
     if (head.method not in _SAFE or head.upgrade) and not _from_our_page(head, secure):
         return "a request with the console's cookie must come from the console's own pages"
-    return serving.credentials.verify(token, now)
+    return credentials.verify(token, now)
 
 
 def _cookie(cookies: list[bytes]) -> bytes | None:
@@ -123,14 +159,13 @@ def _from_our_page(head: Head, secure: bool) -> bool:
     return scheme in ((b"https",) if secure else (b"https", b"http")) and host == head.host
 
 
-def _access(
-    head: Head, serving: Serving, route: Route, user: User | str | None, path: str, query: str
-) -> Refusal | None:
-    if route.access == "public":
-        return None
+def _access(serving: Serving, place: Place, user: User | str | None) -> Refusal | None:
     if not isinstance(user, User):
         return Refusal(401, f"Unauthorized: {user}" if user else "Unauthorized: log in, or send a bearer token")
-    if route.access == "authenticated":
+    if place.asks is None or serving.allowed.get((user, place)):
         return None
-    decision = serving.authorizer.check(user.identity, head.method, path, query)
-    return None if decision.allowed else Refusal(403, decision.reason)
+    decision = serving.authorizer.decide(user.identity, place.asks)
+    if not decision.allowed:
+        return Refusal(403, decision.reason)
+    serving.allowed.put((user, place), True)
+    return None

@@ -1,11 +1,11 @@
 """The head of the answer that a client gets. Pure."""
 
-from collections.abc import Set
+from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import Literal, NamedTuple
+from typing import Literal
 
 from dovetail.gateway.proxy.outgoing import OWN_COOKIES
-from dovetail.gateway.proxy.request_headers import Headers, render, sound
+from dovetail.gateway.proxy.request_headers import Headers, sound
 from dovetail.routing import headers as edits
 from dovetail.routing.model import Route
 
@@ -14,17 +14,64 @@ _CONNECTION = frozenset(
      b"transfer-encoding", b"upgrade", b"content-length")
 )  # fmt: skip
 _PHRASES = {status.value: status.phrase.encode() for status in HTTPStatus}
+_START = {code: b"HTTP/1.1 %d %b\r\n" % (code, phrase) for code, phrase in _PHRASES.items()}
 
 Framing = Literal["none", "length", "chunked", "close"]
 """How the client learns where the body ends: there is none, by its length, in chunks, by the end of the connection."""
 
 
-class AnswerHead(NamedTuple):
-    """A parsed head of a backend's answer. `length` None: in chunks or until the backend closes."""
+@dataclass(slots=True)
+class AnswerHead:
+    """A parsed head of a backend's answer. `length` None: in chunks or until the backend closes.
+
+    `lines` are the headers that may go on, as they came; `transfer` is the transfer encoding in lower case.
+    """
 
     status: int
-    headers: Headers
-    length: int | None
+    lines: list[bytes] = field(default_factory=list[bytes])
+    length: int | None = None
+    transfer: bytes = b""
+    sets_own_cookie: bool = False
+
+
+def read_answer(status: int, raw: bytes) -> AnswerHead:
+    """Sort the headers of an answer. `raw` is its head up to the last line's end, as the strict parser let it pass."""
+    head = AnswerHead(status)
+    keep, named = head.lines.append, b""
+    for line in raw.split(b"\r\n")[1:-1]:
+        name = line[: line.find(b":")]
+        if name in _ORDINARY:
+            keep(line)
+        else:
+            named += _sort(head, name, line)
+    if named:
+        options = {option.strip().lower() for option in named.split(b",")}
+        head.lines = [line for line in head.lines if line.partition(b":")[0].lower() not in options]
+    return head
+
+
+_NO_OPTIONS = (b"keep-alive", b"close")
+_ORDINARY: dict[bytes, None] = {}
+"""Names, as backends write them, that have turned out to be ordinary."""
+_MOST_NAMES = 2048
+
+
+def _sort(head: AnswerHead, name: bytes, line: bytes) -> bytes:
+    """Take what a line says into the head. Returns the options that it names, if it is a Connection line."""
+    lower, value = name.lower(), line[len(name) + 1 :].strip(b" \t")
+    if lower not in _CONNECTION:
+        head.lines.append(line)
+    if lower == b"content-length":
+        head.length = int(value)
+    elif lower == b"transfer-encoding":
+        head.transfer += value.lower() + b","
+    elif lower == b"connection":
+        return b"" if value.lower() in _NO_OPTIONS else value + b","
+    elif lower == b"set-cookie":
+        head.sets_own_cookie = head.sets_own_cookie or _cookie_name(value) in OWN_COOKIES
+    elif lower not in _CONNECTION and len(_ORDINARY) < _MOST_NAMES and len(name) < 64:
+        _ORDINARY[name] = None
+    return b""
 
 
 def framing(head: AnswerHead, method: str, *, http10: bool) -> Framing:
@@ -38,40 +85,43 @@ def framing(head: AnswerHead, method: str, *, http10: bool) -> Framing:
 
 def render_answer(head: AnswerHead, route: Route, framed: Framing, *, close: bool) -> bytes:
     """The head on the wire. The console's own cookies can be set by the platform's log-in only."""
-    ours = route.id.startswith("builtin/oauth")
-    kept = _kept(head.headers, may_set_cookies=ours)
-    if route.header_down:
-        kept = _kept(sound(edits.apply_bytes(route.header_down, kept)), may_set_cookies=ours)
-    tail = b""
+    lines = head.lines
+    if route.header_down or head.sets_own_cookie:
+        lines = _edited(lines, route)
+    start = _START.get(head.status) or b"HTTP/1.1 %d Other\r\n" % head.status
     if head.length is not None and head.status != 204:
-        tail = b"Content-Length: %d\r\n" % head.length
+        lines = [*lines, b"Content-Length: %d" % head.length]
     elif framed == "chunked":
-        tail = b"Transfer-Encoding: chunked\r\n"
+        lines = [*lines, b"Transfer-Encoding: chunked"]
     if close or framed == "close":
-        tail += b"Connection: close\r\n"
-    return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (head.status, _PHRASES.get(head.status, b"Other"), render(kept), tail)
+        lines = [*lines, b"Connection: close"]
+    return start + b"\r\n".join(lines) + (b"\r\n\r\n" if lines else b"\r\n")
 
 
 def render_switch(head: AnswerHead, protocol: bytes) -> bytes:
     """The 101 by which a client learns that the tunnel is open."""
-    lines = render(_kept(head.headers, may_set_cookies=False))
+    lines = b"".join([line + b"\r\n" for line in _without_own_cookies(head.lines)])
     return b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\n%b\r\n" % (protocol, lines)
 
 
-def _kept(headers: Headers, *, may_set_cookies: bool) -> Headers:
-    lowers = [name.lower() for name, _ in headers]
-    dropped: Set[bytes] = _CONNECTION
-    if b"connection" in lowers:
-        values = [header[1] for header, lower in zip(headers, lowers, strict=True) if lower == b"connection"]
-        dropped = _CONNECTION | {option.strip().lower() for value in values for option in value.split(b",")}
-    kept = [header for header, lower in zip(headers, lowers, strict=True) if lower not in dropped]
-    if b"set-cookie" in lowers and not may_set_cookies:
-        kept = [header for header in kept if not _sets_our_cookie(header)]
-    return kept
+def _edited(lines: list[bytes], route: Route) -> list[bytes]:
+    if route.header_down:
+        headers: Headers = []
+        for line in lines:
+            name, _, value = line.partition(b":")
+            headers.append((name, value.strip(b" \t")))
+        edited = sound(edits.apply_bytes(route.header_down, headers))
+        lines = [b"%b: %b" % header for header in edited if header[0].lower() not in _CONNECTION]
+    return lines if route.id.startswith("builtin/oauth") else _without_own_cookies(lines)
 
 
-def _sets_our_cookie(header: tuple[bytes, bytes]) -> bool:
-    return header[0].lower() == b"set-cookie" and _cookie_name(header[1]) in OWN_COOKIES
+def _without_own_cookies(lines: list[bytes]) -> list[bytes]:
+    return [line for line in lines if not _sets_own_cookie(line)]
+
+
+def _sets_own_cookie(line: bytes) -> bool:
+    name, _, value = line.partition(b":")
+    return name.lower() == b"set-cookie" and _cookie_name(value.strip(b" \t")) in OWN_COOKIES
 
 
 def _cookie_name(value: bytes) -> bytes:

@@ -123,6 +123,7 @@ class Exchange:
         if self.over:
             return
         self.over = True
+        self.last = self.client.worker.now()
         self.code = self.code or _CLIENT_GONE
         connection, self.upstream = self.upstream, None
         if connection is not None:
@@ -156,11 +157,11 @@ class Exchange:
         if self.over:
             connection.transport.close()
         else:
+            self.last = self.client.worker.now()
             self._send(connection, out)
 
     def _send(self, connection: UpstreamConnection, out: Outgoing) -> None:
         self.upstream = connection
-        self.last = self.client.worker.now()
         connection.attach(self, head_only=out.method == "HEAD")
         if self.client.full:
             connection.pause()
@@ -313,6 +314,7 @@ class Exchange:
     def _cut(self) -> None:
         """The answer will stay incomplete: end the connection so that the client cannot take it for a whole one."""
         self.over = True
+        self.last = self.client.worker.now()
         if self._outbox:
             self._write_out()
         self.client.worker.finished(self)
@@ -321,9 +323,10 @@ class Exchange:
 
     def _finish(self, *, keep: bool) -> None:
         self.over = True
+        self.last = self.client.worker.now()
         connection, self.upstream = self.upstream, None
         if connection is not None:
-            connection.detach(keep=keep)
+            connection.detach(self.last, keep=keep)
         self.client.exchange_over(self)
 
     @property

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted
+from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted, Onward, Place
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head, Headers, render, sound
 from dovetail.routing import headers as edits
@@ -43,25 +43,46 @@ class Outgoing(NamedTuple):
 
 def outgoing(head: Head, admitted: Admitted, upstream: Upstream, client: Client, token: bytes) -> Outgoing | Refusal:
     """Render the request for `upstream`. `token` is the gateway's own credential for it, if it has one."""
-    route = admitted.route
-    try:
-        path, query, method = apply(route.rewrite, admitted.path, admitted.query, head.method)
-    except RoutingError as error:
-        return Refusal(400, str(error))
+    place = admitted.place
+    onward = place.onward
+    if onward is None:
+        try:
+            onward = place.onward = _onward(place, head.method, upstream)
+        except RoutingError as error:
+            return Refusal(400, str(error))
+    block = b"%b%b%b%b%b\r\n" % (
+        onward.start, _headers(head, place.route), _forwarded(head, client), _identity(admitted, token),
+        _framing(head),
+    )  # fmt: skip
+    bodiless = not head.chunked and not head.length and not head.upgrade
+    return Outgoing(onward.method, block, bodiless and onward.method in IDEMPOTENT)
+
+
+def _onward(place: Place, method: str, upstream: Upstream) -> Onward:
+    path, query, method = apply(place.route.rewrite, place.path, place.query, method)
     target = f"{upstream.base_path}{path}?{query}" if query else upstream.base_path + path
+    return Onward(method, f"{method} {target} HTTP/1.1\r\nHost: {upstream.authority}\r\n".encode("latin-1"))
+
+
+def _identity(admitted: Admitted, token: bytes) -> bytes:
+    user, style = admitted.user, admitted.place.route.identity
+    block = b"Authorization: Bearer %b\r\n" % token if token else b""
+    if user is None or style == "none":
+        return block
+    return block + (user.impersonate if style == "impersonate" else user.remote)
+
+
+def _headers(head: Head, route: Route) -> bytes:
+    """The client's own headers, on the wire."""
+    login = route.id.startswith(_LOGIN_ROUTES)
+    if not login and not route.header_up:
+        return head.wire()
     kept: Headers = head.kept
-    if route.id.startswith(_LOGIN_ROUTES):
+    if login:
         kept = [*kept, *((b"Cookie", line) for line in head.cookies)]
         if head.authorization:
             kept.append((b"Authorization", head.authorization))
-    if route.header_up:
-        kept = _edited(route, kept)
-    block = b"%b %b HTTP/1.1\r\nHost: %b\r\n%b%b%b%b\r\n" % (
-        method.encode(), target.encode("latin-1"), upstream.authority.encode(), render(kept),
-        _forwarded(head, client), _identity(admitted, token), _framing(head),
-    )  # fmt: skip
-    bodiless = not head.chunked and not head.length and not head.upgrade
-    return Outgoing(method, block, bodiless and method in IDEMPOTENT)
+    return render(_edited(route, kept) if route.header_up else kept)
 
 
 def _edited(route: Route, kept: Headers) -> Headers:
@@ -77,14 +98,6 @@ def _forwarded(head: Head, client: Client) -> bytes:
     proto = b"https" if client.secure else b"http"
     lines = b"X-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n" % (client.address, proto)
     return lines + b"X-Forwarded-Host: %b\r\n" % head.host if head.host else lines
-
-
-def _identity(admitted: Admitted, token: bytes) -> bytes:
-    user, style = admitted.user, admitted.route.identity
-    block = b"Authorization: Bearer %b\r\n" % token if token else b""
-    if user is None or style == "none":
-        return block
-    return block + (user.impersonate if style == "impersonate" else user.remote)
 
 
 def _framing(head: Head) -> bytes:

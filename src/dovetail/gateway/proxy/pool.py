@@ -52,12 +52,12 @@ class Pool:
                 return connection
         return None
 
-    def put(self, connection: UpstreamConnection) -> None:
+    def put(self, connection: UpstreamConnection, now: float) -> None:
         """Keep a connection for the next request."""
         if self._closed or len(self._idle) >= self.limits.idle_upstreams:
             connection.transport.close()
             return
-        connection.idle_since = asyncio.get_running_loop().time()
+        connection.idle_since = now
         self._idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:

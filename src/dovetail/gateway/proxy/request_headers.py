@@ -51,6 +51,27 @@ class Head:
     chunked: bool = False
     expects_continue: bool = False
     refusal: Refusal | None = None
+    rendered: bytes | None = None
+    """`kept` on the wire, once somebody has asked for it."""
+
+    @property
+    def plain(self) -> bool:
+        """Nothing comes behind this head, and nothing about it is out of the ordinary."""
+        return not (self.refusal or self.http10 or self.upgrade or self.chunked or self.length or self.expects_continue)
+
+    def of(self, method: str, target: bytes) -> "Head":
+        """The same headers under another request line."""
+        return Head(
+            method, target, self.http10, self.kept, self.host, self.authorization, self.cookies, self.origin,
+            self.fetch_site, self.upgrade, self.length, self.chunked, self.expects_continue, self.refusal,
+            self.wire(),
+        )  # fmt: skip
+
+    def wire(self) -> bytes:
+        """`kept` on the wire."""
+        if self.rendered is None:
+            self.rendered = render(self.kept)
+        return self.rendered
 
 
 _CONNECTION_HEADER, _READ, _DROP, _PASS = range(4)

@@ -6,26 +6,27 @@ against has changed (keys, accounts, revocations), so a revoked session is refus
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 from dovetail.gateway.proxy.identity_headers import identity_headers
+from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.snapshot import Snapshot
 from dovetail.iam.authorizer import Authorizer
 from dovetail.iam.errors import InvalidToken
 from dovetail.iam.policy import Identity
 from dovetail.iam.tokens import TokenVerifier
 from dovetail.routing.matching import Matcher
-from dovetail.routing.model import Route
 
 _MOST_TOKENS = 50_000
 _MOST_REJECTED = 2_000
-_MOST_PLACES = 4_000
-_LONGEST_PLACE = 512
 _REJECTED_SECONDS = 5.0
+_HALF = 4096
+"""Half of how many header values, targets and decisions are remembered, each."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class User:
-    """A verified caller with the header lines that name it to backends, rendered once."""
+    """A verified caller with the header lines that name it to backends, rendered once. Equal only to itself."""
 
     identity: Identity
     remote: bytes
@@ -48,17 +49,34 @@ class Credentials:
         )
         self._known: dict[bytes, _Known] = {}
         self._rejected: dict[bytes, _Known] = {}
+        self._lately: Recent[bytes, _Known] = Recent(_HALF)
+
+    def lately(self, header: bytes, now: float) -> User | None:
+        """The user of a header value that was verified a moment ago. Values that repeat are the same object."""
+        known = self._lately.get(header)
+        return known.user if known is not None and known.until > now else None
+
+    def remember(self, header: bytes, token: bytes, now: float) -> User | str:
+        """Verify the token that a header value holds, for the next time."""
+        digest = blake2b(token, digest_size=16).digest()
+        known = self._of(digest, token, now)
+        if known.user is not None:
+            self._lately.put(header, known)
+        return known.user or known.problem
 
     def verify(self, token: bytes, now: float) -> User | str:
         """The user of an access token, or why it is not good. `now` in seconds of the epoch."""
-        digest = blake2b(token, digest_size=16).digest()
+        known = self._of(blake2b(token, digest_size=16).digest(), token, now)
+        return known.user or known.problem
+
+    def _of(self, digest: bytes, token: bytes, now: float) -> _Known:
         known = self._known.get(digest)
         if known is None or known.until <= now:
             known = self._rejected.get(digest)
             if known is None or known.until <= now:
                 known = self._verify(token, now)
                 self._keep(digest, known)
-        return known.user or known.problem
+        return known
 
     def _keep(self, digest: bytes, known: _Known) -> None:
         """Bad tokens have a small store of their own, so that a flood of them cannot push out good ones."""
@@ -78,13 +96,13 @@ class Credentials:
 
 
 class Serving:
-    """One snapshot in force."""
+    """One snapshot in force. What `admission` found out under it is kept here: where a method and a target lead
+    (`places`), and which users may go there (`allowed`)."""
 
     def __init__(self, snapshot: Snapshot, before: "Serving | None" = None) -> None:
         old = before.snapshot if before else None
         self.snapshot = snapshot
         self.matcher = before.matcher if before and snapshot.table == before.snapshot.table else Matcher(snapshot.table)
-        self.places: dict[tuple[str, bytes], tuple[Route, str, str]] = {}
         same_policy = old is not None and snapshot.policy == old.policy
         self.authorizer = before.authorizer if before and same_policy else Authorizer(snapshot.policy)
         same_tokens = (
@@ -94,10 +112,5 @@ class Serving:
             == (old.issuer, old.keys, old.revoked_sessions)
         )
         self.credentials = before.credentials if before and same_tokens else Credentials(snapshot)
-
-    def keep_place(self, key: tuple[str, bytes], place: tuple[Route, str, str]) -> None:
-        """Remember the route, path and query of a method and target, within bounds."""
-        if len(key[1]) <= _LONGEST_PLACE:
-            if len(self.places) >= _MOST_PLACES:
-                self.places.clear()
-            self.places[key] = place
+        self.places: Recent[tuple[str, bytes], Any] = Recent(_HALF)
+        self.allowed: Recent[tuple[User, Any], bool] = Recent(_HALF)

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, cast
 
 import httptools
 
-from dovetail.gateway.proxy.answer_headers import AnswerHead
-from dovetail.gateway.proxy.request_headers import Headers
+from dovetail.gateway.proxy.answer_headers import AnswerHead, read_answer
 
 if TYPE_CHECKING:
     from dovetail.gateway.proxy.exchange import Exchange
     from dovetail.gateway.proxy.pool import Pool
 
 _BODILESS = (204, 304)
-_FRAMING_LENGTHS = (len("content-length"), len("transfer-encoding"))
 _MOST_INFORMATIONAL = 64
 _FRAMING_PER_BYTE = 8
 """Chunks of a single byte cost five bytes of framing each; a backend that sends more than this sends rubbish."""
@@ -30,9 +28,9 @@ class UpstreamConnection(asyncio.Protocol):
     """See the module. `used` counts exchanges; `idle_since` is the loop's time of the last one's end."""
 
     __slots__ = (
-        "_body_bytes", "_complete", "_exchange", "_failure", "_fed", "_head_only", "_headed", "_headers",
-        "_informational", "_keep", "_length", "_parser", "_paused", "_poisoned", "_transfer", "_tunnel",
-        "_until_close", "idle_since", "pool", "transport", "used",
+        "_at", "_body_bytes", "_complete", "_exchange", "_failure", "_fed", "_head_only", "_headed", "_informational",
+        "_keep", "_parser", "_paused", "_poisoned", "_raw", "_tunnel", "_until_close", "idle_since", "pool",
+        "transport", "used",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -60,14 +58,14 @@ class UpstreamConnection(asyncio.Protocol):
         self._reset()
         self.used += 1
 
-    def detach(self, *, keep: bool) -> None:
-        """The exchange is over; the connection goes back to the pool or away."""
+    def detach(self, now: float, *, keep: bool) -> None:
+        """The exchange is over; the connection goes back to the pool or away. `now` in the loop's seconds."""
         self._exchange = None
         if not keep or self._poisoned or self._tunnel or self.transport.is_closing():
             self.end()
             return
         self.resume()
-        self.pool.put(self)
+        self.pool.put(self, now)
 
     def end(self) -> None:
         """Close; what the backend has not taken by now it will not miss, except at the end of a tunnel."""
@@ -112,6 +110,8 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.tunnel_down(data)
             return
         self._fed += len(data)
+        if not self._headed:
+            self._raw = data if not self._raw else bytearray(self._raw) + data
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -151,26 +151,14 @@ class UpstreamConnection(asyncio.Protocol):
     # httptools
 
     def _reset(self) -> None:
-        self._headers: Headers = []
-        self._fed = self._body_bytes = self._informational = 0
-        self._length: int | None = None
-        self._transfer = self._failure = ""
+        self._raw: bytes | bytearray = b""
+        self._at = self._fed = self._body_bytes = self._informational = 0
+        self._failure = ""
         self._headed = self._complete = self._until_close = self._keep = False
 
     def on_message_begin(self) -> None:
         if self._complete:
             self._poisoned = True
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._headed:
-            return  # a trailer
-        if len(name) in _FRAMING_LENGTHS:
-            lower = name.lower()
-            if lower == b"content-length":
-                self._length = int(value)
-            elif lower == b"transfer-encoding":
-                self._transfer += value.decode("latin-1").strip().lower() + ","
-        self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         status = self._parser.get_status_code()
@@ -178,21 +166,36 @@ class UpstreamConnection(asyncio.Protocol):
         if exchange is None or self._complete or self._failure or status == 101:
             return
         if status < 200 or status > 599:
+            self._read_head(status)
             self._informational += 1
             if not 100 <= status < 200 or self._informational > _MOST_INFORMATIONAL:
                 self._failure = f"the backend answered with status {status}"
             return
-        if self._transfer and self._transfer != "chunked,":
+        head = self._read_head(status)
+        if head.transfer and head.transfer != b"chunked,":
             self._failure = "the backend used a transfer encoding other than chunked"
             return
         self._headed = True
-        length = None if self._transfer else 0 if status == 204 else self._length
-        self._until_close = not self._transfer and length is None and status not in _BODILESS and not self._head_only
-        exchange.answer_head(AnswerHead(status, self._headers, length))
+        if head.transfer:
+            head.length = None
+        elif status == 204:
+            head.length = 0
+        ends = head.transfer or head.length is not None or status in _BODILESS or self._head_only
+        self._until_close = not ends
+        exchange.answer_head(head)
         if self._head_only:
             # llhttp does not know that it was a HEAD and would wait for the body.
             self._complete = True
             self._keep = self._parser.should_keep_alive()
+
+    def _read_head(self, status: int) -> AnswerHead:
+        """The head that the parser has just let pass."""
+        end = self._raw.find(b"\r\n\r\n", self._at)
+        raw = bytes(self._raw[self._at : end + 2])
+        self._at = end + 4
+        if not raw.startswith(b"HTTP/"):
+            self._failure = "the backend's answer begins with empty lines"
+        return read_answer(status, raw)
 
     def on_body(self, data: bytes) -> None:
         if self._complete:
@@ -202,11 +205,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._exchange.answer_body(data)
 
     def on_message_complete(self) -> None:
-        if not self._headed:
-            if self._parser.get_status_code() != 101:
-                self._headers = []  # of an informational answer
-                self._length, self._transfer = None, ""
-        elif not self._complete:
+        if self._headed and not self._complete:
             self._complete = True
             # Asked here: llhttp forgets the framing flags once the message is over.
             self._keep = self._parser.should_keep_alive()
@@ -226,4 +225,4 @@ class UpstreamConnection(asyncio.Protocol):
             exchange.backend_failed("the backend changed the protocol without being asked")
             return
         self._tunnel = True
-        exchange.tunnel_open(AnswerHead(101, self._headers, None), rest)
+        exchange.tunnel_open(self._read_head(101), rest)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import socket
@@ -13,6 +14,7 @@ from typing import Any
 from dovetail.gateway.proxy.downstream import Downstream
 from dovetail.gateway.proxy.exchange import Exchange
 from dovetail.gateway.proxy.following import follow
+from dovetail.gateway.proxy.heads import HeadReader
 from dovetail.gateway.proxy.metrics import Metrics
 from dovetail.gateway.proxy.pool import Pools
 from dovetail.gateway.proxy.serving import Serving
@@ -43,6 +45,7 @@ class Worker:
         self.limits = settings.limits
         self.serving = Serving(Snapshot(generation=0))
         self.pools = Pools(settings.limits)
+        self.heads = HeadReader(settings.limits)
         self.metrics = Metrics()
         self.draining = False
         self.ready = asyncio.Event()
@@ -102,7 +105,7 @@ class Worker:
 
     def finished(self, exchange: Exchange) -> None:
         """Count a request, and log it when asked to, or when it went wrong on our side."""
-        seconds = self.now() - exchange.begun if exchange.begun else 0.0
+        seconds = exchange.last - exchange.begun if exchange.begun else 0.0
         self.metrics.answered(exchange.code, exchange.route_id, seconds)
         if self._log_requests or exchange.code >= 502:
             _access.log(
@@ -145,6 +148,13 @@ def _allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
+def _settle_memory() -> None:
+    """What is here now stays: the collector need not look at it again, nor at every few hundred new objects."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda: None) -> None:
     """Serve until cancelled, then drain. Ready means listening, with a first snapshot in force."""
     _allow_descriptors()
@@ -155,6 +165,7 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
         group.create_task(follow(settings.snapshot_socket, worker.adopt), name="snapshots")
         group.create_task(worker.sweep(), name="sweep")
         await worker.ready.wait()
+        _settle_memory()
         server = await loop.create_server(
             lambda: Downstream(worker), settings.host, settings.port, ssl=context, reuse_port=True, backlog=_BACKLOG,
             ssl_handshake_timeout=settings.limits.head_timeout if context else None,
