@@ -201,8 +201,6 @@ def test_subscription(world: World, examples, tmp_path: Path) -> None:
         world.kubectl("apply", "-f", "-", stdin=yaml.safe_dump(obj))
         wait(lambda: bool(plan_state(world, wanted["name"])), "the plan's state")
         wait(lambda: plan_state(world, wanted["name"]) in ("Installed", "InstallFailed"), "the plan's end")
-        if "ProtectedNamespace" in json.dumps(world.plan_status(wanted["name"])):
-            pytest.xfail(f"lifecycle refuses the seed's own targetNamespace {namespace}")
         world.wait_installed(wanted["name"], wanted["version"])
         assert said_in(world, namespace, wanted["name"]) == ["bar"], "the config should reach the templates"
         jsonpath = ("subscriptions.kubesphere.io", name, "-o", "jsonpath={.status.state}")

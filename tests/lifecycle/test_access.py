@@ -50,13 +50,14 @@ def test_helm_acts_as_the_account() -> None:
     assert account_user("greeter", "here") == "system:serviceaccount:here:helm-executor.greeter"
 
 
-@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public", "kubesphere-system", "kubesphere-x"])
+@pytest.mark.parametrize("name", ["default", "kube-system", "kube-public", "kubesphere-system", "kube-x"])
 def test_namespaces_of_the_platform_are_out_of_bounds(name: str) -> None:
     assert is_protected(name)
 
 
 def test_a_namespace_of_an_extension() -> None:
     assert not is_protected("extension-greeter")
+    assert not is_protected("kubesphere-devops-system")  # the seed's own example
     assert namespace_object("greeter", "extension-greeter")["metadata"]["labels"] == {
         "kubesphere.io/extension-ref": "greeter",
         "kubesphere.io/workspace": "system-workspace",

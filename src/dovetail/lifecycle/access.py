@@ -20,10 +20,8 @@ Object = dict[str, Any]
 _MINIMUM_GROUPS: Final = ("", "apps", "batch", "policy", "networking.k8s.io", "autoscaling", "metrics.k8s.io")
 _RBAC: Final = "rbac.authorization.k8s.io"
 
-_PROTECTED: Final = frozenset(
-    {"default", "kube-system", "kube-public", "kube-node-lease", "dovetail-system", labels.SYSTEM_NAMESPACE}
-)
-_PROTECTED_PREFIXES: Final = ("kube-", "kubesphere-")
+_PROTECTED: Final = frozenset({"default", "dovetail-system", "kubesphere-controls-system", labels.SYSTEM_NAMESPACE})
+_PROTECTED_PREFIX: Final = "kube-"
 
 
 def account_name(extension: str) -> str:
@@ -40,8 +38,12 @@ def account_user(extension: str, namespace: str) -> str:
 
 
 def is_protected(namespace: str) -> bool:
-    """Whether no extension may be installed into this namespace: it would get all rights in it."""
-    return namespace in _PROTECTED or namespace.startswith(_PROTECTED_PREFIXES)
+    """Whether no extension may be installed into this namespace: it would get all rights in it.
+
+    `kubesphere-*` is not protected as such: published packages and the seed's own example live in namespaces like
+    kubesphere-devops-system.
+    """
+    return namespace in _PROTECTED or namespace.startswith(_PROTECTED_PREFIX)
 
 
 def namespace_object(extension: str, namespace: str) -> Object:
