@@ -193,3 +193,16 @@ async def test_the_body_behind_an_ignored_upgrade_arrives() -> None:
                 assert (await client.answer()).status == 200
     assert [seen.body for seen in backend.seen] == [b"abc", b"abc"]
     assert all("upgrade" not in seen.names for seen in backend.seen)
+
+
+async def test_a_head_that_comes_in_two_parts_is_one_head() -> None:
+    """The second part looks like a request of its own; the first one came together with the request before it."""
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    async with gateway([route("/", to)], [to]) as running, await running.client() as client:
+        client.send(b"GET /a HTTP/1.1\r\nHost: gateway\r\n\r\nGET /b HTTP/1.1\r\nX-Part: ")
+        assert (await client.answer()).status == 200
+        client.send(b"GET /hidden HTTP/1.1\r\nHost: gateway\r\n\r\n")
+        assert (await client.answer()).status == 200
+    assert [seen.target for seen in backend.seen] == ["/a", "/b"]
+    assert backend.seen[1].get("x-part") == "GET /hidden HTTP/1.1"

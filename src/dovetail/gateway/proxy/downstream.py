@@ -20,15 +20,11 @@ import httptools
 from dovetail.gateway.proxy.exchange import Exchange
 from dovetail.gateway.proxy.outgoing import Client
 from dovetail.gateway.proxy.refusal import Refusal
-from dovetail.gateway.proxy.request_headers import Headers, read_head
+from dovetail.gateway.proxy.request_headers import Headers, read_head, size_of
 
 if TYPE_CHECKING:
     from dovetail.gateway.proxy.worker import Worker
 
-_LINGER = 2.0
-"""How long a client whose request was not read to its end may be silent before it is cut off."""
-_LONGEST_LINGER = 30.0
-"""How long what such a client still sends is read and thrown away, so that it gets to see the answer."""
 _FRAMING_PER_BYTE = 8
 """Chunks of a single byte cost five bytes of framing each; whoever sends more than this sends rubbish."""
 _RESET = struct.pack("ii", 1, 0)
@@ -175,6 +171,8 @@ class Downstream(asyncio.Protocol):
             self._refused = refusal
 
     def on_message_begin(self) -> None:
+        if not self._head_bytes:  # behind the end of another request
+            self._head_bytes, self._head_since = 1, self._last
         if len(self._queue) >= self.worker.limits.queued_requests:
             self._refuse(Refusal(429, "too many requests are waiting on this connection", close=True))
         self._url = b""
@@ -192,7 +190,7 @@ class Downstream(asyncio.Protocol):
         limits = self.worker.limits
         if len(self._headers) > limits.headers:
             self._refuse(Refusal(431, f"more than {limits.headers} headers", close=True))
-        elif self._head_bytes > limits.header_bytes and _size(self._headers) > limits.header_bytes:
+        elif self._head_bytes > limits.header_bytes and size_of(self._headers) > limits.header_bytes:
             self._refuse(Refusal(431, "the headers are too large", close=True))
 
     def on_headers_complete(self) -> None:
@@ -393,13 +391,10 @@ class Downstream(asyncio.Protocol):
             self.transport.close()
 
     def _check_closing(self, now: float) -> None:
-        since = now - (self._closing_at or now)
+        limits, since = self.worker.limits, now - (self._closing_at or now)
         if self.transport.get_write_buffer_size():
-            if since > self.worker.limits.write_timeout:
-                self.transport.abort()
-        elif now - self._last > _LINGER or since > _LONGEST_LINGER:
+            over = since > limits.write_timeout
+        else:
+            over = now - self._last > limits.linger or since > limits.longest_linger
+        if over:
             self.transport.abort()
-
-
-def _size(headers: Headers) -> int:
-    return sum(len(name) + len(value) + 4 for name, value in headers)

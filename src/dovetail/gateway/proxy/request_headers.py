@@ -166,6 +166,11 @@ def _take(head: Head, lower: bytes, value: bytes, options: frozenset[bytes]) -> 
             head.upgrade = wanted
 
 
+def size_of(headers: Headers) -> int:
+    """Bytes on the wire."""
+    return sum(len(name) + len(value) + 4 for name, value in headers)
+
+
 def sound(headers: Headers) -> Headers:
     """What of headers that somebody else's edits have made can stand on the wire."""
     return [(name, value) for name, value in headers if _NAME.fullmatch(name) and not _BREAKS.search(value)]

@@ -24,6 +24,10 @@ class Limits:
     keep_alive: float = 75.0
     write_timeout: float = 120.0
     """How long a client may leave an answer unread."""
+    linger: float = 2.0
+    """How long a client whose last request was not read to its end may be silent before it is cut off."""
+    longest_linger: float = 30.0
+    """How long what such a client still sends is read and thrown away, so that it gets to see the answer."""
     response_head: int = 256 << 10
     idle_upstreams: int = 128
     """Idle connections kept for each backend."""
