@@ -60,12 +60,17 @@ class BootstrapResult:
 
 
 def global_roles() -> list[Object]:
-    """The built-in GlobalRoles (reference 3.5). Nothing is open to everybody but discovery."""
+    """The built-in GlobalRoles (reference 3.5). Everybody may discover, and ask what they may do; nothing else."""
+    selves = {
+        "verbs": ["create"],
+        "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"],
+        "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"],
+    }
     everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
     return [
         _role(PLATFORM_ADMIN, [everything, {"verbs": ["*"], "nonResourceURLs": ["*"]}]),
         _role(PLATFORM_REGULAR, []),
-        _role("authenticated", [{"verbs": ["get"], "nonResourceURLs": _DISCOVERY}]),
+        _role("authenticated", [{"verbs": ["get"], "nonResourceURLs": _DISCOVERY}, selves]),
         _role("anonymous", []),
     ]
 

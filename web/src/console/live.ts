@@ -4,7 +4,8 @@ import { useSyncExternalStore } from 'react';
 import { fetchBoot, type Boot } from '../api/boot';
 import { connect } from '../loader/live';
 
-let connected = false;
+/** Until the stream has failed once it counts as there: a page that is still opening it has not lost anything. */
+let connected = true;
 const listeners = new Set<() => void>();
 
 function setConnected(value: boolean): void {
