@@ -4,6 +4,7 @@
 linked, not copied, by a path file: the checkout is what runs.
 """
 
+import compileall
 import subprocess
 import sys
 import sysconfig
@@ -18,6 +19,7 @@ def pip(*arguments: str) -> None:
 
 def main(kind: str) -> None:
     pip("install", "--require-hashes", "-r", str(ROOT / "requirements" / f"{kind}.txt"))
+    compileall.compile_dir(ROOT / "src", quiet=2, workers=0)  # the first start need not do it, six processes at once
     if kind == "dev":
         pip("install", "--no-deps", "--no-build-isolation", "-e", str(ROOT))
         return
