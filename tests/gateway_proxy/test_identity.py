@@ -56,6 +56,9 @@ async def test_stripped_and_rebuilt(kind: str, style: str, known: bool) -> None:
         assert told == {prefix + "user", prefix + "uid", prefix + "group"}
         assert (seen.get(prefix + "user"), seen.get(prefix + "uid")) == ("alice", "u-1")
         assert set(seen.all(prefix + "group")) >= {"devs", "ops team", "system:authenticated"}
+    elif style == "impersonate":  # nobody is not the gateway itself
+        assert told == {prefix + "user", prefix + "group"}
+        assert seen.get(prefix + "user") == "system:anonymous"
     else:
         assert told == set()
     assert seen.names & _FORBIDDEN - told == set()

@@ -67,7 +67,11 @@ class Exchange:
             self.refuse(Refusal(503, f"the backend of {admitted.route.id} is not known"))
             return
         self._pool = worker.pools.of(upstream)
-        out = outgoing(head, admitted, upstream, self.client.peer, self._pool.token(now))
+        token = self._pool.token(now)
+        if token is None:
+            self.refuse(Refusal(503, f"the gateway's own credential for the backend of {admitted.route.id} is missing"))
+            return
+        out = outgoing(head, admitted, upstream, self.client.peer, token)
         if isinstance(out, Refusal):
             self.refuse(out)
             return

@@ -8,10 +8,15 @@ percent-encoded as Kubernetes does, anything that is not printable ASCII in a va
 from urllib.parse import quote
 
 from dovetail.iam.policy import Identity
+from dovetail.iam.rules import ANONYMOUS, UNAUTHENTICATED
 from dovetail.routing.model import IdentityStyle
 
 _PRINTABLE = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 _KEY_SAFE = "!#$&'*+-.^_`|~"
+
+
+NOBODY = Identity(name=ANONYMOUS, groups=(UNAUTHENTICATED,))
+"""Who a request without a user is to a Kubernetes API. Not naming anybody would make it the gateway's own."""
 
 
 def identity_headers(identity: Identity, style: IdentityStyle) -> bytes:
@@ -29,4 +34,10 @@ def identity_headers(identity: Identity, style: IdentityStyle) -> bytes:
 
 
 def _value(text: str) -> str:
-    return quote(text, safe=_PRINTABLE).strip()
+    """Percent-encoded where it must be, also at the ends: a reader would cut spaces there, and see another name."""
+    quoted = quote(text, safe=_PRINTABLE)
+    bare = quoted.strip(" ")
+    if bare == quoted:
+        return quoted
+    before = len(quoted) - len(quoted.lstrip(" "))
+    return "%20" * before + bare + "%20" * (len(quoted) - len(bare) - before)

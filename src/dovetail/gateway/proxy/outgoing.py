@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted, Onward, Place
+from dovetail.gateway.proxy.identity_headers import NOBODY, identity_headers
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head, Headers, render, sound
 from dovetail.routing import headers as edits
@@ -21,6 +22,7 @@ _OURS = frozenset(
 """Framing and addressing, which an edit of headers cannot change."""
 _IDENTITY = (b"x-remote-", b"impersonate-", b"x-dovetail-")
 """Nor can it say who the user is: a route may lead to a backend that trusts the gateway."""
+_NOBODY = identity_headers(NOBODY, "impersonate")
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 
 
@@ -67,8 +69,10 @@ def _onward(place: Place, method: str, upstream: Upstream) -> Onward:
 def _identity(admitted: Admitted, token: bytes) -> bytes:
     user, style = admitted.user, admitted.place.route.identity
     block = b"Authorization: Bearer %b\r\n" % token if token else b""
-    if user is None or style == "none":
+    if style == "none":
         return block
+    if user is None:
+        return block + _NOBODY if style == "impersonate" else block
     return block + (user.impersonate if style == "impersonate" else user.remote)
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dovetail.gateway.proxy.settings import Limits
-from dovetail.gateway.proxy.tls import client_context
+from dovetail.gateway.proxy.tls import certificate_times, client_context
 from dovetail.gateway.proxy.upstream import UpstreamConnection
 from dovetail.routing.model import Address, Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
 _TOKEN_SECONDS = 10.0
 
@@ -40,6 +40,7 @@ class Pool:
         self._turn = 0
         self._closed = False
         self._context: ssl.SSLContext | None = None
+        self._certificates: tuple[int, ...] = ()
         self._token = b""
         self._token_read = float("-inf")
 
@@ -76,30 +77,38 @@ class Pool:
         while self._idle:
             self._idle.pop().transport.close()
 
-    def token(self, now: float) -> bytes:
-        """The gateway's own credential for this backend, read again from its file now and then."""
+    def token(self, now: float) -> bytes | None:
+        """The gateway's own credential for this backend, read again from its file now and then.
+
+        Empty where it needs none; None when it needs one and there is none: to go on without it would be to go on as
+        somebody else.
+        """
         path = self.upstream.bearer_token_file
-        if path and now - self._token_read > _TOKEN_SECONDS:
+        if not path:
+            return b""
+        if now - self._token_read > _TOKEN_SECONDS or not self._token:
             with contextlib.suppress(OSError):
                 self._token = Path(path).read_bytes().strip()
             self._token_read = now
-        return self._token
+        return self._token or None
 
     async def dial(self) -> UpstreamConnection:
-        """A new connection. Raises DialFailed."""
+        """A new connection: each address in turn, the time shared between them. Raises DialFailed."""
         problem: Exception = OSError("it has no address")
-        try:
-            async with asyncio.timeout(self.upstream.connect_timeout):
-                for target in self._targets():
-                    try:
-                        return await self._connect(target)
-                    except OSError as error:
-                        problem = error
-        except TimeoutError:
-            raise DialFailed(f"no connection within {self.upstream.connect_timeout:g} s", timed_out=True) from None
+        targets = self._targets()
+        for target in targets:
+            try:
+                async with asyncio.timeout(self.upstream.connect_timeout / len(targets)):
+                    return await self._connect(target)
+            except TimeoutError as error:
+                problem = error
+            except (OSError, ValueError) as error:  # ValueError: a certificate or a name that is none
+                problem = error
+        if isinstance(problem, TimeoutError) and problem.errno is None:
+            raise DialFailed(f"no connection within {self.upstream.connect_timeout:g} s", timed_out=True)
         raise DialFailed(_reason(problem)) from problem
 
-    def _targets(self) -> "Iterable[Address | str]":
+    def _targets(self) -> "Sequence[Address | str]":
         if self.upstream.unix_path:
             return (self.upstream.unix_path,)
         addresses = self.upstream.addresses
@@ -116,8 +125,9 @@ class Pool:
         if tls is None:
             _, connection = await loop.create_connection(self._new, target.host, target.port)
             return connection
-        if self._context is None:
-            self._context = client_context(tls)
+        certificates = certificate_times(tls)
+        if self._context is None or self._certificates != certificates:
+            self._context, self._certificates = client_context(tls), certificates
         name = tls.server_name or target.host
         _, connection = await loop.create_connection(
             self._new, target.host, target.port, ssl=self._context, server_hostname=name

@@ -47,4 +47,6 @@ class WorkerSettings:
     snapshot_socket: Path
     tls_cert: Path | None = None
     tls_key: Path | None = None
+    metrics_socket: Path | None = None
+    """Where this worker's metrics can be read (`scraping`); nowhere by default."""
     limits: Limits = Limits()

@@ -1,5 +1,6 @@
 """TLS on both sides: what clients see of us, and what we demand of backends."""
 
+import os
 import ssl
 from pathlib import Path
 
@@ -13,6 +14,12 @@ def server_context(cert: Path, key: Path) -> ssl.SSLContext:
     context.load_cert_chain(cert, key)
     context.set_alpn_protocols(["http/1.1"])
     return context
+
+
+def certificate_times(tls: UpstreamTLS) -> tuple[int, ...]:
+    """When the gateway's own certificate for a backend was last renewed. Raises OSError when it is not there."""
+    files = (tls.client_cert_file, tls.client_key_file)
+    return tuple(os.stat(path).st_mtime_ns for path in files if path)
 
 
 def client_context(tls: UpstreamTLS) -> ssl.SSLContext:

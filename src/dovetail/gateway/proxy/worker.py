@@ -17,6 +17,7 @@ from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.proxy.heads import HeadReader
 from dovetail.gateway.proxy.metrics import Metrics
 from dovetail.gateway.proxy.pool import Pools
+from dovetail.gateway.proxy.scraping import scraped
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.proxy.settings import WorkerSettings
 from dovetail.gateway.proxy.tls import server_context
@@ -148,11 +149,21 @@ def _allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def _settle_memory() -> None:
-    """What is here now stays: the collector need not look at it again, nor at every few hundred new objects."""
+def _settle_memory() -> Callable[[], None]:
+    """What is here now stays: the collector need not look at it again, nor at every few hundred new objects.
+
+    Returns what undoes that.
+    """
+    before = gc.get_threshold()
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 50)
+
+    def undo() -> None:
+        gc.unfreeze()
+        gc.set_threshold(*before)
+
+    return undo
 
 
 async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda: None) -> None:
@@ -161,11 +172,11 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
     worker = Worker(settings)
     context = server_context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
     loop = asyncio.get_running_loop()
-    async with asyncio.TaskGroup() as group:
+    async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
         group.create_task(follow(settings.snapshot_socket, worker.adopt), name="snapshots")
         group.create_task(worker.sweep(), name="sweep")
         await worker.ready.wait()
-        _settle_memory()
+        settled = _settle_memory()
         server = await loop.create_server(
             lambda: Downstream(worker), settings.host, settings.port, ssl=context, reuse_port=True, backlog=_BACKLOG,
             ssl_handshake_timeout=settings.limits.head_timeout if context else None,
@@ -173,10 +184,13 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
         for listener in server.sockets:
             for option, value in _KEEP_ALIVE:
                 listener.setsockopt(*option, value)  # what it accepts inherits this
+        if settings.metrics_socket is not None:
+            await stack.enter_async_context(scraped(settings.metrics_socket, worker.metrics.render))
         on_ready()
         try:
             await asyncio.Event().wait()
         finally:
+            settled()
             server.close()
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.shield(asyncio.ensure_future(worker.drain()))
