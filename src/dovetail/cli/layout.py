@@ -62,7 +62,10 @@ class Layout:
         arguments += ["--snapshot-socket", str(self.data.socket("snapshot"))]
         if address.tls_cert and address.tls_key:
             arguments += ["--tls-cert", str(address.tls_cert), "--tls-key", str(address.tls_key)]
-        return tuple(self._spec(f"gateway-worker-{n}", *arguments) for n in range(self.worker_count))
+        return tuple(
+            self._spec(f"gateway-worker-{n}", *arguments, "--metrics-socket", str(self.data.socket(f"metrics-{n}")))
+            for n in range(self.worker_count)
+        )
 
     def gateway_control(self) -> ProcessSpec:
         """Compiles snapshots; serves the platform's own API."""

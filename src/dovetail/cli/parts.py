@@ -64,18 +64,20 @@ def gateway_control(
 @click.option("--bind", "host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=30880, show_default=True, help="The port; all workers share it.")
 @click.option("--snapshot-socket", type=_PATH, required=True, help="Where control hands out snapshots.")
+@click.option("--metrics-socket", type=_PATH, help="A Unix socket on which to answer scrapes, for Prometheus.")
 @click.option("--tls-cert", type=_PATH, help="Serve HTTPS with this certificate chain (PEM).")
 @click.option("--tls-key", type=_PATH, help="The key of --tls-cert (PEM).")
 @tied
 def gateway_worker(
-    host: str, port: int, snapshot_socket: Path, tls_cert: Path | None, tls_key: Path | None,
-    ready_fd: int | None, lifeline_fd: int | None, verbose: bool,
+    host: str, port: int, snapshot_socket: Path, metrics_socket: Path | None, tls_cert: Path | None,
+    tls_key: Path | None, ready_fd: int | None, lifeline_fd: int | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Run one gateway worker: the data plane."""
     from dovetail.gateway.proxy import WorkerSettings, serve
 
     settings = WorkerSettings(
-        host=host, port=port, snapshot_socket=snapshot_socket, tls_cert=tls_cert, tls_key=tls_key
+        host=host, port=port, snapshot_socket=snapshot_socket, metrics_socket=metrics_socket,
+        tls_cert=tls_cert, tls_key=tls_key,
     )  # fmt: skip
     run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
 

@@ -1,0 +1,45 @@
+"""Which processes `dovetail up` runs, and with which arguments."""
+
+from pathlib import Path
+
+from dovetail.cli.datadir import DataDirectory
+from dovetail.cli.layout import Address, Layout
+
+DATA = DataDirectory(Path("/data"))
+HERE = Address("127.0.0.1", 30880)
+
+
+def arguments(layout: Layout) -> dict[str, tuple[str, ...]]:
+    specs = (*layout.cluster(), *layout.gateway_workers(), layout.gateway_control(), layout.console())
+    return {spec.name: spec.arguments for spec in (*specs, layout.controllers())}
+
+
+def test_each_part_has_its_own_credentials_on_the_embedded_cluster() -> None:
+    found = arguments(Layout(DATA, HERE, 16443, workers=2))
+
+    assert set(found) == {
+        "kube", "gateway-worker-0", "gateway-worker-1", "gateway-control", "console", "controller-manager",
+    }  # fmt: skip
+    used = {name: found[name][found[name].index("--kubeconfig") + 1] for name in found if "--kubeconfig" in found[name]}
+    assert used == {
+        "gateway-control": "/data/kubeconfigs/gateway.yaml",
+        "console": "/data/kubeconfigs/console.yaml",
+        "controller-manager": "/data/kubeconfigs/controllers.yaml",
+    }
+
+
+def test_a_given_cluster_is_used_by_all_and_none_is_started() -> None:
+    found = arguments(Layout(DATA, HERE, 0, workers=1, kubeconfig=Path("/mine")))
+
+    assert "kube" not in found
+    assert all("/mine" in found[name] for name in ("gateway-control", "console", "controller-manager"))
+
+
+def test_workers_share_a_port_and_nothing_else() -> None:
+    first, second = (spec.arguments for spec in Layout(DATA, HERE, 0, workers=2).gateway_workers())
+
+    assert set(first) ^ set(second) == {"/data/run/metrics-0.sock", "/data/run/metrics-1.sock"}
+
+
+def test_verbose_reaches_everybody() -> None:
+    assert all("--verbose" in given for given in arguments(Layout(DATA, HERE, 1, verbose=True)).values())
