@@ -66,7 +66,6 @@ class Supervisor:
         self._logs = logs
         self._on_change = on_change
         self._running: dict[str, _Running] = {}
-        self._stopping = False
         self._lifeline_read, self._lifeline_write = os.pipe()
 
     @property
@@ -84,7 +83,6 @@ class Supervisor:
 
     async def stop(self) -> None:
         """End everything, last started first; what does not end in time is killed."""
-        self._stopping = True
         for running in reversed(self._running.values()):
             if running.watcher:
                 running.watcher.cancel()
