@@ -13,11 +13,11 @@ import re
 from collections.abc import Callable
 from typing import Any, cast
 
+from ..quantities import QuantityMalformed, canonical
 from . import node as n
 from .node import Node
 
 _INT64 = 1 << 63
-_QUANTITY = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?\d+)?\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)\Z")
 _GO_TYPES = {
     n.STRING: "string", n.INTEGER: "int32", n.NUMBER: "float64", n.BOOLEAN: "bool", n.TIME: "v1.Time",
@@ -110,10 +110,10 @@ def _scalar(node: Node, value: Any, path: str, owner: str) -> Any:
 
 
 def _quantity(value: str | float) -> str:
-    text = str(value)
-    if not _QUANTITY.match(text):
-        raise Mismatch("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'")
-    return text
+    try:
+        return canonical(str(value))
+    except QuantityMalformed as error:
+        raise Mismatch(str(error)) from error
 
 
 def _time(value: str) -> str:

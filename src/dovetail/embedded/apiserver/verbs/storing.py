@@ -10,6 +10,8 @@ from typing import Any
 
 import orjson
 
+from ..admission import chain
+from ..admission.plugin import CREATE, UPDATE, Attributes
 from ..apply.managers import Writer, record_update
 from ..errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
 from ..fielderrors import invalid
@@ -49,6 +51,8 @@ def create(call: Call, obj: Object, options: WriteOptions, managed: list[Object]
     if call.info.name and meta.get("name", call.info.name) != call.info.name:
         raise BadRequest(_name_mismatch(meta.get("name"), call.info.name))
     claimed = meta.pop("managedFields", None)
+    attributes = admission_attributes(call, CREATE, obj, None, options)
+    chain.mutate(attributes)
     obj["metadata"] = metadata.start(meta, call.namespace, call.api.now(), resource.generation)
     if resource.has_status and not strategy_of(resource).keeps_status:
         obj.pop("status", None)
@@ -61,6 +65,8 @@ def create(call: Call, obj: Object, options: WriteOptions, managed: list[Object]
     key = key_of(call, name)
     if call.api.store.latest(key) is not None:
         raise AlreadyExists(resource.group, resource.plural, name)
+    attributes.name = name
+    chain.validate(attributes)
     if managed is None:
         seed = {**obj, "metadata": {**obj["metadata"], "managedFields": claimed}}
         managed = record_update(resource.node, None, seed, writer_of(call, options))
@@ -77,12 +83,15 @@ def replace(
     _check_update(call, obj, old, record)
     status_only = call.info.subresource == "status"
     claimed = obj["metadata"].get("managedFields")
+    attributes = admission_attributes(call, UPDATE, obj, old, options)
+    chain.mutate(attributes)
     _carry(resource, obj, old, status_only)
     context = Context(call.api, resource, call.user, call.namespace, options.dry_run)
     strategy_of(resource).prepare(context, obj, old)
     if resource.generation and not status_only and _spec_changed(obj, old, resource):
         obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     _validate(call, obj, old, context)
+    chain.validate(attributes)
     if managed is None:
         obj["metadata"]["managedFields"] = claimed
         managed = record_update(resource.node, old, obj, writer_of(call, options))
@@ -90,6 +99,16 @@ def replace(
     if managed:
         obj["metadata"]["managedFields"] = managed
     return _finish_update(call, record, obj, old, options)
+
+
+def admission_attributes(
+    call: Call, operation: str, obj: Object | None, old: Object | None, options: WriteOptions
+) -> Attributes:
+    """The write as admission plugins see it."""
+    return Attributes(
+        call.api, operation, call.resource, call.info.subresource, call.namespace, call.info.name, obj, old, call.user,
+        options.dry_run, {}, call.warnings,
+    )  # fmt: skip
 
 
 def _finish_update(call: Call, record: Record, obj: Object, old: Object, options: WriteOptions) -> bytes:
