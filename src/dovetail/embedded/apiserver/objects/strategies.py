@@ -10,7 +10,7 @@ from .definitions import DefinitionStrategy
 from .namespaces import NamespaceStrategy
 from .services import ServiceStrategy
 from .strategy import Context, Strategy
-from .workloads import (
+from .workloads.rules import (
     CronJobStrategy,
     JobStrategy,
     PodStrategy,

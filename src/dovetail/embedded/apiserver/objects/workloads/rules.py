@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from .. import fielderrors as fe
-from ..fielderrors import FieldError
-from ..foreign import part, parts
-from ..selecting.labels import from_object
-from .metadata import validate_labels
-from .strategy import Context, Strategy
+from ... import fielderrors as fe
+from ...fielderrors import FieldError
+from ...foreign import part, parts
+from ...selecting.labels import from_object
+from ..metadata import validate_labels
+from ..strategy import Context, Strategy
 
 Object = dict[str, Any]
 

@@ -1,0 +1,1 @@
+"""Pods: defaults, rules, what may change on update, status, resources."""

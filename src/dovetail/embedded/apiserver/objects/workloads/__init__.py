@@ -1,0 +1,1 @@
+"""What makes pods: deployments, replica sets, stateful sets, daemon sets, jobs, cron jobs, replication controllers."""
