@@ -7,11 +7,13 @@ release as JSON Schema (``_definitions.json``, 1.6 MB, most of it prose). Output
 offers, without prose. The package is needed only to run this script; install it in a throw-away environment:
 
     python3 -m venv /tmp/distil && /tmp/distil/bin/pip install kubernetes-validate==1.37.0
-    /tmp/distil/bin/python scripts/distil_kubernetes.py --kubectl /usr/bin/kubectl
+    /tmp/distil/bin/python scripts/distil_kubernetes.py --kubectl <a kubectl 1.33>
 
 Typed Go clients send built-in kinds as protobuf. The field numbers come from the descriptors that Go's generated code
-embeds (gzip-compressed FileDescriptorProto) in every kubectl up to 1.33; numbers never change once given. Fields that
-are newer than that kubectl have no number here, and the server refuses a body that uses one.
+embeds (gzip-compressed FileDescriptorProto) in every kubectl up to 1.33; numbers never change once given. Numbers that
+this kubectl does not know are in ``NEWER`` (read in the ``generated.proto`` files that Kubernetes publishes), and
+versions that became stable later have the numbers of the version before (``SAME_NUMBERS``). Fields of alpha features
+of 1.36 have none, and the server refuses a body that uses one: kube-apiserver would drop them.
 
 Format (``docs`` of the reader: ``schema/builtin.py``). ``kinds`` maps ``"group/version/Kind"`` to a type name;
 ``types`` maps a type name to ``{"p": {field: node}, "r": [required], "m": "atomic"?}`` or to a node. A node is one of
@@ -62,6 +64,7 @@ GROUP_VERSIONS = {
     ("node.k8s.io", "v1"),
     ("policy", "v1"),
     ("rbac.authorization.k8s.io", "v1"),
+    ("resource.k8s.io", "v1"),
     ("scheduling.k8s.io", "v1"),
     ("storage.k8s.io", "v1"),
 }
@@ -86,6 +89,91 @@ OPTIONS = {
     "x-kubernetes-map-type": "m",
 }
 PREFIX = "#/$defs/"
+
+_EXTENSIONS = "io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1."
+_AGGREGATOR = "io.k8s.kube-aggregator.pkg.apis.apiregistration.v1."
+_CONDITION = {"type": 1, "status": 2, "lastTransitionTime": 3, "reason": 4, "message": 5}
+
+# Packages whose messages have the numbers of an older version of theirs.
+SAME_NUMBERS = {
+    "k8s.io.api.admissionregistration.v1.": "k8s.io.api.admissionregistration.v1alpha1.",
+    "k8s.io.api.networking.v1.": "k8s.io.api.networking.v1beta1.",
+    "k8s.io.api.resource.v1.": "k8s.io.api.resource.v1beta2.",
+    "k8s.io.api.storage.v1.": "k8s.io.api.storage.v1beta1.",
+}
+# Type -> field -> number, for what no kubectl up to 1.33 carries.
+NEWER: dict[str, dict[str, int]] = {
+    "io.k8s.api.core.v1.PodSpec": {"hostnameOverride": 41},
+    "io.k8s.api.core.v1.Container": {"restartPolicyRules": 25},
+    "io.k8s.api.core.v1.ContainerRestartRule": {"action": 1, "exitCodes": 2},
+    "io.k8s.api.core.v1.ContainerRestartRuleOnExitCodes": {"operator": 1, "values": 2},
+    "io.k8s.api.core.v1.EnvVarSource": {"fileKeyRef": 5},
+    "io.k8s.api.core.v1.FileKeySelector": {"volumeName": 1, "path": 2, "key": 3, "optional": 4},
+    "io.k8s.api.core.v1.VolumeProjection": {"podCertificate": 6},
+    "io.k8s.api.core.v1.PodCertificateProjection": {
+        "signerName": 1, "keyType": 2, "maxExpirationSeconds": 3, "credentialBundlePath": 4, "keyPath": 5,
+        "certificateChainPath": 6, "userAnnotations": 7,
+    },
+    "io.k8s.api.core.v1.NodeStatus": {"declaredFeatures": 14},
+    "io.k8s.api.core.v1.PodStatus": {"extendedResourceClaimStatus": 18, "allocatedResources": 19, "resources": 20},
+    "io.k8s.api.core.v1.PodExtendedResourceClaimStatus": {"requestMappings": 1, "resourceClaimName": 2},
+    "io.k8s.api.core.v1.ContainerExtendedResourceRequest": {"containerName": 1, "resourceName": 2, "requestName": 3},
+    "io.k8s.api.core.v1.VolumeMountStatus": {"volumeStatus": 5},
+    "io.k8s.api.core.v1.VolumeStatus": {"image": 1},
+    "io.k8s.api.core.v1.ImageVolumeStatus": {"imageRef": 1},
+    "io.k8s.api.storage.v1.CSIDriverSpec": {"serviceAccountTokenInSecrets": 10},
+    "io.k8s.api.resource.v1.DeviceClassSpec": {"extendedResourceName": 4},
+    "io.k8s.api.resource.v1.DeviceConstraint": {"distinctAttribute": 3},
+    "io.k8s.api.resource.v1.ExactDeviceRequest": {"capacity": 7},
+    "io.k8s.api.resource.v1.DeviceSubRequest": {"capacity": 7},
+    "io.k8s.api.resource.v1.CapacityRequirements": {"requests": 1},
+    "io.k8s.api.resource.v1.AllocationResult": {"allocationTimestamp": 5},
+    "io.k8s.api.resource.v1.AllocatedDeviceStatus": {"shareID": 7},
+    "io.k8s.api.resource.v1.DeviceRequestAllocationResult": {
+        "bindingConditions": 7, "bindingFailureConditions": 8, "shareID": 9, "consumedCapacity": 10,
+    },
+    "io.k8s.api.resource.v1.Device": {
+        "bindsToNode": 9, "bindingConditions": 10, "bindingFailureConditions": 11, "allowMultipleAllocations": 12,
+    },
+    "io.k8s.api.resource.v1.DeviceCapacity": {"requestPolicy": 2},
+    "io.k8s.api.resource.v1.CapacityRequestPolicy": {"default": 1, "validValues": 3, "validRange": 4},
+    "io.k8s.api.resource.v1.CapacityRequestPolicyRange": {"min": 1, "max": 2, "step": 3},
+    # CustomResourceValidation has no number: its schema is a message of its own that nobody sends as protobuf.
+    _EXTENSIONS + "CustomResourceDefinition": {"metadata": 1, "spec": 2, "status": 3},
+    _EXTENSIONS + "CustomResourceDefinitionSpec": {
+        "group": 1, "names": 3, "scope": 4, "versions": 7, "conversion": 9, "preserveUnknownFields": 10,
+    },
+    _EXTENSIONS + "CustomResourceConversion": {"strategy": 1, "webhook": 2},
+    _EXTENSIONS + "WebhookConversion": {"clientConfig": 2, "conversionReviewVersions": 3},
+    _EXTENSIONS + "WebhookClientConfig": {"service": 1, "caBundle": 2, "url": 3},
+    _EXTENSIONS + "ServiceReference": {"namespace": 1, "name": 2, "path": 3, "port": 4},
+    _EXTENSIONS + "CustomResourceDefinitionNames": {
+        "plural": 1, "singular": 2, "shortNames": 3, "kind": 4, "listKind": 5, "categories": 6,
+    },
+    _EXTENSIONS + "CustomResourceDefinitionVersion": {
+        "name": 1, "served": 2, "storage": 3, "schema": 4, "subresources": 5, "additionalPrinterColumns": 6,
+        "deprecated": 7, "deprecationWarning": 8, "selectableFields": 9,
+    },
+    _EXTENSIONS + "CustomResourceColumnDefinition": {
+        "name": 1, "type": 2, "format": 3, "description": 4, "priority": 5, "jsonPath": 6,
+    },
+    _EXTENSIONS + "SelectableField": {"jsonPath": 1},
+    _EXTENSIONS + "CustomResourceSubresourceScale": {
+        "specReplicasPath": 1, "statusReplicasPath": 2, "labelSelectorPath": 3,
+    },
+    _EXTENSIONS + "CustomResourceDefinitionStatus": {"conditions": 1, "acceptedNames": 2, "storedVersions": 3},
+    _EXTENSIONS + "CustomResourceDefinitionCondition": _CONDITION,
+    _AGGREGATOR + "APIService": {"metadata": 1, "spec": 2, "status": 3},
+    _AGGREGATOR + "APIServiceSpec": {
+        "service": 1, "group": 2, "version": 3, "insecureSkipTLSVerify": 4, "caBundle": 5, "groupPriorityMinimum": 7,
+        "versionPriority": 8,
+    },
+    _AGGREGATOR + "ServiceReference": {"namespace": 1, "name": 2, "port": 3},
+    _AGGREGATOR + "APIServiceStatus": {"conditions": 1},
+    _AGGREGATOR + "APIServiceCondition": _CONDITION,
+}  # fmt: skip
+# EphemeralContainer embeds the fields of Container as field 1.
+EMBEDDED = {"io.k8s.api.core.v1.EphemeralContainer": {"1": {"restartPolicyRules": 25}}}
 
 Json = dict[str, Any]
 
@@ -167,9 +255,8 @@ class Distiller:
             self.index[name] = len(self.types)
             self.types.append(None)
             entry = self.type_of(self.definitions[name])
-            proto = self.protos.get(re.sub(r"^io\.k8s\.", "k8s.io.", name))
-            if proto is not None and isinstance(entry, dict):
-                entry["n"] = self.numbers(proto, set(entry["p"]))
+            if isinstance(entry, dict) and (numbers := self.numbers_of(name, set(entry["p"]))):
+                entry["n"] = numbers
             self.types[self.index[name]] = entry
         return self.index[name]
 
@@ -182,6 +269,15 @@ class Distiller:
         if definition.get("x-kubernetes-map-type"):
             entry["m"] = definition["x-kubernetes-map-type"]
         return entry
+
+    def numbers_of(self, name: str, known: set[str]) -> Json:
+        full = re.sub(r"^io\.k8s\.", "k8s.io.", name)
+        older = next((full.replace(new, old, 1) for new, old in SAME_NUMBERS.items() if full.startswith(new)), full)
+        proto = self.protos.get(full) or self.protos.get(older)
+        numbers = {**(self.numbers(proto, known) if proto is not None else {}), **NEWER.get(name, {})}
+        for number, fields in EMBEDDED.get(name, {}).items():
+            numbers[""][number] |= fields
+        return numbers
 
     def numbers(self, proto: Message, known: set[str]) -> Json:
         numbers: Json = {}
