@@ -1,0 +1,78 @@
+"""Rows: what is not supported, and the Status with which it is refused. `says` is "what: how"."""
+
+from tests.e2e.kube.cluster import Cluster
+from tests.e2e.kube.samples import definition, pod
+from tests.e2e.kube.table import row
+
+AREA = "Not supported"
+
+
+def _not_served(cluster: Cluster, group_version: str, plural: str) -> None:
+    answer = cluster.http("GET", f"/apis/{group_version}/{plural}")
+    assert answer.code == 404
+    assert group_version not in cluster.kubectl("api-versions").split() or plural not in cluster.kubectl(
+        "api-resources", f"--api-group={group_version.partition('/')[0]}", "-o", "name"
+    )
+
+
+@row(AREA, "ValidatingAdmissionPolicy, MutatingAdmissionPolicy and their bindings: 404, not in discovery", "HTTP",
+     "reference/access-authn-authz/validating-admission-policy/", supported=False)  # fmt: skip
+def admission_policies(cluster: Cluster) -> None:
+    for plural in ("validatingadmissionpolicies", "validatingadmissionpolicybindings", "mutatingadmissionpolicies"):
+        _not_served(cluster, "admissionregistration.k8s.io/v1", plural)
+
+
+@row(AREA, "Aggregated API servers (APIService with a service): refused with a sentence; local ones are listed",
+     "kubectl", "concepts/extend-kubernetes/api-extension/apiserver-aggregation/", supported=False)  # fmt: skip
+def aggregated_apiservices(cluster: Cluster) -> None:
+    service = {
+        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
+        "metadata": {"name": "v1.metrics.example.dev"},
+        "spec": {
+            "group": "metrics.example.dev", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100,
+            "insecureSkipTLSVerify": True, "service": {"name": "m", "namespace": "default"},
+        },
+    }  # fmt: skip
+    told = cluster.kubectl("create", "-f", "-", stdin=service, code=1)
+    assert "not supported" in told
+    assert cluster.http("GET", "/apis/metrics.example.dev/v1").code == 404
+
+
+@row(AREA, "Conversion webhooks: a definition with several versions and strategy Webhook is Invalid", "kubectl",
+     "tasks/extend-kubernetes/custom-resources/custom-resource-definition-versioning/", supported=False)  # fmt: skip
+def conversion_webhooks(cluster: Cluster) -> None:
+    crd = definition("converts", "Convert", {"n": {"type": "integer"}})
+    crd["spec"]["versions"].append({**crd["spec"]["versions"][0], "name": "v2", "storage": False})
+    client = {"url": "https://127.0.0.1:1/convert"}
+    crd["spec"]["conversion"] = {
+        "strategy": "Webhook", "webhook": {"clientConfig": client, "conversionReviewVersions": ["v1"]},
+    }  # fmt: skip
+    told = cluster.kubectl("create", "-f", "-", stdin=crd, code=1)
+    assert "conversion webhooks are not supported" in told
+
+
+@row(AREA, "API priority and fairness (FlowSchema, PriorityLevelConfiguration): 404; too many requests at once get 429",
+     "HTTP", "concepts/cluster-administration/flow-control/", supported=False)  # fmt: skip
+def flow_control(cluster: Cluster) -> None:
+    _not_served(cluster, "flowcontrol.apiserver.k8s.io/v1", "flowschemas")
+
+
+@row(AREA, "Dynamic resource allocation (resource.k8s.io): 404", "HTTP",
+     "concepts/scheduling-eviction/dynamic-resource-allocation/", supported=False)  # fmt: skip
+def resource_claims(cluster: Cluster) -> None:
+    _not_served(cluster, "resource.k8s.io/v1", "resourceclaims")
+
+
+@row(AREA, "Answers in CBOR: 406 (JSON, YAML and protobuf are there)", "HTTP",
+     "reference/using-api/api-concepts/#cbor-resource-encoding", supported=False)  # fmt: skip
+def cbor(cluster: Cluster) -> None:
+    assert cluster.http("GET", "/api/v1/namespaces", Accept="application/cbor").code == 406
+
+
+@row(AREA, "Logs, exec, attach and port-forward without a node: the answer for a pod that has no host", "HTTP",
+     "reference/kubectl/generated/kubectl_logs/", supported=False)  # fmt: skip
+def node_streams(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.kubectl("-n", ns, "create", "-f", "-", stdin=pod("a"))
+    answer = cluster.http("GET", f"/api/v1/namespaces/{ns}/pods/a/log")
+    assert (answer.code, answer.raw) == (200, b"") or "does not have a host assigned" in answer.json["message"]
