@@ -1,4 +1,4 @@
-"""Request paths, JSON paths, ages, conforming to built-in kinds, protobuf, events in two shapes, version order."""
+"""Request paths, JSON paths, ages, protobuf, events in two shapes, version order."""
 
 from typing import Any
 
@@ -12,8 +12,6 @@ from dovetail.embedded.apiserver.output.age import human_duration
 from dovetail.embedded.apiserver.output.jsonpath import compile_path
 from dovetail.embedded.apiserver.registry.catalogue import version_rank
 from dovetail.embedded.apiserver.requests import Query, parse
-from dovetail.embedded.apiserver.schema.builtin import definitions
-from dovetail.embedded.apiserver.schema.conform import Mismatch, conform
 from dovetail.embedded.apiserver.schema.protobuf import NotDecodable, decode
 
 
@@ -97,40 +95,6 @@ def test_versions_are_ordered_as_kubernetes_orders_them() -> None:
     ordered = ["v10", "v2", "v1", "v11beta2", "v10beta3", "v3beta1", "v12alpha1", "v11alpha2", "foo1", "foo10"]
     shuffled = sorted(ordered)
     assert sorted(shuffled, key=version_rank) == ordered
-
-
-SERVICE = definitions().kind_node("", "v1", "Service")
-
-
-def test_conforming_drops_and_names_what_a_kind_does_not_have() -> None:
-    unknown: list[str] = []
-    given_ = {"metadata": {"name": "x", "labels": None, "owner": 1}, "spec": {"ports": [{"port": 80.0, "prot": "TCP"}]}}
-    assert conform(SERVICE, given_, unknown) == {"metadata": {"name": "x"}, "spec": {"ports": [{"port": 80}]}}
-    assert unknown == ["metadata.owner", "spec.ports[0].prot"]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (
-            {"metadata": {"labels": "a=b"}},
-            "json: cannot unmarshal string into Go struct field ObjectMeta.metadata.labels of type map[string]string",
-        ),
-        (
-            {"spec": {"ports": {}}},
-            "json: cannot unmarshal object into Go struct field ServiceSpec.spec.ports of type []v1.ServicePort",
-        ),
-        (
-            {"spec": {"ports": [{"port": "http"}]}},
-            "json: cannot unmarshal string into Go struct field ServicePort.spec.ports[0].port of type int32",
-        ),
-        ({"metadata": {"creationTimestamp": "soon"}}, 'parsing time "soon"'),
-    ],
-)
-def test_a_wrong_type_is_told_in_go(value: Any, text: str) -> None:
-    with pytest.raises(Mismatch) as caught:
-        conform(SERVICE, value, [])
-    assert text in str(caught.value)
 
 
 # -- protobuf

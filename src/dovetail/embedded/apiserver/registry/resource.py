@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from ..schema.conform import conform
 from ..schema.node import ANY_NODE, Node
 
 if TYPE_CHECKING:
@@ -61,6 +62,13 @@ class ResourceType:
     @property
     def has_status(self) -> bool:
         return "status" in self.subresources
+
+    def clear_status(self, obj: Object) -> None:
+        """Forget the status that a client sent; built-in kinds have an empty one from the start (Go's zero value)."""
+        obj.pop("status", None)
+        go = self.node.go
+        if go is not None and "status" in go.always:
+            obj["status"] = conform(self.node.fields["status"], {}, [])
 
     @cached_property
     def header(self) -> bytes:

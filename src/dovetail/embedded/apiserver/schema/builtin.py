@@ -13,6 +13,7 @@ import orjson
 
 from ..foreign import part
 from . import node as n
+from .gotypes import go_struct
 from .node import Node, WireMap
 
 _PRIMITIVES = {
@@ -60,7 +61,7 @@ class Definitions:
         self._built[index] = struct
         for name, form in fields["p"].items():
             struct.fields[name] = self._node(form)
-        struct.wire = _wire(part(fields, "n"))
+        struct.wire, struct.go = _wire(part(fields, "n")), go_struct(self._names[index])
         return struct
 
     def _node(self, form: str | list[Any]) -> Node:
@@ -74,7 +75,7 @@ class Definitions:
 
     def _referenced(self, target: Node, options: dict[str, Any]) -> Node:
         node = Node(target.kind, name=target.name, items=target.items, atomic=target.atomic)
-        node.fields, node.wire = target.fields, target.wire
+        node.fields, node.wire, node.go = target.fields, target.wire, target.go
         return _with(node, options)
 
 

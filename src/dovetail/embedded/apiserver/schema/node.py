@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
+from .gotypes import GoStruct
+
 WireMap: TypeAlias = "dict[int, str | WireMap]"
 """Protobuf field number -> JSON field, or the numbers of an embedded Go struct whose fields JSON shows flattened."""
 
@@ -27,7 +29,7 @@ class Node:
     one value for server-side apply. ``strategy`` and ``merge_key`` are those of strategic merge patch. ``preserve``
     keeps unknown fields of a struct; ``embedded`` marks a whole Kubernetes object inside another.
     ``default`` is the value that a missing field gets (custom resources only; built-in kinds: ``objects.defaulting``).
-    ``wire`` has the protobuf field numbers of a struct (see ``protobuf``).
+    ``wire`` has the protobuf field numbers of a struct (see ``protobuf``), ``go`` how Go writes it (see ``gotypes``).
     """
 
     kind: str
@@ -45,6 +47,7 @@ class Node:
     nullable: bool = False
     default: object = NO_DEFAULT
     wire: WireMap = field(default_factory=dict[int, "str | WireMap"])
+    go: GoStruct | None = None
 
     def child(self, name: str) -> Node:
         """The node of a field or map value; ANY_NODE where nothing is known."""

@@ -1,11 +1,15 @@
-"""The common end of every write: rules of the kind, validation, managed fields, the store.
+"""The steps of every write: checks, managed fields, rules of the kind, validation, the store.
 
-``create`` and ``replace`` are synchronous: between reading the latest version and writing the new one nothing can
-happen. The caller awaits ``store.committed()`` before it answers.
+A creation is ``begin_create``, ``prepare_create``, ``finish_create``; an update is ``begin_update``,
+``prepare_update``, ``finish_update``. Each step is synchronous. ``admitting`` puts admission webhooks between them,
+which wait; ``create`` and ``replace`` here go straight through, without webhooks, for the server's own objects. The
+last step looks at the store again, so whatever happened in between is seen; nothing can happen between its look and
+its write. The caller awaits ``store.committed()`` before it answers.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import orjson
@@ -13,8 +17,7 @@ import orjson
 from ..admission import chain
 from ..admission.plugin import CREATE, UPDATE, Attributes
 from ..apply.managers import Writer, record_update
-from ..errors import AlreadyExists, BadRequest, Conflict, Invalid, NotFound
-from ..fielderrors import invalid
+from ..errors import AlreadyExists, BadRequest, Invalid, NotFound, StatusError
 from ..foreign import part, parts
 from ..objects import metadata
 from ..objects.definitions import finish
@@ -23,108 +26,238 @@ from ..objects.strategies import Context, strategy_of
 from ..registry.resource import ResourceType, pack
 from ..storage.records import ObjectKey, Record
 from .call import Call, WriteOptions
-
-Object = dict[str, Any]
+from .decoding import Object, conformed
+from .update_rules import check_uid, check_version, immutable_errors, status_keeps_metadata
 
 _NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
+_OF_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
+_NAMES = 8  # how many generated names are tried, as in kube-apiserver
+
+
+class VersionOnCreate(StatusError):
+    """kube-apiserver has no reason for this one."""
+
+    code, reason = 500, ""
+
+    def __init__(self) -> None:
+        super().__init__("resourceVersion should not be set on objects to be created")
+
+
+class NameNotGenerated(AlreadyExists):
+    def __init__(self, resource: ResourceType, name: str) -> None:
+        super().__init__(resource.group, resource.plural, name)
+        self.message += ", the server was not able to generate a unique name for the object"
+        self.details = {**(self.details or {}), "retryAfterSeconds": 1}
+
+
+@dataclass(slots=True)
+class Draft:
+    """A write in the making. ``record`` and ``old`` are the version that it changes (None: a creation)."""
+
+    call: Call
+    options: WriteOptions
+    attributes: Attributes
+    obj: Object
+    record: Record | None = None
+    old: Object | None = None
+
+    @property
+    def status_only(self) -> bool:
+        return self.call.info.subresource == "status"
+
+    @property
+    def context(self) -> Context:
+        call = self.call
+        return Context(call.api, call.resource, call.user, call.namespace, self.options.dry_run)
 
 
 def key_of(call: Call, name: str) -> ObjectKey:
     return ObjectKey(call.resource.store, call.namespace, name)
 
 
+def existing(call: Call) -> Record:
+    """The latest version of the object that the URL names. Raises NotFound."""
+    record = call.api.store.latest(key_of(call, call.info.name))
+    if record is None:
+        raise NotFound(call.resource.group, call.resource.plural, call.info.name)
+    return record
+
+
 def writer_of(call: Call, options: WriteOptions) -> Writer:
     reset: tuple[str, ...] = ()
     if call.resource.has_status:
-        reset = ("status",) if call.info.subresource != "status" else _all_but_status(call.resource)
+        reset = ("status",) if call.info.subresource != "status" else _reset_by_status(call.resource)
     return Writer(options.manager, call.resource.api_version, call.info.subresource, call.api.now(), reset)
 
 
-def _all_but_status(resource: ResourceType) -> tuple[str, ...]:
-    return tuple(name for name in resource.node.fields if name != "status") or ("spec", "metadata")
+def _reset_by_status(resource: ResourceType) -> tuple[str, ...]:
+    return ("metadata", "spec") if status_keeps_metadata(resource) else ("spec",)
+
+
+# -- creation
 
 
 def create(call: Call, obj: Object, options: WriteOptions, managed: list[Object] | None = None) -> bytes:
-    """Store a new object and return it encoded. ``managed`` are its managedFields when an apply has worked them out."""
+    """Store a new object without asking webhooks and return it encoded."""
+    draft = begin_create(call, obj, options, managed)
+    chain.mutate(draft.attributes)
+    prepare_create(draft)
+    return finish_create(draft)
+
+
+def begin_create(call: Call, obj: Object, options: WriteOptions, managed: list[Object] | None = None) -> Draft:
+    """Checks against the request. ``managed`` are managedFields that an apply has worked out."""
     resource, meta = call.resource, obj["metadata"]
-    _check_namespace(call, meta)
-    if call.info.name and meta.get("name", call.info.name) != call.info.name:
-        raise BadRequest(_name_mismatch(meta.get("name"), call.info.name))
-    claimed = meta.pop("managedFields", None)
+    check_namespace(call, meta)
+    if call.info.name and meta.setdefault("name", call.info.name) != call.info.name:
+        raise BadRequest(name_mismatch(meta.get("name"), call.info.name))
+    for name in _OF_SERVER:
+        meta.pop(name, None)
+    if resource.namespaced:
+        meta["namespace"] = call.namespace
+        check_open(call.api, resource, call.namespace, str(meta.get("name") or ""))
+    if managed is None:
+        managed = record_update(resource.node, None, obj, writer_of(call, options))
+    _set_managed(meta, managed)
+    drop_repeated_owners(call, meta, "")
     attributes = admission_attributes(call, CREATE, obj, None, options)
-    chain.mutate(attributes)
+    attributes.name = attributes.name or str(meta.get("name") or "")
+    return Draft(call, options, attributes, obj)
+
+
+def prepare_create(draft: Draft) -> None:
+    """What the kind makes of the object, and whether it is valid."""
+    call, obj = draft.call, draft.obj
+    resource, meta = call.resource, obj["metadata"]
+    drop_repeated_owners(call, meta, " after mutating admission happens")
+    if meta.get("resourceVersion"):
+        raise VersionOnCreate
+    drawn = not meta.get("name") and meta.get("generateName")
     obj["metadata"] = metadata.start(meta, call.namespace, call.api.now(), resource.generation)
+    if drawn:
+        _draw_name(draft)
     if resource.has_status and not strategy_of(resource).keeps_status:
         obj.pop("status", None)
-    context = Context(call.api, resource, call.user, call.namespace, options.dry_run)
-    strategy_of(resource).prepare(context, obj, None)
-    _validate(call, obj, None, context)
-    name = obj["metadata"]["name"]
+    strategy_of(resource).prepare(draft.context, obj, None)
+    _validate(draft)
+    draft.attributes.name = obj["metadata"]["name"]
+
+
+def _draw_name(draft: Draft) -> None:
+    """Another name as long as the drawn one is taken."""
+    meta, latest = draft.obj["metadata"], draft.call.api.store.latest
+    for _ in range(_NAMES - 1):
+        if latest(key_of(draft.call, meta["name"])) is None:
+            return
+        meta["name"] = metadata.generate_name(str(meta["generateName"]))
+
+
+def finish_create(draft: Draft) -> bytes:
+    call, obj = draft.call, draft.obj
+    resource, name = call.resource, obj["metadata"]["name"]
     if resource.namespaced:
         check_open(call.api, resource, call.namespace, name)
     key = key_of(call, name)
     if call.api.store.latest(key) is not None:
+        if obj["metadata"].get("generateName"):
+            raise NameNotGenerated(resource, name)
         raise AlreadyExists(resource.group, resource.plural, name)
-    attributes.name = name
-    chain.validate(attributes)
-    if managed is None:
-        seed = {**obj, "metadata": {**obj["metadata"], "managedFields": claimed}}
-        managed = record_update(resource.node, None, seed, writer_of(call, options))
-    if managed:
-        obj["metadata"]["managedFields"] = managed
-    return _put(call, key, obj, None, options)
+    chain.validate(draft.attributes)
+    return _put(call, key, obj, None, draft.options)
+
+
+# -- update
 
 
 def replace(
     call: Call, record: Record, obj: Object, options: WriteOptions, managed: list[Object] | None = None
 ) -> bytes:
-    """Store the next version of an object and return it encoded; unchanged objects are not written."""
-    resource, old = call.resource, call.resource.decode(record.value)
+    """Store the next version without asking webhooks and return it encoded; unchanged objects are not written."""
+    draft = begin_update(call, record, obj, options, managed)
+    chain.mutate(draft.attributes)
+    prepare_update(draft)
+    return finish_update(draft)
+
+
+def begin_update(
+    call: Call, record: Record, obj: Object, options: WriteOptions, managed: list[Object] | None = None
+) -> Draft:
+    """Checks against the request and the stored version; managed fields."""
+    old = call.resource.decode(record.value)
     _check_update(call, obj, old, record)
-    status_only = call.info.subresource == "status"
-    claimed = obj["metadata"].get("managedFields")
-    attributes = admission_attributes(call, UPDATE, obj, old, options)
-    chain.mutate(attributes)
-    _carry(resource, obj, old, status_only)
-    context = Context(call.api, resource, call.user, call.namespace, options.dry_run)
-    strategy_of(resource).prepare(context, obj, old)
-    if resource.generation and not status_only and _spec_changed(obj, old, resource):
-        obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
-    _validate(call, obj, old, context)
-    chain.validate(attributes)
     if managed is None:
-        obj["metadata"]["managedFields"] = claimed
-        managed = record_update(resource.node, old, obj, writer_of(call, options))
-    obj["metadata"].pop("managedFields", None)
-    if managed:
-        obj["metadata"]["managedFields"] = managed
-    return _finish_update(call, record, obj, old, options)
+        managed = _managed_by_update(call, obj, old, options)
+    _set_managed(obj["metadata"], managed)
+    if call.info.verb == "update":
+        drop_repeated_owners(call, obj["metadata"], "")
+    return Draft(call, options, admission_attributes(call, UPDATE, obj, old, options), obj, record, old)
 
 
-def admission_attributes(
-    call: Call, operation: str, obj: Object | None, old: Object | None, options: WriteOptions
-) -> Attributes:
-    """The write as admission plugins see it."""
-    return Attributes(
-        call.api, operation, call.resource, call.info.subresource, call.namespace, call.info.name, obj, old, call.user,
-        options.dry_run, {}, call.warnings,
-    )  # fmt: skip
+def _managed_by_update(call: Call, obj: Object, old: Object, options: WriteOptions) -> list[Object]:
+    """Of what the other endpoint writes nothing changes hands."""
+    seen = dict(obj)
+    foreign = _NOT_SPEC[3:] if call.info.subresource != "status" else tuple(n for n in obj | old if n not in _NOT_SPEC)
+    if call.resource.has_status and not strategy_of(call.resource).keeps_status:
+        for name in foreign:
+            seen.pop(name, None)
+            if name in old:
+                seen[name] = old[name]
+    return record_update(call.resource.node, old, seen, writer_of(call, options))
 
 
-def _finish_update(call: Call, record: Record, obj: Object, old: Object, options: WriteOptions) -> bytes:
+def prepare_update(draft: Draft) -> None:
+    """What the kind makes of the next version, and whether it is valid."""
+    call, obj, old = draft.call, draft.obj, draft.old
+    assert old is not None
+    assert draft.record is not None
+    resource = call.resource
+    drop_repeated_owners(call, obj["metadata"], " after mutating admission happens")
+    check_version(resource, draft.record, obj["metadata"].get("resourceVersion"))
+    errors = [] if draft.status_only else list(immutable_errors(obj["metadata"], old["metadata"]))
+    _carry(resource, obj, old, draft.status_only)
+    strategy_of(resource).prepare(draft.context, obj, old)
+    if resource.generation and not draft.status_only and _spec_changed(obj, old, resource):
+        obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
+    if errors:
+        raise Invalid(resource.group, resource.kind, draft.record.name, errors)
+    _validate(draft)
+
+
+def finish_update(draft: Draft) -> bytes:
+    """Write it. The caller has made sure that ``record`` is still the latest version."""
+    call, obj, old, record = draft.call, draft.obj, draft.old, draft.record
+    assert old is not None
+    assert record is not None
+    chain.validate(draft.attributes)
+    if not obj["metadata"].get("managedFields"):
+        obj["metadata"].pop("managedFields", None)
     obj["metadata"]["resourceVersion"] = old["metadata"].get("resourceVersion")
     if _same(obj, old):
         return call.resource.encode(record.value)
     key = key_of(call, record.name)
     if is_finished(obj):
-        return remove(call, key, record, obj, options)
-    return _put(call, key, obj, record, options)
+        return remove(call, key, record, obj, draft.options)
+    return _put(call, key, obj, record, draft.options)
+
+
+def admission_attributes(
+    call: Call, operation: str, obj: Object | None, old: Object | None, options: WriteOptions
+) -> Attributes:
+    """The write as admission sees it."""
+
+    def reread(patched: Object) -> Object:
+        return conformed(call.resource, patched, [])
+
+    return Attributes(
+        call.api, operation, call.resource, call.info.subresource, call.namespace, call.info.name, obj, old, call.user,
+        options.dry_run, options.wire(operation), call.warnings, reread=reread,
+    )  # fmt: skip
 
 
 def is_finished(obj: Object) -> bool:
     """Whether an object that is being deleted has nothing left to wait for."""
     meta = obj["metadata"]
-    if not meta.get("deletionTimestamp") or meta.get("finalizers"):
+    if not meta.get("deletionTimestamp") or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
         return False
     return not part(obj, "spec").get("finalizers") if obj.get("kind") == "Namespace" else True
 
@@ -153,6 +286,11 @@ def _put(call: Call, key: ObjectKey, obj: Object, record: Record | None, options
     return call.resource.encode(value)
 
 
+def put_marked(call: Call, key: ObjectKey, obj: Object, record: Record, options: WriteOptions) -> bytes:
+    """Store the next version of an object as it is: bookkeeping of the server that no rule of the kind applies to."""
+    return _put(call, key, obj, record, options)
+
+
 def remove(call: Call, key: ObjectKey, record: Record, obj: Object, options: WriteOptions) -> bytes:
     """Take an object out of the store and return its last state."""
     if options.dry_run:
@@ -166,7 +304,7 @@ def remove(call: Call, key: ObjectKey, record: Record, obj: Object, options: Wri
     return call.resource.encode(value)
 
 
-def _check_namespace(call: Call, meta: Object) -> None:
+def check_namespace(call: Call, meta: Object) -> None:
     if not call.resource.namespaced:
         meta.pop("namespace", None)
         return
@@ -174,34 +312,60 @@ def _check_namespace(call: Call, meta: Object) -> None:
         raise BadRequest("the namespace of the provided object does not match the namespace sent on the request")
 
 
-def _name_mismatch(found: Any, wanted: str) -> str:
+def name_mismatch(found: Any, wanted: str) -> str:
     return f"the name of the object ({found}) does not match the name on the URL ({wanted})"
 
 
 def _check_update(call: Call, obj: Object, old: Object, record: Record) -> None:
     resource, meta = call.resource, obj["metadata"]
-    _check_namespace(call, meta)
-    if (meta.get("name") or record.name) != record.name:
-        raise BadRequest(_name_mismatch(meta.get("name"), record.name))
-    meta["name"] = record.name
-    wanted = meta.get("resourceVersion")
-    if wanted and wanted != str(record.rev):
-        raise Conflict(resource.group, resource.plural, record.name)
-    if not wanted and resource.custom and call.info.verb == "update":
-        error = invalid("metadata.resourceVersion", 0, "must be specified for an update")
-        raise Invalid(resource.group, resource.kind, record.name, [error])
-    uid = meta.get("uid")
-    if uid and uid != old["metadata"]["uid"]:
-        why = f"Precondition failed: UID in precondition: {uid}, UID in object meta: {old['metadata']['uid']}"
-        raise Conflict(resource.group, resource.plural, record.name, why)
+    check_namespace(call, meta)
+    if not meta.get("name"):
+        text = f"the name of the object ({record.name} based on URL) was undeterminable: name must be provided"
+        raise BadRequest(text)
+    if meta["name"] != record.name:
+        raise BadRequest(name_mismatch(meta["name"], record.name))
+    if call.info.verb == "update":
+        check_uid(resource, record, meta.get("uid"), old["metadata"]["uid"])
+    check_version(resource, record, meta.get("resourceVersion"))
+
+
+def _set_managed(meta: Object, managed: list[Object]) -> None:
+    meta.pop("managedFields", None)
+    if managed:
+        meta["managedFields"] = managed
+
+
+def drop_repeated_owners(call: Call, meta: Object, when: str) -> None:
+    """Equal owner references count once; the client is warned."""
+    owners = parts(meta, "ownerReferences")
+    if len(owners) < 2:
+        return
+    kept: list[Any] = []
+    repeated: list[str] = []
+    for owner in owners:
+        if owner in kept:
+            repeated.append(str(owner.get("uid")))
+        else:
+            kept.append(owner)
+    if repeated:
+        meta["ownerReferences"] = kept
+        call.warnings.append(
+            f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, "
+            "and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
+            + ", ".join(repeated)
+        )
 
 
 def _carry(resource: ResourceType, obj: Object, old: Object, status_only: bool) -> None:
     """Each endpoint writes its own part: /status the status, the main one everything else."""
     if status_only:
-        status = obj.get("status")
+        status, meta = obj.get("status"), obj["metadata"]
         obj.clear()
         obj.update(orjson.loads(orjson.dumps(old)))
+        if not status_keeps_metadata(resource):
+            metadata.carry(meta, old["metadata"])
+            obj["metadata"] = meta
+        _set_managed(obj["metadata"], parts(meta, "managedFields"))
         if status is None:
             obj.pop("status", None)
         else:
@@ -219,20 +383,12 @@ def _spec_changed(obj: Object, old: Object, resource: ResourceType) -> bool:
     return any(obj.get(name) != old.get(name) for name in {*obj, *old} if name not in ignored)
 
 
-def _validate(call: Call, obj: Object, old: Object | None, context: Context) -> None:
-    resource = call.resource
-    meta = obj["metadata"]
+def _validate(draft: Draft) -> None:
+    call, obj, old = draft.call, draft.obj, draft.old
+    resource, meta = call.resource, obj["metadata"]
     errors = metadata.validate(resource.store, meta, old["metadata"] if old else None)
     if resource.custom is not None:
         errors += resource.custom.validate(obj)
-    errors += strategy_of(resource).validate(context, obj, old)
+    errors += strategy_of(resource).validate(draft.context, obj, old)
     if errors:
         raise Invalid(resource.group, resource.kind, str(meta.get("name") or meta.get("generateName") or ""), errors)
-
-
-def existing(call: Call) -> Record:
-    """The latest version of the object that the URL names. Raises NotFound."""
-    record = call.api.store.latest(key_of(call, call.info.name))
-    if record is None:
-        raise NotFound(call.resource.group, call.resource.plural, call.info.name)
-    return record
