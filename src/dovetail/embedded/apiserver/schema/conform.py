@@ -152,9 +152,9 @@ def _scalar(node: Node, value: Any, of: type[Any], go_type: str) -> Any:
         limit = _RANGES.get(go_type or "int32", 1 << 31)
         if -limit <= value < limit:
             return value
-    elif (kind == n.NUMBER and of in (int, float)) or (
-        kind == n.INT_OR_STRING and (of is str or (of is int and -(1 << 31) <= value < 1 << 31))
-    ):
+    elif kind == n.NUMBER and of in (int, float):
+        return value
+    elif kind == n.INT_OR_STRING and (of is str or (of is int and -(1 << 31) <= value < 1 << 31)):  # noqa: SIM114
         return value
     elif kind == n.QUANTITY:
         return _quantity(value)
@@ -163,10 +163,6 @@ def _scalar(node: Node, value: Any, of: type[Any], go_type: str) -> Any:
     elif kind == n.BYTES and of is str:
         return _bytes(value)
     raise _mismatch(node, value, go_type)
-
-
-def _is_int32(value: Any, of: type[Any]) -> bool:
-    return of is int and -(1 << 31) <= value < 1 << 31
 
 
 def _quantity(value: Any) -> str:
