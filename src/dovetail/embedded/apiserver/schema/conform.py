@@ -154,10 +154,10 @@ def _scalar(node: Node, value: Any, of: type[Any], go_type: str) -> Any:
             return value
     elif kind == n.NUMBER and of in (int, float):
         return value
-    elif kind == n.INT_OR_STRING and (of is str or (of is int and -(1 << 31) <= value < 1 << 31)):  # noqa: SIM114
-        return value
     elif kind == n.QUANTITY:
         return _quantity(value)
+    elif kind == n.INT_OR_STRING and (of is str or (of is int and -(1 << 31) <= value < 1 << 31)):
+        return value
     elif kind == n.TIME and of is str:
         return _time(value, go_type)
     elif kind == n.BYTES and of is str:
