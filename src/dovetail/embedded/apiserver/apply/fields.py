@@ -1,4 +1,4 @@
-"""Sets of fields in the form of ``FieldsV1``, and the algebra on them. Pure.
+"""Sets of fields in the form of ``FieldsV1``, and the algebra on them. Pure; what a value's fields are: ``comparison``.
 
 A set is a trie of path elements (``f:name``, ``k:{"name":"x"}``, ``v:"value"``). An element that is a member itself
 and has no members below it is ``{}``; one with members below it that is also a member has the entry ``"."``. So a set
@@ -11,9 +11,6 @@ from __future__ import annotations
 from typing import Any, cast
 
 import orjson
-
-from ..schema import node as n
-from ..schema.node import ANY_NODE, Node
 
 FieldSet = dict[str, Any]
 _HERE = "."
@@ -81,71 +78,38 @@ def _keep(result: FieldSet, key: str, member: bool, below: FieldSet) -> None:
         result[key] = below
 
 
-def element(node: Node, item: Any, index: int) -> str:
-    """The path element of a list item: by key, by value or by index."""
-    if node.list_type == "map" and isinstance(item, dict):
-        fields = cast("dict[str, Any]", item)
-        keys = {k: fields.get(k, node.key_defaults.get(k)) for k in node.keys}
-        present = {key: value for key, value in keys.items() if value is not None}
-        return "k:" + orjson.dumps(present, option=orjson.OPT_SORT_KEYS).decode()
-    if node.list_type == "set":
-        return "v:" + orjson.dumps(item, option=orjson.OPT_SORT_KEYS).decode()
-    return f"i:{index}"
+def member(below: FieldSet) -> FieldSet:
+    """The entry of an element that is itself a member, with these members below it."""
+    return {_HERE: {}, **below} if below else {}
 
 
-def granular(node: Node, value: Any) -> bool:
-    """Whether the parts of this value are owned one by one; otherwise the value is owned as a whole."""
-    if isinstance(value, dict):
-        return not node.atomic
-    return isinstance(value, list) and node.kind == n.LIST and node.list_type in ("map", "set")
+def is_set(value: Any) -> bool:
+    """Whether a value from a client can be read as a set."""
+    if not isinstance(value, dict):
+        return False
+    entries = cast("FieldSet", value)
+    return all((key == _HERE or key[:2] in _ELEMENTS) and is_set(entry) for key, entry in entries.items())
 
 
-def child_of(node: Node, name: str) -> Node:
-    """The node of a field; below unknown structure everything is granular maps (a deduced schema)."""
-    return node.child(name) if node.kind in (n.STRUCT, n.MAP) else ANY_NODE
+_ELEMENTS = ("f:", "k:", "v:", "i:")
 
 
-def parts(node: Node, value: Any) -> list[tuple[str, Node, Any]]:
-    """(path element, node, value) of each part of a granular value."""
-    if isinstance(value, dict):
-        return [("f:" + key, child_of(node, key), item) for key, item in cast("dict[str, Any]", value).items()]
-    items = cast("list[Any]", value)
-    return [(element(node, item, index), node.item, item) for index, item in enumerate(items)]
+def paths_of(members: FieldSet, prefix: str = "") -> list[str]:
+    """Dotted paths of a set's members, as in conflict messages (``.spec.containers[name="a"].image``): the members of
+    a level before what is below them.
+    """
+    shown = [(prefix + _shown(key), entry) for key, entry in sorted(members.items()) if key != _HERE]
+    found = [path for path, entry in shown if is_member(entry)]
+    for path, entry in shown:
+        found += paths_of(entry, path)
+    return found
 
 
-def field_set(node: Node, value: Any) -> FieldSet:
-    """The fields that a value has: leaves, atomic values, empty containers, and items of keyed lists."""
-    result: FieldSet = {}
-    for key, child, item in parts(node, value):
-        below = field_set(child, item) if granular(child, item) else {}
-        result[key] = {_HERE: {}, **below} if below and key[0] == "k" else below
-    return result
-
-
-def compare(node: Node, old: Any, new: Any) -> tuple[FieldSet, FieldSet]:
-    """(fields of ``new`` that are added or modified, fields that are gone from ``old``)."""
-    before = {key: (child, item) for key, child, item in parts(node, old)}
-    changed: FieldSet = {}
-    removed: FieldSet = {}
-    for key, child, item in parts(node, new):
-        if key not in before:
-            below = field_set(child, item) if granular(child, item) else {}
-            changed[key] = {_HERE: {}, **below} if below and key[0] == "k" else below
-            continue
-        _, was = before.pop(key)
-        if was == item and type(was) is type(item):
-            continue
-        if not (granular(child, was) and granular(child, item)):
-            changed[key] = {}
-            continue
-        more, less = compare(child, was, item)
-        if more:
-            changed[key] = more
-        elif not item and was:
-            changed[key] = {}
-        if less:
-            removed[key] = less
-    for key, (child, was) in before.items():
-        below = field_set(child, was) if granular(child, was) else {}
-        removed[key] = {_HERE: {}, **below}
-    return changed, removed
+def _shown(key: str) -> str:
+    kind, _, rest = key.partition(":")
+    if kind == "f":
+        return f".{rest}"
+    if kind == "k":
+        pairs = orjson.loads(rest)
+        return "[" + ",".join(f"{k}={orjson.dumps(v).decode()}" for k, v in pairs.items()) + "]"
+    return f"[={rest}]" if kind == "v" else f"[{rest}]"

@@ -6,7 +6,8 @@ from typing import Any, cast
 
 from ..schema import node as n
 from ..schema.node import Node
-from .fields import FieldSet, child_of, element, granular, is_member
+from .comparison import child_of, element, granular
+from .fields import FieldSet, is_member
 
 Json = dict[str, Any]
 
@@ -20,53 +21,65 @@ def merge(node: Node, live: Any, wish: Any) -> Any:
         return result
     if isinstance(wish, list) and isinstance(live, list) and granular(node, wish):
         return _merge_list(node, cast("list[Any]", live), cast("list[Any]", wish))
+    if wish is None and live and granular(node, live):
+        return cast("Any", live)  # null says nothing about a container with parts of others
     return cast("Any", wish)
 
 
 def _merge_list(node: Node, live: list[Any], wish: list[Any]) -> list[Any]:
-    """Shared items in the wish's order; items only in ``live`` stay behind the shared item that they followed."""
-    wished = {element(node, item, index): item for index, item in enumerate(wish)}
-    present = {element(node, item, index): item for index, item in enumerate(live)}
-    result: list[Any] = []
-    pending = list(present)
-    for key, item in wished.items():
-        while pending and pending[0] not in wished:
-            result.append(present[pending.pop(0)])
-        if key in present:
-            pending.remove(key)
-            result.append(merge(node.item, present[key], item))
-        else:
-            result.append(item)
-    return result + [present[key] for key in pending if key not in wished]
+    """Shared items in the wish's order; items only in ``live`` stay where they are, relative to the shared ones."""
+    wished = {element(node, item): item for item in wish}
+    present = [(element(node, item), item) for item in live]
+    once: Json = {}
+    for key, item in present:
+        once[key] = None if key in once else item  # duplicates are not merged, but replaced
+    shared = [key for key in wished if key in once]  # what both have, in the wish's order
+    wanted, result, taken = list(wished), list[Any](), set[str]()
+    left = right = 0
+    while left < len(present) or right < len(wanted):
+        if left < len(present):
+            key, item = present[left]
+            both = right < len(wanted)
+            if key not in wished:
+                result.append(item)
+                left += 1
+                continue
+            if both and key != wanted[right] and shared and shared[0] != key:
+                left += 1  # comes later, in the wish's order
+                continue
+            if key in taken or (both and key == wanted[right]):
+                left += 1
+        if right < len(wanted):
+            key = wanted[right]
+            old = once.get(key)
+            result.append(wished[key] if old is None else merge(node.item, old, wished[key]))
+            taken.add(key)
+            right += 1
+            if shared and shared[0] == key:
+                del shared[0]
+    return result
 
 
 def remove(node: Node, value: Any, gone: FieldSet) -> Any:
-    """``value`` without the members of ``gone``. A container that loses its last part stays, empty."""
-    if isinstance(value, dict):
+    """``value`` without the members of ``gone``. A container that is no member stays, though it may be empty."""
+    if isinstance(value, dict) and granular(node, value):
         result: Json = {}
         for key, item in cast("Json", value).items():
             entry = gone.get("f:" + key)
             if entry is None:
                 result[key] = item
-            elif not is_member(entry) or _survives(entry, item, child_of(node, key)):
+            elif not is_member(entry):
                 result[key] = remove(child_of(node, key), item, entry)
         return result
-    if isinstance(value, list) and node.kind == n.LIST:
+    if isinstance(value, list) and node.kind == n.LIST and granular(node, value):
         return _remove_items(node, cast("list[Any]", value), gone)
     return cast("Any", value)
 
 
-def _survives(entry: FieldSet, value: Any, node: Node) -> bool:
-    """Whether a removed member keeps parts that were not removed with it."""
-    if not granular(node, value) or not value or not entry:
-        return False
-    return bool(remove(node, value, entry))
-
-
 def _remove_items(node: Node, value: list[Any], gone: FieldSet) -> list[Any]:
     kept: list[Any] = []
-    for index, item in enumerate(value):
-        entry = gone.get(element(node, item, index))
+    for item in value:
+        entry = gone.get(element(node, item))
         if entry is None:
             kept.append(item)
         elif not is_member(entry):
