@@ -20,13 +20,14 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """The write that a strategy takes part in."""
+    """The write that a strategy takes part in. ``subresource`` is ``status``, ``scale``, ... or "" for the object."""
 
     api: Api
     resource: ResourceType
     user: User
     namespace: str
     dry_run: bool = False
+    subresource: str = ""
 
 
 class Strategy:
@@ -38,6 +39,11 @@ class Strategy:
         """Change ``obj`` in place before validation; may raise StatusError."""
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
+        del context, obj, old
+        return []
+
+    def warnings(self, context: Context, obj: Object, old: Object | None) -> list[str]:
+        """Texts of Warning headers for a write that is valid."""
         del context, obj, old
         return []
 
