@@ -3,6 +3,8 @@
 A quantity keeps the family of its suffix (binary ``Ki``, decimal ``k``, exponent ``e3``) and is written with the
 largest suffix that leaves a whole number: ``1000m`` is ``1``, ``0.5`` is ``500m``, ``1024Mi`` is ``1Gi``, ``1.5Gi`` is
 ``1536Mi``. Precision ends at nano; what is finer is rounded up. Source: apimachinery ``api/resource/quantity.go``.
+
+Sums keep the family of their first term that is not zero, as in Kubernetes. Arithmetic is exact.
 """
 
 from __future__ import annotations
@@ -59,6 +61,26 @@ def written(number: Decimal, family: str) -> str:
 def family_of(text: str) -> str:
     """``binary``, ``decimal`` or ``exponent``. Raises QuantityMalformed."""
     return _parsed(text)[1]
+
+
+def compare(left: str, right: str) -> int:
+    """-1, 0 or 1. Raises QuantityMalformed."""
+    difference = value(left) - value(right)
+    return (difference > 0) - (difference < 0)
+
+
+def add(left: str, right: str) -> str:
+    """Raises QuantityMalformed."""
+    return written(_EXACT.add(value(left), value(right)), _joint_family(left, right))
+
+
+def subtract(left: str, right: str) -> str:
+    """Raises QuantityMalformed."""
+    return written(_EXACT.subtract(value(left), value(right)), _joint_family(left, right))
+
+
+def _joint_family(left: str, right: str) -> str:
+    return family_of(left) if value(left) else family_of(right)
 
 
 def _scaled(number: Decimal, exponent: int) -> int:
