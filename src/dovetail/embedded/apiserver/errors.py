@@ -74,7 +74,7 @@ class StatusError(ApiServerError):
         body["message"] = self.message
         if self.reason:
             body["reason"] = self.reason
-        if self.details:
+        if self.details is not None:
             body["details"] = dict(self.details)
         body["code"] = self.code
         return body
