@@ -1,194 +1,55 @@
-"""What every cluster has from the start: system namespaces, the basic roles and bindings, the ``kubernetes`` service.
+"""What every cluster has from the start: system namespaces, the default policy, the ``kubernetes`` service.
 
-Written at start when missing, and never changed afterwards: an administrator's edits stay. Roles are those of
-Kubernetes' ``bootstrappolicy`` that anybody above this layer refers to. What the components with certificates of their
-own may do is not said here: whoever starts the server hands in their roles (``ApiServerSettings.objects``).
+At every start the stored policy is reconciled with the default one, as kube-apiserver does: missing objects are
+written, missing rules, selectors and subjects are added, and what an administrator added stays. An object whose
+annotation ``rbac.authorization.kubernetes.io/autoupdate`` is "false" is left alone. What the components with
+certificates of their own may do is not said here: whoever starts the server hands in their roles
+(``ApiServerSettings.objects``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import orjson
+
+from ..foreign import part, parts
+from ..storage.records import ObjectKey, Record
+from . import policy
+from .escalation import uncovered
+from .identity import MASTERS, User
+from .rules import Rule
+
+if TYPE_CHECKING:
+    from ..verbs.call import Api, Call
 
 Object = dict[str, Any]
 
-_RBAC = "rbac.authorization.k8s.io/v1"
-_LABEL = {"kubernetes.io/bootstrapping": "rbac-defaults"}
-_READ, _WRITE = ["get", "list", "watch"], ["create", "delete", "deletecollection", "patch", "update"]
-_PATHS = [
-    "/api",
-    "/api/*",
-    "/apis",
-    "/apis/*",
-    "/healthz",
-    "/livez",
-    "/openapi",
-    "/openapi/*",
-    "/readyz",
-    "/version",
-    "/version/",
-]
-
-_CORE_EDIT = [
-    "configmaps",
-    "endpoints",
-    "events",
-    "persistentvolumeclaims",
-    "pods",
-    "replicationcontrollers",
-    "replicationcontrollers/scale",
-    "secrets",
-    "serviceaccounts",
-    "services",
-    "services/proxy",
-]
-_CORE_SUB = ["pods/attach", "pods/exec", "pods/portforward", "pods/proxy", "pods/eviction", "serviceaccounts/token"]
-_CORE_VIEW = [
-    "bindings",
-    "configmaps",
-    "endpoints",
-    "events",
-    "limitranges",
-    "namespaces",
-    "namespaces/status",
-    "persistentvolumeclaims",
-    "persistentvolumeclaims/status",
-    "pods",
-    "pods/log",
-    "pods/status",
-    "replicationcontrollers",
-    "replicationcontrollers/scale",
-    "replicationcontrollers/status",
-    "resourcequotas",
-    "resourcequotas/status",
-    "serviceaccounts",
-    "services",
-    "services/status",
-]
-_OTHER_VIEW = [
-    (
-        "apps",
-        [
-            "controllerrevisions",
-            "daemonsets",
-            "daemonsets/status",
-            "deployments",
-            "deployments/scale",
-            "deployments/status",
-            "replicasets",
-            "replicasets/scale",
-            "replicasets/status",
-            "statefulsets",
-            "statefulsets/scale",
-            "statefulsets/status",
-        ],
-    ),
-    ("autoscaling", ["horizontalpodautoscalers", "horizontalpodautoscalers/status"]),
-    ("batch", ["cronjobs", "cronjobs/status", "jobs", "jobs/status"]),
-    ("policy", ["poddisruptionbudgets", "poddisruptionbudgets/status"]),
-    ("networking.k8s.io", ["ingresses", "ingresses/status", "networkpolicies"]),
-    ("discovery.k8s.io", ["endpointslices"]),
-    ("events.k8s.io", ["events"]),
-]
-_OTHER_EDIT = [
-    (
-        "apps",
-        [
-            "daemonsets",
-            "deployments",
-            "deployments/rollback",
-            "deployments/scale",
-            "replicasets",
-            "replicasets/scale",
-            "statefulsets",
-            "statefulsets/scale",
-        ],
-    ),
-    ("autoscaling", ["horizontalpodautoscalers"]),
-    ("batch", ["cronjobs", "jobs"]),
-    ("policy", ["poddisruptionbudgets"]),
-    ("networking.k8s.io", ["ingresses", "networkpolicies"]),
-    ("coordination.k8s.io", ["leases"]),
-]
+MANAGER = "kube-apiserver"
+SYSTEM = User("system:apiserver", (MASTERS,))
+NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
-def _rule(groups: str, resources: list[str], verbs: list[str]) -> Object:
-    return {"apiGroups": [groups], "resources": resources, "verbs": verbs}
+def bootstrap(api: Api, ca_pem: bytes, further: Iterable[Object] = ()) -> None:
+    """Write what is missing of the objects that every cluster has, and of further ones, in one transaction."""
+    writer = _Writer(api)
+    for namespace in NAMESPACES:
+        writer.ensure({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+    for role in (*policy.cluster_roles(), *policy.roles()):
+        writer.reconcile(role, _completed_role)
+    for binding in (*policy.cluster_role_bindings(), *policy.role_bindings()):
+        writer.reconcile(binding, _completed_binding)
+    writer.ensure(authentication_facts(ca_pem))
+    for obj in further:
+        writer.ensure(obj)
+    api.store.flush()
 
 
-def _view() -> list[Object]:
-    return [_rule("", _CORE_VIEW, _READ), *(_rule(group, names, _READ) for group, names in _OTHER_VIEW)]
-
-
-def _edit() -> list[Object]:
-    return [
-        _rule("", _CORE_EDIT, _READ + _WRITE), _rule("", _CORE_SUB, ["create", "get"]),
-        _rule("", ["serviceaccounts"], ["impersonate"]),
-        *(_rule(group, names, _READ + _WRITE) for group, names in _OTHER_EDIT), *_view(),
-    ]  # fmt: skip
-
-
-def _admin() -> list[Object]:
-    return [
-        *_edit(), _rule("rbac.authorization.k8s.io", ["roles", "rolebindings"], _READ + _WRITE),
-        _rule("authorization.k8s.io", ["localsubjectaccessreviews"], ["create"]),
-    ]  # fmt: skip
-
-
-def _role(name: str, rules: list[Object], labels: dict[str, str] | None = None, aggregate: str = "") -> Object:
-    role: Object = {
-        "apiVersion": _RBAC,
-        "kind": "ClusterRole",
-        "metadata": {"name": name, "labels": {**_LABEL, **(labels or {})}},
-    }
-    if aggregate:
-        selector = {"matchLabels": {f"rbac.authorization.k8s.io/aggregate-to-{aggregate}": "true"}}
-        role["aggregationRule"] = {"clusterRoleSelectors": [selector]}
-    return {**role, "rules": rules}
-
-
-def _binding(role: str, *groups: str) -> Object:
-    subjects = [{"kind": "Group", "apiGroup": "rbac.authorization.k8s.io", "name": group} for group in groups]
-    return {
-        "apiVersion": _RBAC, "kind": "ClusterRoleBinding", "metadata": {"name": role, "labels": dict(_LABEL)},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role}, "subjects": subjects,
-    }  # fmt: skip
-
-
-def objects() -> Iterator[Object]:
-    """Every object, namespaces first."""
-    for namespace in ("default", "kube-system", "kube-public", "kube-node-lease"):
-        yield {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}}
-    anything = [_rule("*", ["*"], ["*"]), {"nonResourceURLs": ["*"], "verbs": ["*"]}]
-    yield _role("cluster-admin", anything)
-    yield _role("admin", _admin(), aggregate="admin")
-    yield _role("edit", _edit(), {"rbac.authorization.k8s.io/aggregate-to-admin": "true"}, "edit")
-    yield _role("view", _view(), {"rbac.authorization.k8s.io/aggregate-to-edit": "true"}, "view")
-    yield _role("system:discovery", [{"nonResourceURLs": _PATHS, "verbs": ["get"]}])
-    public = ["/healthz", "/livez", "/readyz", "/version", "/version/"]
-    yield _role("system:public-info-viewer", [{"nonResourceURLs": public, "verbs": ["get"]}])
-    reviews = _rule("authorization.k8s.io", ["selfsubjectaccessreviews", "selfsubjectrulesreviews"], ["create"])
-    yield _role("system:basic-user", [reviews, _rule("authentication.k8s.io", ["selfsubjectreviews"], ["create"])])
-    issuer = {
-        "nonResourceURLs": [
-            "/.well-known/openid-configuration",
-            "/.well-known/openid-configuration/",
-            "/openid/v1/jwks",
-            "/openid/v1/jwks/",
-        ],
-        "verbs": ["get"],
-    }
-    yield _role("system:service-account-issuer-discovery", [issuer])
-    delegated = [
-        _rule("authentication.k8s.io", ["tokenreviews"], ["create"]),
-        _rule("authorization.k8s.io", ["subjectaccessreviews"], ["create"]),
-    ]
-    yield _role("system:auth-delegator", delegated)
-    yield _binding("cluster-admin", "system:masters")
-    yield _binding("system:discovery", "system:authenticated")
-    yield _binding("system:basic-user", "system:authenticated")
-    yield _binding("system:public-info-viewer", "system:authenticated", "system:unauthenticated")
-    yield _binding("system:service-account-issuer-discovery", "system:serviceaccounts")
+def publish_service(api: Api, address: str, port: int) -> None:
+    _Writer(api).ensure(service(address, port))
+    api.store.flush()
 
 
 def service(address: str, port: int) -> Object:
@@ -200,3 +61,124 @@ def service(address: str, port: int) -> Object:
         "metadata": {"name": "kubernetes", "namespace": "default", "labels": labels},
         "spec": {"clusterIP": address, "type": "ClusterIP", "sessionAffinity": "None", "ports": ports},
     }  # fmt: skip
+
+
+def authentication_facts(ca_pem: bytes) -> Object:
+    """By this an extension API server knows the client certificates of the cluster."""
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap",
+        "metadata": {"name": "extension-apiserver-authentication", "namespace": "kube-system"},
+        "data": {"client-ca-file": ca_pem.decode()},
+    }  # fmt: skip
+
+
+# -- what is there, completed
+
+
+def _completed_role(found: Object, wanted: Object) -> Object | None:
+    """The stored role with what it lacks, or None when it lacks nothing."""
+    completed = _completed_meta(found, wanted)
+    selectors = parts(found, "aggregationRule", "clusterRoleSelectors")
+    lacking = [s for s in parts(wanted, "aggregationRule", "clusterRoleSelectors") if s not in selectors]
+    if lacking:
+        completed["aggregationRule"] = {"clusterRoleSelectors": [*selectors, *lacking]}
+    if "aggregationRule" not in wanted:  # the rules of the others are written by the aggregation controller
+        present = [Rule.read(rule) for rule in parts(found, "rules")]
+        missing = [_wire(rule) for rule in uncovered(present, [Rule.read(rule) for rule in wanted["rules"]])]
+        if missing:
+            completed["rules"] = [*parts(found, "rules"), *missing]
+    return None if completed == found else completed
+
+
+def _completed_binding(found: Object, wanted: Object) -> Object | None:
+    """As for roles; raises _Replaced for a binding of another role: that cannot be changed, only made anew."""
+    if found.get("roleRef") != wanted["roleRef"]:
+        raise _Replaced
+    completed = _completed_meta(found, wanted)
+    subjects = parts(found, "subjects")
+    lacking = [subject for subject in wanted.get("subjects", ()) if subject not in subjects]
+    if lacking:
+        completed["subjects"] = [*subjects, *lacking]
+    return None if completed == found else completed
+
+
+class _Replaced(Exception):
+    pass
+
+
+def _completed_meta(found: Object, wanted: Object) -> Object:
+    meta, defaults = part(found, "metadata"), part(wanted, "metadata")
+    merged = {name: {**part(defaults, name), **part(meta, name)} for name in ("labels", "annotations")}
+    return {**found, "metadata": {**meta, **merged}}
+
+
+def _wire(rule: Rule) -> Object:
+    fields = (
+        ("verbs", rule.verbs), ("apiGroups", rule.groups), ("resources", rule.resources),
+        ("resourceNames", rule.names), ("nonResourceURLs", rule.paths),
+    )  # fmt: skip
+    return {name: list(values) for name, values in fields if values}
+
+
+# -- writing
+
+
+@dataclass(frozen=True, slots=True)
+class _Writer:
+    api: Api
+
+    def ensure(self, obj: Object) -> None:
+        """Write an object if there is none of its name."""
+        call, key = self._place(obj)
+        if self.api.store.latest(key) is None:
+            self._create(call, obj)
+
+    def reconcile(self, wanted: Object, completed: Any) -> None:
+        call, key = self._place(wanted)
+        record = self.api.store.latest(key)
+        if record is None:
+            return self._create(call, wanted)
+        found = call.resource.decode(record.value)
+        if part(found, "metadata", "annotations").get(policy.AUTOUPDATE) == "false":
+            return None
+        try:
+            changed = completed(found, wanted)
+        except _Replaced:
+            self._remove(call, key, record)
+            return self._create(call, wanted)
+        if changed is not None:
+            self._replace(call, record, changed)
+        return None
+
+    def _place(self, obj: Object) -> tuple[Call, ObjectKey]:
+        from ..requests import Query, RequestInfo
+        from ..verbs.call import Call
+
+        group, _, version = str(obj["apiVersion"]).rpartition("/")
+        resource = self.api.catalogue.by_kind(group, version, str(obj["kind"]))
+        assert resource is not None, obj
+        meta = part(obj, "metadata")
+        namespace, name = str(meta.get("namespace", "")), str(meta["name"])
+        info = RequestInfo("create", "", True, group, version, namespace, resource.plural)
+        return Call(self.api, info, resource, SYSTEM, Query(b"")), ObjectKey(resource.store, namespace, name)
+
+    def _create(self, call: Call, obj: Object) -> None:
+        from ..verbs.call import WriteOptions
+        from ..verbs.decoding import shape
+        from ..verbs.storing import create
+
+        options = WriteOptions(False, MANAGER, "Strict", False)
+        create(call, shape(call, orjson.loads(orjson.dumps(obj)), options), options)
+
+    def _replace(self, call: Call, record: Record, obj: Object) -> None:
+        from ..verbs.call import WriteOptions
+        from ..verbs.storing import replace as update
+
+        call.info = replace(call.info, verb="update", name=record.name)
+        update(call, record, obj, WriteOptions(False, MANAGER, "Strict", False))
+
+    def _remove(self, call: Call, key: ObjectKey, record: Record) -> None:
+        from ..verbs.call import WriteOptions
+        from ..verbs.storing import remove
+
+        remove(call, key, record, call.resource.decode(record.value), WriteOptions(False, MANAGER, "Strict", False))

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from ..admission.plugins.resource_quota.ledger import recount
 from ..registry.resource import ResourceType
 from .access_objects import BindingStrategy, RoleStrategy
+from .certificates import CertificateRequestStrategy
 from .configuration import ConfigMapStrategy, SecretStrategy
 from .definitions import STORE as DEFINITIONS
 from .definitions import DefinitionStrategy
 from .namespaces import NamespaceStrategy
+from .policies import LimitRangeStrategy, ResourceQuotaStrategy
+from .priority_classes import PriorityClassStrategy
 from .services import ServiceStrategy
 from .strategy import Context, Strategy
 from .workloads.rules import (
@@ -29,6 +33,9 @@ _STRATEGIES: dict[str, Strategy] = {
     "/services": ServiceStrategy(),
     "/secrets": SecretStrategy(),
     "/configmaps": ConfigMapStrategy(),
+    "/limitranges": LimitRangeStrategy(),
+    "/resourcequotas": ResourceQuotaStrategy(recount),
+    "scheduling.k8s.io/priorityclasses": PriorityClassStrategy(),
     "/replicationcontrollers": ReplicationControllerStrategy(),
     "apps/deployments": _TEMPLATE,
     "apps/replicasets": _TEMPLATE,
@@ -40,6 +47,7 @@ _STRATEGIES: dict[str, Strategy] = {
     f"{_RBAC}/clusterroles": _ROLE,
     f"{_RBAC}/rolebindings": _BINDING,
     f"{_RBAC}/clusterrolebindings": _BINDING,
+    "certificates.k8s.io/certificatesigningrequests": CertificateRequestStrategy(),
     DEFINITIONS: DefinitionStrategy(),
 }
 

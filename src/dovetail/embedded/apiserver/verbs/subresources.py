@@ -1,4 +1,4 @@
-"""scale, token, finalize, approval: the subresources with a shape of their own (``status`` is an ordinary write)."""
+"""scale, finalize, approval: the subresources with a shape of their own (``status`` is an ordinary write)."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import Any, cast
 
 import orjson
 
-from ..access.service_tokens import DEFAULT_SECONDS, ISSUER, MAXIMUM_SECONDS, MINIMUM_SECONDS, BoundObject
-from ..errors import BadRequest, Conflict, Invalid, NotFound, UnsupportedMediaType
+from ..errors import BadRequest, Conflict, Invalid, UnsupportedMediaType
 from ..fielderrors import invalid
 from ..foreign import part, parts
 from ..output.jsonpath import compile_path
@@ -16,7 +15,7 @@ from ..patching.json_patch import apply_json_patch
 from ..patching.merge_patch import apply_merge_patch
 from ..patching.rejected import PatchMalformed, PatchRejected
 from ..registry.resource import pack
-from ..storage.records import ObjectKey, Record
+from ..storage.records import ObjectKey
 from .answer import Answer
 from .call import Call
 from .decoding import Object, media_type, parse, read_object
@@ -130,67 +129,3 @@ async def finalize(call: Call) -> Answer:
         encoded = call.resource.encode(value)
     await call.api.store.committed()
     return Answer(encoded)
-
-
-# -- serviceaccounts/token
-
-
-async def token(call: Call) -> Answer:
-    """TokenRequest: a bound token for a service account."""
-    record = existing(call)
-    account = orjson.loads(record.value)
-    request: Any = parse(call.body, call.content_type) if call.body else {}
-    spec = part(request, "spec")
-    seconds = spec.get("expirationSeconds") or DEFAULT_SECONDS
-    if not isinstance(seconds, int):
-        raise BadRequest("spec.expirationSeconds is a number of seconds")
-    if not MINIMUM_SECONDS <= seconds <= MAXIMUM_SECONDS:
-        text = (
-            "may not specify a duration less than 10 minutes"
-            if seconds < MINIMUM_SECONDS
-            else "may not specify a duration larger than 2^32 seconds"
-        )
-        error = invalid("spec.expirationSeconds", seconds, text)
-        raise Invalid("authentication.k8s.io", "TokenRequest", "", [error])
-    audiences = [str(audience) for audience in parts(spec, "audiences")] or [ISSUER]
-    bound = _bound(call, spec.get("boundObjectRef"))
-    signed, expires = call.api.tokens.issue(
-        call.namespace, record.name, account["metadata"]["uid"], audiences, seconds, bound
-    )
-    answer = {
-        "kind": "TokenRequest", "apiVersion": "authentication.k8s.io/v1",
-        "metadata": {"name": record.name, "namespace": call.namespace, "creationTimestamp": call.api.now()},
-        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": spec.get("boundObjectRef")},
-        "status": {"token": signed, "expirationTimestamp": _time(expires)},
-    }  # fmt: skip
-    return Answer(orjson.dumps(answer), 201)
-
-
-def _time(seconds: float) -> str:
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _bound(call: Call, reference: Object | None) -> BoundObject | None:
-    if not reference:
-        return None
-    plurals = {"Pod": "pods", "Secret": "secrets"}
-    kind, name = str(reference.get("kind", "")), str(reference.get("name", ""))
-    if kind not in plurals:
-        raise BadRequest(
-            f"cannot bind token for serviceaccount to object of type {kind!r}: only Pod and Secret are supported"
-        )
-    found: Record | None = call.api.store.latest(ObjectKey(f"/{plurals[kind]}", call.namespace, name))
-    if found is None:
-        raise NotFound("", plurals[kind], name)
-    uid = orjson.loads(found.value)["metadata"]["uid"]
-    if reference.get("uid") and reference["uid"] != uid:
-        raise Conflict(
-            "",
-            plurals[kind],
-            name,
-            f"the UID in the bound object reference ({reference['uid']}) does not match the UID in record. The "
-            "object might have been deleted and then recreated",
-        )
-    return BoundObject(kind, name, uid)
