@@ -63,7 +63,7 @@ GATEWAY_RULES: Final = [
     rule(READ, ("",), ("services", "endpoints", "configmaps", "namespaces")),
     rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
     rule(("impersonate",), ("",), ("users", "groups", "serviceaccounts")),
-    rule(("impersonate",), ("authentication.k8s.io",), ("uids", "userextras", "userextras/*")),
+    rule(("impersonate",), ("authentication.k8s.io",), ("*",)),  # "userextras/*" would match no extra
     _EVENTS,
     _DISCOVERY,
 ]
