@@ -120,7 +120,7 @@ def namespace(server: Server) -> str:
 
 @dataclass
 class Http:
-    """Requests as one user. Answers are (code, JSON)."""
+    """Requests as one user. Answers are (code, JSON, or text where it is plain text)."""
 
     server: Server
     session: aiohttp.ClientSession
@@ -131,6 +131,8 @@ class Http:
         if data is not None:
             sent.setdefault("content-type", "application/json")
         async with self.session.request(method, self.server.url + path, data=data, headers=sent) as response:
+            if response.content_type == "text/plain":
+                return response.status, await response.text()
             return response.status, await response.json(content_type=None)
 
 

@@ -1,85 +1,145 @@
-"""The ASGI application: who asks, may they, which resource, what is the answer. No framework: paths are data.
+"""The application: who asks, may they, which resource, what is the answer. No framework: paths are data.
 
 Order as in kube-apiserver: authenticate, parse the path, authorize, then find the resource (so that nobody without
-rights learns what exists). Every error leaves as a ``metav1.Status``. A stream ends as soon as the client is gone: it
-races ``receive``.
+rights learns what exists). Every error leaves as a ``metav1.Status``. A get is answered at once, without a task; what
+may wait (writes, large answers that are compressed) is awaited, within ``timeout``.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
-from contextlib import suppress
-from email.utils import formatdate
-from typing import Any
+from collections.abc import Awaitable
+from typing import cast
 
-from .access.authentication import Authenticator, Peer
+from .access.authentication import Authenticator
 from .access.identity import User
-from .access.rbac import Attributes, forbidden_sentence
+from .access.rbac import Attributes
+from .compression import GZIP_HEADERS, compressed, compressed_chunks, wants_gzip
 from .discovery.endpoints import Endpoints
-from .errors import Forbidden, InternalError, NoSuchPath, StatusError, TooLarge, Unavailable
-from .requests import Query, RequestInfo, parse
+from .errors import Forbidden, InternalError, MethodNotAllowed, NoSuchPath, StatusError, TooLarge
+from .overload import Overload
+from .replies import headers_of, pretty, reply_to_error
+from .requests import Query, RequestInfo, parse, timeout_seconds
+from .transport.messages import BODY_LIMIT, Reply, Request
+from .transport.outlets import bearer
+from .verbs import reading, watching
 from .verbs.answer import JSON, Answer, Stream
 from .verbs.call import Api, Call
 from .verbs.dispatch import dispatch
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-
-BODY_LIMIT = 3 * 1024 * 1024  # kube-apiserver's limit for JSON bodies
-BODY_SECONDS = 60.0
+Result = Answer | Stream | watching.Watch
 _log = logging.getLogger("dovetail.embedded.apiserver")
 
 
+class PageNotFound(Exception):
+    """A path below which nothing is served at all: told in plain text, as Go's server does, not as a Status."""
+
+
+class RequestTimeout(StatusError):
+    code, reason = 504, "Timeout"
+
+    def __init__(self) -> None:
+        super().__init__("Timeout: request did not complete within requested timeout - context deadline exceeded", {})
+
+
 class App:
-    """``peer_of(scope)`` gives the subject of the connection's client certificate."""
+    """The ``Application`` of the transport."""
 
-    def __init__(
-        self, api: Api, authenticator: Authenticator, endpoints: Endpoints, peer_of: Callable[[Message], Peer | None]
-    ) -> None:
-        self._api, self._authenticator, self._endpoints, self._peer_of = api, authenticator, endpoints, peer_of
+    def __init__(self, api: Api, authenticator: Authenticator, endpoints: Endpoints) -> None:
+        self._api, self._authenticator, self._endpoints = api, authenticator, endpoints
+        self._overload = Overload()
 
-    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return
+    def respond(self, request: Request) -> Reply | Awaitable[Reply]:
         warnings: list[str] = []
         try:
-            answer = await self._answer(scope, receive, warnings)
-        except StatusError as error:
-            answer = _failure(error)
+            result = self._begin(request, warnings)
+            if isinstance(result, Answer):
+                if wants_gzip(request, result):
+                    return self._compress(request, result, warnings)
+                return self._reply(request, result, warnings)
+            if isinstance(result, Stream):
+                return self._stream(request, result)
+            if isinstance(result, watching.Watch):
+                return Reply(200, headers_of(request, result.content_type), result)
+            return self._finish(request, result, warnings)
         except Exception as error:
-            _log.exception("request failed", extra={"path": scope["path"], "method": scope["method"]})
-            answer = _failure(InternalError(f"{type(error).__name__}"))
-        if isinstance(answer, Stream):
-            await _stream(answer, receive, send)
-        else:
-            await _send(answer, warnings, send, head=scope["method"] == "HEAD")
+            return self._failure(request, error)
 
-    async def _answer(self, scope: Message, receive: Receive, warnings: list[str]) -> Answer | Stream:
-        headers: list[tuple[bytes, bytes]] = scope["headers"]
-        user = self._authenticator.identify(self._peer_of(scope), headers)
-        query = Query(scope["query_string"])
-        info = parse(scope["method"], scope["raw_path"].decode("latin-1"), query)
+    async def _finish(self, request: Request, waiting: Awaitable[Answer], warnings: list[str]) -> Reply:
+        try:
+            answer = await waiting
+            if wants_gzip(request, answer):
+                return await self._compress(request, answer, warnings)
+            return self._reply(request, answer, warnings)
+        except Exception as error:
+            return self._failure(request, error)
+
+    def _failure(self, request: Request, error: Exception) -> Reply:
+        if isinstance(error, PageNotFound):
+            return Reply(
+                404, headers_of(request, "text/plain; charset=utf-8", nosniff=True), (b"404 page not found\n",)
+            )
+        if not isinstance(error, StatusError):
+            _log.error("request failed: %s %s", request.method, request.path, exc_info=error)
+            error = InternalError(type(error).__name__)
+        return reply_to_error(request, error)
+
+    def _begin(self, request: Request, warnings: list[str]) -> Result | Awaitable[Answer]:
+        headers = request.headers
+        if request.upgrade == "websocket" and (token := bearer(request.header(b"sec-websocket-protocol"))):
+            headers = [*headers, (b"authorization", b"Bearer " + token.encode())]
+        user = self._authenticator.identify(request.peer, headers)
+        query = Query(request.query)
+        info = parse(request.method, request.path, query)
         self._authorize(user, info, query)
+        if request.oversized:
+            raise TooLarge(BODY_LIMIT)
         if not info.is_resource:
-            return self._endpoints.answer(info, dict(headers), query)
+            return self._endpoint(info, request, query)
         resource = self._api.catalogue.find(info.group, info.version, info.plural)
         if resource is None or (info.namespace and not resource.namespaced and info.plural != "namespaces"):
-            raise NoSuchPath
+            raise self._missing(info)
         if resource.namespaced and not info.namespace and (info.name or info.verb in ("create", "deletecollection")):
             raise NoSuchPath
         known = dict(headers)
-        body = await _read(receive) if scope["method"] not in ("GET", "HEAD") else b""
         call = Call(
-            self._api, info, resource, user, query, body,
+            self._api, info, resource, user, query, request.body,
             content_type=known.get(b"content-type", b"application/json").decode("latin-1"),
             accept=known.get(b"accept", b"").decode("latin-1"),
             user_agent=known.get(b"user-agent", b"").decode("latin-1"), warnings=warnings,
         )  # fmt: skip
-        return await dispatch(call)
+        if not info.subresource and info.verb in ("get", "list", "watch"):
+            return self._read(call)
+        return self._within(call, timeout_seconds(query))
+
+    def _endpoint(self, info: RequestInfo, request: Request, query: Query) -> Answer:
+        try:
+            return self._endpoints.answer(info, dict(request.headers), query)
+        except NoSuchPath as error:
+            raise PageNotFound from error
+
+    def _missing(self, info: RequestInfo) -> Exception:
+        """An unknown resource of a built-in version is a Status; of anything else there is no page."""
+        served = self._api.catalogue.of(info.group, info.version)
+        return NoSuchPath() if any(resource.custom is None for resource in served) else PageNotFound()
+
+    def _read(self, call: Call) -> Result:
+        if call.info.verb not in call.resource.verbs:
+            raise MethodNotAllowed(call.resource.group, call.resource.plural, call.info.verb)
+        if call.info.verb == "get":
+            return reading.get(call)
+        if call.info.verb == "list":
+            return reading.list_objects(call)
+        return watching.watch(call)
+
+    async def _within(self, call: Call, seconds: float) -> Answer:
+        with self._overload.admitted():
+            try:
+                async with asyncio.timeout(seconds):
+                    return await dispatch(call)
+            except TimeoutError as error:
+                raise RequestTimeout from error
 
     def _authorize(self, user: User, info: RequestInfo, query: Query) -> None:
         if info.is_resource:
@@ -88,7 +148,24 @@ class App:
         else:
             asked = Attributes(info.verb, path=info.path)
         if not self._api.authorizer.allows(user, asked):
-            raise Forbidden(info.group, info.dotted, info.name, forbidden_sentence(user, asked))
+            raise Forbidden(info.group, info.plural, asked.name, self._api.authorizer.refusal(user, asked))
+
+    def _reply(self, request: Request, answer: Answer, warnings: list[str]) -> Reply:
+        pieces = answer.pieces
+        if answer.content_type == JSON and (indented := pretty(request, pieces)) is not None:
+            pieces = [indented]
+        return Reply(answer.code, headers_of(request, answer.content_type, answer.headers, warnings), pieces)
+
+    async def _compress(self, request: Request, answer: Answer, warnings: list[str]) -> Reply:
+        plain = self._reply(request, answer, warnings)
+        body = await compressed(cast("list[bytes]", plain.body))
+        return Reply(plain.code, [*plain.headers, *GZIP_HEADERS], [body])
+
+    def _stream(self, request: Request, stream: Stream) -> Reply:
+        headers = headers_of(request, stream.content_type)
+        if wants_gzip(request, stream):
+            return Reply(200, [*headers, *GZIP_HEADERS], compressed_chunks(stream.chunks))
+        return Reply(200, headers, stream.chunks)
 
 
 def _selected_name(info: RequestInfo, query: Query) -> str:
@@ -100,91 +177,3 @@ def _selected_name(info: RequestInfo, query: Query) -> str:
         if found and field == "metadata.name":
             return value.lstrip("=")
     return ""
-
-
-async def _read(receive: Receive) -> bytes:
-    """The whole body. Raises TooLarge beyond BODY_LIMIT."""
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async with asyncio.timeout(BODY_SECONDS):
-            while True:
-                message = await receive()
-                if message["type"] == "http.disconnect":
-                    raise Unavailable("the client went away")
-                part = message.get("body", b"")
-                size += len(part)
-                if size > BODY_LIMIT:
-                    raise TooLarge(BODY_LIMIT)
-                parts.append(part)
-                if not message.get("more_body"):
-                    return b"".join(parts)
-    except TimeoutError as error:
-        raise Unavailable("the request body did not arrive in time") from error
-
-
-def _failure(error: StatusError) -> Answer:
-    headers: tuple[tuple[bytes, bytes], ...] = ()
-    seconds = (error.details or {}).get("retryAfterSeconds")
-    if seconds:
-        headers = ((b"retry-after", str(seconds).encode()),)
-    return Answer(error.body(), error.code, JSON, headers)
-
-
-def _headers(content_type: str) -> list[tuple[bytes, bytes]]:
-    return [
-        (b"audit-id", str(uuid.uuid4()).encode()),
-        (b"cache-control", b"no-cache, private"),
-        (b"content-type", content_type.encode()),
-        (b"date", formatdate(usegmt=True).encode()),
-    ]
-
-
-def _warning(text: str) -> tuple[bytes, bytes]:
-    """A Warning header (RFC 7234). The text quotes names that clients chose: control characters must not reach the
-    header.
-    """
-    printable = "".join(char if char.isprintable() else "?" for char in text)
-    escaped = printable.replace("\\", "\\\\").replace('"', '\\"')
-    return b"warning", f'299 - "{escaped}"'.encode("latin-1", "replace")
-
-
-async def _send(answer: Answer, warnings: list[str], send: Send, *, head: bool) -> None:
-    headers = _headers(answer.content_type)
-    headers += answer.headers
-    headers += [_warning(text) for text in dict.fromkeys(warnings)]
-    pieces = answer.pieces
-    headers.append((b"content-length", str(sum(map(len, pieces))).encode()))
-    await send({"type": "http.response.start", "status": answer.code, "headers": headers})
-    if not head:
-        for piece in pieces[:-1]:
-            await send({"type": "http.response.body", "body": piece, "more_body": True})
-    await send({"type": "http.response.body", "body": b"" if head else pieces[-1]})
-
-
-async def _stream(stream: Stream, receive: Receive, send: Send) -> None:
-    start = {"type": "http.response.start", "status": 200, "headers": _headers(stream.content_type)}
-    await send(start)
-    await send({"type": "http.response.body", "body": b"", "more_body": True})
-    pump = asyncio.create_task(_pump(stream.chunks, send), name="watch")
-    gone = asyncio.create_task(_gone(receive), name="watch-disconnect")
-    try:
-        await asyncio.wait((pump, gone), return_when=asyncio.FIRST_COMPLETED)
-        if pump.done() and not pump.cancelled() and (error := pump.exception()) is not None:
-            _log.error("watch failed", exc_info=error)
-    finally:
-        for task in (pump, gone):
-            task.cancel()
-        with suppress(asyncio.CancelledError):
-            await asyncio.gather(pump, gone, return_exceptions=True)
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-async def _pump(chunks: AsyncIterator[bytes], send: Send) -> None:
-    async for chunk in chunks:
-        await send({"type": "http.response.body", "body": chunk, "more_body": True})
-
-
-async def _gone(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -6,6 +6,7 @@ field selector refine the verb. Query values come from ``Query``, which knows Ku
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cached_property
 from urllib.parse import parse_qsl, unquote
@@ -17,29 +18,30 @@ _NAMESPACE_SUBRESOURCES = ("status", "finalize")
 
 
 class Query:
-    """The query string; the last value of a name counts, ``all`` gives every one."""
+    """The query string, read as Go reads it: the first value of a name counts, ``all`` gives every one."""
 
     def __init__(self, raw: bytes) -> None:
         self._pairs = parse_qsl(raw.decode("latin-1"), keep_blank_values=True) if raw else []
-        self._last = dict(self._pairs)
+        self._first = dict(reversed(self._pairs))
 
     def get(self, name: str, default: str = "") -> str:
-        return self._last.get(name, default)
+        return self._first.get(name, default)
 
     def has(self, name: str) -> bool:
-        return name in self._last
+        return name in self._first
 
     def all(self, name: str) -> list[str]:
         return [value for key, value in self._pairs if key == name]
 
     def flag(self, name: str) -> bool:
-        return self.get(name).lower() in ("1", "true", "t") or (self.has(name) and self.get(name) == "")
+        """Anything but "0" and "false" is true, as in apimachinery's conversion."""
+        return self.has(name) and self.get(name).lower() not in ("0", "false")
 
     def with_value(self, name: str, value: str) -> Query:
         """The same query with one more value (options that came in a body)."""
         query = Query(b"")
         query._pairs = [*self._pairs, (name, value)]
-        query._last = {**self._last, name: value}
+        query._first = {**self._first, name: value}
         return query
 
     def number(self, name: str, default: int = 0) -> int:
@@ -49,7 +51,24 @@ class Query:
         try:
             return int(text)
         except ValueError as error:
-            raise BadRequest(f'invalid value for {name}: strconv.ParseInt: parsing "{text}": invalid syntax') from error
+            raise BadRequest(f'strconv.ParseInt: parsing "{text}": invalid syntax') from error
+
+
+REQUEST_SECONDS = 60.0
+_DURATION = re.compile(r"(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h)")
+_UNITS = {"ns": 1e-9, "us": 1e-6, "µs": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def timeout_seconds(query: Query) -> float:
+    """How long the request may take: its ``timeout`` (a Go duration), at most and by default a minute."""
+    text = query.get("timeout")
+    if not text:
+        return REQUEST_SECONDS
+    if _DURATION.sub("", text):
+        raise BadRequest(f'invalid timeout specified in the request URL - time: invalid duration "{text}"')
+    terms = [re.match(r"([\d.]+)(.+)", term) for term in _DURATION.findall(text)]
+    seconds = sum(float(term[1]) * _UNITS[term[2]] for term in terms if term is not None)
+    return min(seconds, REQUEST_SECONDS) or REQUEST_SECONDS
 
 
 @dataclass(frozen=True)

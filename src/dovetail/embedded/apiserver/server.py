@@ -12,38 +12,31 @@ import ipaddress
 import logging
 import os
 import sqlite3
-from collections.abc import Callable, Iterable, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import orjson
 
 from .access.authentication import Authenticator
-from .access.bootstrap import objects as bootstrap_objects
-from .access.bootstrap import service
-from .access.identity import MASTERS, User
+from .access.bootstrap import bootstrap, publish_service
+from .access.identity import MASTERS
 from .access.rbac import Authorizer
 from .access.service_tokens import ServiceTokens
 from .app import App
 from .discovery.endpoints import Endpoints
-from .errors import AlreadyExists, InternalError
+from .errors import InternalError
 from .kubeconfig import write_kubeconfig
 from .objects import definitions
 from .objects.services import FIRST
 from .pki import Authority, Subject
 from .registry.catalogue import Catalogue
 from .registry.resource import pack
-from .requests import Query, RequestInfo
 from .settings import ApiServerSettings
 from .storage.database import Database
 from .storage.history import History
 from .storage.hub import Hub
-from .storage.records import ObjectKey
 from .storage.store import Store
-from .transport import Listener, peer_of, tls_context
-from .verbs.call import Api, Call, WriteOptions
-from .verbs.decoding import shape
-from .verbs.storing import create
+from .transport import Listener, tls_context
+from .verbs.call import Api
 
 _log = logging.getLogger("dovetail.embedded.apiserver")
 
@@ -61,7 +54,6 @@ _ALWAYS = (
     "kubernetes.default.svc.cluster.local",
     FIRST,
 )
-_SYSTEM = User("system:apiserver", (MASTERS,))
 
 
 async def serve(settings: ApiServerSettings, on_ready: Callable[[], None]) -> None:
@@ -78,15 +70,15 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     authority = Authority(settings.data_dir / "pki")
     api = build_api(database, authority.signing_key)
     endpoints = Endpoints(api.catalogue, api.tokens, "")
-    authenticator = Authenticator(api.tokens, api.authorizer.allows)
-    app = App(api, authenticator, endpoints, peer_of)
+    authenticator = Authenticator(api.tokens, api.authorizer.refusal)
+    app = App(api, authenticator, endpoints)
     certificate = authority.server(_hosts(settings))
     context = tls_context(certificate.certificate_file, certificate.key_file, authority.ca_file)
     listener = Listener(app, settings.host, settings.port, context)
-    bootstrap(api, settings.objects)
+    bootstrap(api, authority.ca_pem, settings.objects)
     await listener.start()
     try:
-        publish_service(api, listener.port)
+        publish_service(api, FIRST, listener.port)
         endpoints.server = _address(settings.host, listener.port)
         write_kubeconfigs(settings, authority, endpoints.server)
         on_ready()
@@ -103,39 +95,11 @@ def build_api(database: Database, signing_key: Callable[[], bytes]) -> Api:
     history = History(database, store)
     hub = Hub(store, history)
     authorizer = Authorizer(store)
-    store.on_commit += [hub.publish, authorizer.changed]
-    api = Api(store, history, hub, Catalogue(), authorizer, ServiceTokens(store, signing_key))
+    tokens = ServiceTokens(store, signing_key)
+    store.on_commit += [hub.publish, authorizer.changed, tokens.changed]
+    api = Api(store, history, hub, Catalogue(), authorizer, tokens)
     definitions.load(api)
     return api
-
-
-def bootstrap(api: Api, further: Iterable[dict[str, Any]] = ()) -> None:
-    """Write what is missing of the objects that every cluster has, and of further ones."""
-    for obj in chain(bootstrap_objects(), further):
-        _ensure(api, obj)
-    api.store.flush()
-
-
-def publish_service(api: Api, port: int) -> None:
-    _ensure(api, service(FIRST, port))
-    api.store.flush()
-
-
-def _ensure(api: Api, obj: dict[str, object]) -> None:
-    group, _, version = str(obj["apiVersion"]).rpartition("/")
-    resource = api.catalogue.by_kind(group, version, str(obj["kind"]))
-    assert resource is not None, obj
-    meta = orjson.loads(orjson.dumps(obj["metadata"]))
-    namespace = str(meta.get("namespace", ""))
-    if api.store.latest(ObjectKey(resource.store, namespace, meta["name"])) is not None:
-        return
-    info = RequestInfo("create", "", True, group, version, namespace, resource.plural)
-    call = Call(api, info, resource, _SYSTEM, Query(b""))
-    options = WriteOptions(False, "dovetail-apiserver", "Strict", False)
-    try:
-        create(call, shape(call, orjson.loads(orjson.dumps(obj)), options), options)
-    except AlreadyExists:
-        return
 
 
 def write_kubeconfigs(settings: ApiServerSettings, authority: Authority, server: str) -> None:

@@ -69,6 +69,15 @@ class History:
         edge = kept[limit - 1]
         return Page(kept[:limit], rev, (edge.namespace, edge.name))
 
+    def count_at(self, resource: str, namespace: str, rev: int, after: tuple[str, str] | None) -> int:
+        """How many objects came after a key in the list as it was at ``rev``."""
+        count = self._store.count(resource, namespace, after)
+        for key, old in self._changed_after(resource, namespace, rev).items():
+            if after is None or key > after:
+                there = self._store.get(ObjectKey(resource, *key)) is not None
+                count += (old is not None) - there
+        return count
+
     def _changed_after(self, resource: str, namespace: str, rev: int) -> dict[tuple[str, str], Record | None]:
         if rev >= self._store.rev:
             return {}

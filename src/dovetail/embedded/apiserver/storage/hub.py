@@ -1,7 +1,8 @@
 """Who is told of changes: one ring of recent changes per resource, a cursor per watcher.
 
-Model. After a commit the hub appends each change to its resource's ring and wakes that resource's watchers once.
-A watcher (``Cursor``) remembers the last revision it has seen and takes what came after it, from the ring while it
+Model. After a commit the hub appends each change to its resource's ring and, in a later turn of the loop (so that the
+writers get their answers first), calls that resource's listeners once, however many commits there were meanwhile. A
+watcher (``Cursor``) remembers the last revision it has seen and takes what came after it, from the ring while it
 reaches back far enough, from the log (``History``) otherwise. A slow watcher therefore costs nothing but its own delay;
 when the log has forgotten what it needs, ``take`` raises Expired and the watch ends with 410, on which clients list
 again.
@@ -10,9 +11,8 @@ again.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 from ..errors import Expired
@@ -22,17 +22,23 @@ from .store import Store
 
 RING = 1024
 BATCH = 500
+TURN = 50
+"""Listeners called in one turn of the loop: with a thousand of them, requests still come through in between."""
+
+Listener = Callable[[], None]
 
 
 class _Ring:
     """The newest changes of one resource. ``floor``: every change after it, up to now, is in ``changes``."""
 
-    __slots__ = ("changes", "floor", "waiters")
+    __slots__ = ("changes", "due", "floor", "listeners", "scheduled")
 
     def __init__(self, floor: int) -> None:
         self.changes: deque[Change] = deque()
         self.floor = floor
-        self.waiters: set[asyncio.Future[None]] = set()
+        self.listeners: dict[Listener, None] = {}  # in the order of their arrival
+        self.due: deque[Listener] = deque()
+        self.scheduled = False
 
     def add(self, change: Change) -> None:
         self.changes.append(change)
@@ -48,14 +54,33 @@ class _Ring:
         start = len(self.changes) - missing
         return list(islice(self.changes, start, start + BATCH))
 
+    def wake(self) -> None:
+        if self.listeners and not self.scheduled:
+            self.scheduled = True
+            asyncio.get_running_loop().call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        """Call every listener; those who came or were woken meanwhile have their turn in the next round."""
+        if not self.due:
+            self.due.extend(self.listeners)
+            self.scheduled = False  # changes from now on need another round
+        for _ in range(min(TURN, len(self.due))):
+            listener = self.due.popleft()
+            if listener in self.listeners:
+                listener()
+        if self.due:
+            self.scheduled = True
+            asyncio.get_running_loop().call_soon(self._deliver)
+
 
 class Hub:
-    """Register with ``store.on_commit.append(hub.publish)``."""
+    """Register with ``store.on_commit.append(hub.publish)``. ``lines`` is a cache for whoever encodes changes."""
 
     def __init__(self, store: Store, history: History) -> None:
         self._store, self._history = store, history
         self._rings: dict[str, _Ring] = {}
         self._closed = False
+        self.lines: dict[tuple[int, bytes], bytes] = {}
 
     @property
     def closed(self) -> bool:
@@ -78,24 +103,18 @@ class Hub:
                 ring.add(change)
                 touched.add(change.key.resource)
         for resource in touched:
-            self._wake(self._rings[resource])
-
-    def _wake(self, ring: _Ring) -> None:
-        waiters, ring.waiters = ring.waiters, set()
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
+            self._rings[resource].wake()
 
     def wake(self, resource: str) -> None:
         """Let the watchers of a resource look again (their resource was removed)."""
         if resource in self._rings:
-            self._wake(self._rings[resource])
+            self._rings[resource].wake()
 
     def close(self) -> None:
         """Wake every watcher for the last time: the server stops."""
         self._closed = True
         for ring in self._rings.values():
-            self._wake(ring)
+            ring.wake()
 
     def read(self, ring: _Ring, resource: str, rev: int) -> tuple[list[Change], int]:
         """Changes after ``rev`` and the revision up to which the answer is complete."""
@@ -105,7 +124,7 @@ class Hub:
             changes = self._history.since(resource, rev, BATCH)
         else:
             raise Expired(f"too old resource version: {rev} ({self._history.compacted})")
-        return changes, changes[-1].rev if len(changes) == BATCH else self._store.rev
+        return changes, changes[-1].rev if len(changes) == BATCH else max(self._store.rev, rev)
 
 
 class Cursor:
@@ -121,21 +140,13 @@ class Cursor:
         return bool(self._hub.read(self._ring, self._resource, self.rev)[0])
 
     def take(self) -> list[Change]:
-        """What is new, without waiting."""
+        """What is new."""
         changes, self.rev = self._hub.read(self._ring, self._resource, self.rev)
         return changes
 
-    async def wait(self, timeout: float) -> bool:
-        """Wait until something may be new; False after ``timeout`` seconds."""
-        if self._hub.closed:
-            return True
-        waiter = asyncio.get_running_loop().create_future()
-        self._ring.waiters.add(waiter)
-        try:
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(timeout):
-                    await waiter
-                return True
-            return False
-        finally:
-            self._ring.waiters.discard(waiter)
+    def listen(self, listener: Listener) -> None:
+        """Call ``listener`` whenever something may be new, until ``forget``."""
+        self._ring.listeners[listener] = None
+
+    def forget(self, listener: Listener) -> None:
+        self._ring.listeners.pop(listener, None)

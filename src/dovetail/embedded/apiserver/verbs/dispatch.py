@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from ..errors import MethodNotAllowed, NoSuchPath
-from . import deleting, reading, subresources, watching, writing
-from .answer import Answer, Stream
+from . import deleting, reading, subresources, token_requests, writing
+from .answer import Answer
 from .call import Call
 from .reviews import REVIEWS, review
 
 
-async def dispatch(call: Call) -> Answer | Stream:
-    """Raises StatusError."""
+async def dispatch(call: Call) -> Answer:
+    """Everything but get, list and watch of whole objects (``app`` answers these at once). Raises StatusError."""
     if call.info.subresource:
         return await _subresource(call)
     verb, resource = call.info.verb, call.resource
@@ -18,12 +18,6 @@ async def dispatch(call: Call) -> Answer | Stream:
         raise MethodNotAllowed(resource.group, resource.plural, verb)
     if resource.plural in REVIEWS:
         return await review(call)
-    if verb == "get":
-        return reading.get(call)
-    if verb == "list":
-        return reading.list_objects(call)
-    if verb == "watch":
-        return watching.watch(call)
     if verb == "create" and not call.info.name:
         return await writing.create(call)
     if verb == "update":
@@ -49,7 +43,7 @@ async def _subresource(call: Call) -> Answer:
     if name == "finalize":
         return await subresources.finalize(call)
     if name == "token":
-        return await subresources.token(call)
+        return await token_requests.token(call)
     if verb == "get":
         return reading.get(call)
     return await (writing.update(call) if verb == "update" else writing.patch(call))

@@ -6,7 +6,7 @@ stored: the type header is put in front of the bytes.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,8 +16,6 @@ from ..errors import NotAcceptable
 from ..output.tables import Table, columns_for
 from ..registry.resource import ResourceType
 from ..storage.records import Record
-
-PIECE = 128 * 1024
 
 PLAIN, TABLE, PARTIAL = "plain", "table", "partial"
 _OFFERED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")[:2]
@@ -59,9 +57,11 @@ def _form(wanted: str, version: str, include: str) -> Form | None:
 
 
 def to_yaml(body: bytes) -> bytes:
+    """Keys in order, as Kubernetes writes it."""
     import yaml
 
-    return yaml.safe_dump(orjson.loads(body), sort_keys=False).encode()
+    dumper = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+    return yaml.dump(orjson.loads(body), Dumper=dumper, sort_keys=True, allow_unicode=True, width=1 << 20).encode()
 
 
 def one(form: Form, resource: ResourceType, value: bytes, now: float) -> bytes:
@@ -80,30 +80,32 @@ def partial(obj: dict[str, Any], version: str = "v1") -> dict[str, Any]:
 
 
 def many(
-    form: Form, resource: ResourceType, records: Iterable[Record], meta: dict[str, Any], now: float
+    form: Form, resource: ResourceType, records: Sequence[Record], meta: dict[str, Any], now: float
 ) -> list[bytes]:
-    """A list with this ListMeta, in pieces."""
+    """A whole list with this ListMeta, in pieces."""
     if form.kind == TABLE:
         table = Table(columns_for(resource), form.version, form.include)
         objects = [resource.decode(record.value) for record in records]
         return [table.encode(objects, now, str(meta.get("resourceVersion", "")), meta)]
+    return [opening(form, resource, meta), items(form, resource, records), closing()]
+
+
+def opening(form: Form, resource: ResourceType, meta: dict[str, Any]) -> bytes:
+    """The list up to its first item (not for tables)."""
     if form.kind == PARTIAL:
-        items = [partial(resource.decode(record.value), form.version) for record in records]
-        kind = {"kind": "PartialObjectMetadataList", "apiVersion": f"meta.k8s.io/{form.version}"}
-        return [orjson.dumps({**kind, "metadata": meta, "items": items})]
-    head = orjson.dumps({"kind": resource.list_kind, "apiVersion": resource.api_version, "metadata": meta})
-    return list(_pieces(head[:-1] + b',"items":[', map(resource.encode_item, (record.value for record in records))))
+        kind, version = "PartialObjectMetadataList", f"meta.k8s.io/{form.version}"
+    else:
+        kind, version = resource.list_kind, resource.api_version
+    return orjson.dumps({"kind": kind, "apiVersion": version, "metadata": meta})[:-1] + b',"items":['
 
 
-def _pieces(head: bytes, items: Iterable[bytes]) -> Iterator[bytes]:
-    """The list's bytes, joined to pieces of a useful size: no second copy of a large list is ever made."""
-    pending, size, separator = [head], len(head), b""
-    for item in items:
-        pending += (separator, item)
-        size += len(item)
-        separator = b","
-        if size >= PIECE:
-            yield b"".join(pending)
-            pending, size = [], 0
-    pending.append(b"]}")
-    yield b"".join(pending)
+def items(form: Form, resource: ResourceType, records: Iterable[Record]) -> bytes:
+    """Items, joined as in a list (not for tables)."""
+    if form.kind == PARTIAL:
+        return b",".join(orjson.dumps(partial(resource.decode(record.value), form.version)) for record in records)
+    encode = resource.encode_item
+    return b",".join([encode(record.value) for record in records])
+
+
+def closing() -> bytes:
+    return b"]}"

@@ -4,31 +4,41 @@ Model. A watch has a cursor in the hub and a view (namespace, selectors). Each c
 object that comes into view is ADDED, one that leaves it is DELETED, whatever really happened to it. Bookmarks tell the
 revision when nothing else does. The stream ends at ``timeoutSeconds``, when the server stops, when the client goes, or
 with a 410 event when the cursor fell behind what is kept.
+
+No task: the hub calls the watch, the watch writes. When the client does not keep up, the watch waits for it with its
+cursor where it is; nothing is buffered for it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 
 import orjson
 
-from ..errors import Invalid, StatusError
-from ..fielderrors import forbidden
+from ..errors import Expired, Invalid, StatusError, VersionTooLarge
+from ..fielderrors import invalid
 from ..output.tables import Table, columns_for
 from ..registry.resource import ResourceType
 from ..selecting.fields import FieldSelector
 from ..selecting.labels import LabelSelector
-from ..storage.hub import Cursor
+from ..storage.hub import BATCH, Cursor
 from ..storage.records import ADDED, DELETED, EVENT_NAMES, MODIFIED, Change
-from .answer import Stream
+from ..transport.messages import Outlet
+from .answer import JSON
 from .call import Call
-from .output import PARTIAL, TABLE, Form, negotiate, partial
-from .reading import CONVERTED, check_retained, matches, selectors
+from .listoptions import version_problem, watch_errors
+from .output import PARTIAL, PLAIN, TABLE, Form, negotiate, partial
+from .reading import CONVERTED, matches, selectors
 
 BOOKMARK_SECONDS = 60.0
+LAST_BOOKMARK_SECONDS = 2.0
+"""A bookmark goes out this long before the end, as kube-apiserver does: the client can resume from it."""
 MINIMUM_TIMEOUT = 1800.0
 PAGE = 200
+CACHED = 64
+"""Encoded events kept for the watchers whose turn comes later."""
 
 
 class View:
@@ -38,20 +48,38 @@ class View:
         self._resource, self._namespace = call.resource, call.namespace
         self._wanted, self._selected = wanted, selected
         self._encode = _encoder(call.resource, form, call.api.clock)
+        self._everything = not wanted and not selected
+        self._lines = call.api.hub.lines if form.kind == PLAIN and call.resource.store != CONVERTED else None
+        name = selected.exactly("metadata.name")
+        self._name = name if len(selected.terms) == 1 and not wanted else ""
 
     def line(self, change: Change) -> bytes:
         """The event as this watcher gets it; b"" when it sees nothing."""
         if self._namespace and change.key.namespace != self._namespace:
             return b""
-        if not self._wanted and not self._selected:
-            return self.event(change.event, change.value)
+        if self._name and change.key.name != self._name:
+            return b""
+        if self._everything or self._name:
+            return self._shared(change)
         now = change.event != DELETED and self.sees(change.value)
         before = change.before is not None and self.sees(change.before)
         if now:
             return self.event(MODIFIED if before else ADDED, change.value)
         if not before:
             return b""
-        return self.event(DELETED, change.value)
+        return self.event(DELETED, change.value if change.event == DELETED else _last_seen(change))
+
+    def _shared(self, change: Change) -> bytes:
+        """The same for every watcher who sees everything: encoded once for all of them."""
+        if self._lines is None:
+            return self.event(change.event, change.value)
+        key = (change.rev, self._resource.header)
+        line = self._lines.get(key)
+        if line is None:
+            if len(self._lines) >= CACHED:
+                self._lines.clear()
+            line = self._lines[key] = self.event(change.event, change.value)
+        return line
 
     def sees(self, value: bytes) -> bool:
         return matches(value, self._wanted, self._selected)
@@ -61,9 +89,15 @@ class View:
 
     def bookmark(self, rev: int, initial_end: bool = False) -> bytes:
         annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if initial_end else {}
-        meta = {"resourceVersion": str(rev), "creationTimestamp": None, **annotations}
-        kind = {"kind": self._resource.kind, "apiVersion": self._resource.api_version}
-        return _line("BOOKMARK", orjson.dumps({**kind, "metadata": meta}))
+        obj = {"metadata": {"resourceVersion": str(rev), **annotations}}
+        return _line("BOOKMARK", self._encode(orjson.dumps(obj)))
+
+
+def _last_seen(change: Change) -> bytes:
+    """What leaves a view is shown as it was in it, with the revision of its leaving."""
+    obj = orjson.loads(change.before or change.value)
+    obj["metadata"]["resourceVersion"] = str(change.rev)
+    return orjson.dumps(obj)
 
 
 def _line(name: str, body: bytes) -> bytes:
@@ -93,100 +127,171 @@ def _table_encoder(resource: ResourceType, form: Form, clock: Callable[[], float
     return encode
 
 
-def watch(call: Call) -> Stream:
-    """Raises Invalid, BadRequest, Expired before the stream starts."""
+def watch(call: Call) -> Watch:
+    """Raises Invalid, BadRequest. What is wrong with the revision is told in the stream, as kube-apiserver does."""
     wanted, selected = selectors(call)
     view = View(call, wanted, selected, negotiate(call.accept, call.query.get("includeObject")))
-    _check_initial(call)
-    version = call.query.get("resourceVersion")
-    send_initial = call.query.flag("sendInitialEvents")
-    asked = not call.query.has("sendInitialEvents")
-    fresh = send_initial or (asked and version in ("", "0"))
-    start = call.api.store.rev if fresh or not version.isdigit() else int(version)
-    cursor = call.api.hub.cursor(call.resource.store, min(start, call.api.store.rev))
-    return Stream(_Watch(call, view, cursor, fresh, send_initial).run(), "application/json")
+    errors = watch_errors(call.query)
+    if errors:
+        raise Invalid("meta.k8s.io", "ListOptions", "", errors)
+    return Watch(call, view, _version(call))
 
 
-def _check_initial(call: Call) -> None:
-    query = call.query
-    match = query.get("resourceVersionMatch")
-    problem = None
-    if query.has("sendInitialEvents") and match != "NotOlderThan":
-        problem = forbidden(
-            "resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan"
-        )
-    elif not query.has("sendInitialEvents") and match:
-        problem = forbidden(
-            "resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided"
-        )
-    if problem is not None:
-        raise Invalid("meta.k8s.io", "ListOptions", "", [problem])
+def _version(call: Call) -> int:
+    """The revision asked for; 0 for none."""
+    text = call.query.get("resourceVersion")
+    if text and (problem := version_problem(text)):
+        raise Invalid(call.resource.group, call.resource.plural, "", [invalid("resourceVersion", text, problem)])
+    return int(text or 0)
 
 
-class _Watch:
-    def __init__(self, call: Call, view: View, cursor: Cursor, fresh: bool, end_mark: bool) -> None:
-        self._call, self._view, self._cursor = call, view, cursor
-        self._fresh, self._end_mark = fresh, end_mark
-        self._bookmarks = call.query.flag("allowWatchBookmarks")
-        seconds = call.query.number("timeoutSeconds")
-        self._until = call.api.clock() + (seconds or MINIMUM_TIMEOUT * (1 + random.random()))
-        self._mark_at = call.api.clock() + BOOKMARK_SECONDS
-        self._served = call.resource
+class Watch:
+    """A ``Flow``. ``rev`` 0: whatever is newest."""
 
-    async def run(self) -> AsyncIterator[bytes]:
-        """Chunks of whole events."""
+    content_type = JSON
+
+    def __init__(self, call: Call, view: View, rev: int) -> None:
+        self._call, self._view, self._rev = call, view, rev
+        query, now = call.query, call.api.clock()
+        self._bookmarks = query.flag("allowWatchBookmarks")
+        self._end_mark = query.flag("sendInitialEvents")
+        # Without sendInitialEvents, "from any revision" begins with what there is (and no word on where that ends).
+        self._initial_first = self._end_mark or (not query.has("sendInitialEvents") and not rev)
+        seconds = query.number("timeoutSeconds")
+        self._until = now + (seconds if seconds > 0 else MINIMUM_TIMEOUT * (1 + random.random()))
+        self._mark_at = self._next_mark(now)
+        self._initial: Iterator[bytes] | None = None
+        self._cursor: Cursor | None = None
+        self._outlet: Outlet | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._again: asyncio.Handle | None = None
+
+    # -- as the connection calls it
+
+    def open(self, outlet: Outlet) -> None:
+        self._outlet = outlet
+        self._begin()
+
+    def resume(self) -> None:
+        if self._cursor is not None:
+            self._advance()
+
+    def close(self) -> None:
+        self._outlet = None
+        for handle in (self._timer, self._again):
+            if handle is not None:
+                handle.cancel()
+        if self._cursor is not None:
+            self._cursor.forget(self._advance)
+
+    # -- inside
+
+    def _begin(self) -> None:
+        api = self._call.api
         try:
-            if self._fresh:
-                for chunk in self._initial():
-                    yield chunk
-            while not self._over():
-                changes = self._cursor.take()
-                chunk = b"".join([self._view.line(change) for change in changes])
-                if chunk:
-                    yield chunk
-                if changes:
-                    continue
-                await self._cursor.wait(self._pause())
-                if self._bookmarks and self._call.api.clock() >= self._mark_at:
-                    yield self._bookmark()
+            if self._end_mark and self._rev > api.store.rev:
+                raise VersionTooLarge(self._rev, api.store.rev)
+            start = api.store.rev if self._initial_first or not self._rev else self._rev
+            self._cursor = api.hub.cursor(self._call.resource.store, start)
         except StatusError as error:
-            yield _line("ERROR", orjson.dumps(error.status()))
+            self._fail(error)
             return
-        if self._bookmarks and not self._call.api.hub.closed:
-            yield self._bookmark()
+        if self._initial_first:
+            self._initial = self._present(start)
+        self._cursor.listen(self._advance)
+        self._tick()
+        self._advance()
 
-    def _initial(self) -> Iterator[bytes]:
-        """Everything in view at the cursor's revision, page by page: the list is never in memory as a whole."""
-        call, after, rev = self._call, None, self._cursor.rev
+    def _advance(self) -> None:
+        """Write what there is to write, as long as the client takes it."""
+        outlet, cursor = self._outlet, self._cursor
+        if outlet is None or cursor is None or not outlet.writable:
+            return
+        try:
+            if self._initial is not None:
+                self._write_initial(outlet)
+                return
+            changes = cursor.take()
+        except StatusError as error:
+            self._fail(error)
+            return
+        if changes:
+            line = self._view.line
+            chunk = b"".join([line(change) for change in changes])
+            if chunk:
+                outlet.send((chunk,))
+            if len(changes) == BATCH:
+                self._soon()
+                return
+        if self._over():
+            self._end()
+
+    def _write_initial(self, outlet: Outlet) -> None:
+        """One page; the next one in another turn of the loop."""
+        assert self._initial is not None
+        page = next(self._initial, None)
+        if page is None:
+            self._initial = None
+        elif page:
+            outlet.send((page,))
+        self._soon()
+
+    def _soon(self) -> None:
+        self._again = asyncio.get_running_loop().call_soon(self._advance)
+
+    def _tick(self) -> None:
+        """Bookmarks and the end, by the clock."""
+        now = self._call.api.clock()
+        if now >= self._until:
+            if self._bookmarks:
+                self._mark()
+            self._end()
+            return
+        if self._bookmarks and now >= self._mark_at:
+            self._mark()
+            self._mark_at = self._next_mark(now)
+        due = min(self._until, self._mark_at) if self._bookmarks else self._until
+        self._timer = asyncio.get_running_loop().call_later(max(due - now, 0.001), self._tick)
+
+    def _next_mark(self, now: float) -> float:
+        last = self._until - LAST_BOOKMARK_SECONDS
+        return min(now + BOOKMARK_SECONDS, last) if now < last else self._until
+
+    def _mark(self) -> None:
+        """Tell the revision, after everything up to it; nothing while the list at the beginning is under way."""
+        self._advance()
+        if self._initial is None and self._outlet is not None and self._cursor is not None and self._outlet.writable:
+            self._outlet.send((self._view.bookmark(self._cursor.rev),))
+
+    def _present(self, rev: int) -> Iterator[bytes]:
+        """Everything in view at ``rev``, page by page: the list is never in memory as a whole."""
+        api, store, after = self._call.api, self._call.resource.store, None
         while True:
-            check_retained(call, rev)
-            page = call.api.history.page_at(call.resource.store, call.namespace, rev, after, PAGE)
-            lines = [self._view.event(ADDED, record.value) for record in page.records if self._view.sees(record.value)]
-            if lines:
-                yield b"".join(lines)
+            if rev < api.history.compacted:
+                raise Expired(f"too old resource version: {rev} ({api.history.compacted})")
+            page = api.history.page_at(store, self._call.namespace, rev, after, PAGE)
+            view = self._view
+            yield b"".join([view.event(ADDED, record.value) for record in page.records if view.sees(record.value)])
             if page.more is None:
                 break
             after = page.more
-        if self._end_mark:
+        if self._end_mark and self._bookmarks:
             yield self._view.bookmark(rev, initial_end=True)
-
-    def _bookmark(self) -> bytes:
-        self._mark_at = self._call.api.clock() + BOOKMARK_SECONDS
-        return self._view.bookmark(self._cursor.rev)
-
-    def _pause(self) -> float:
-        now = self._call.api.clock()
-        due = min(self._until, self._mark_at) if self._bookmarks else self._until
-        return max(min(due - now, BOOKMARK_SECONDS), 0.0)
 
     def _over(self) -> bool:
         call = self._call
-        if call.api.hub.closed or call.api.clock() >= self._until:
+        if call.api.hub.closed:
             return True
-        resource = call.resource
-        if (
-            resource.custom is not None
-            and call.api.catalogue.find(resource.group, resource.version, resource.plural) is None
-        ):
-            return not self._cursor.pending()
-        return False
+        resource, find = call.resource, call.api.catalogue.find
+        return resource.custom is not None and find(resource.group, resource.version, resource.plural) is None
+
+    def _fail(self, error: StatusError) -> None:
+        if self._outlet is not None:
+            self._outlet.send((_line("ERROR", orjson.dumps(error.status())),))
+        self._end()
+
+    def _end(self) -> None:
+        outlet = self._outlet
+        self.close()
+        if outlet is not None:
+            outlet.end()
