@@ -10,7 +10,7 @@ from ..access.escalation import check_binding, check_role
 from ..access.rules import GROUP
 from ..fielderrors import FieldError
 from ..foreign import part, parts
-from . import metadata
+from . import metadata, names
 from .strategy import Context, Strategy
 
 Object = dict[str, Any]
@@ -63,23 +63,7 @@ def _aggregation_errors(role: Object) -> Iterator[FieldError]:
     if not selectors:
         yield fe.required(field, "at least one clusterRoleSelector required if aggregationRule is non-nil")
     for index, selector in enumerate(selectors):
-        yield from metadata.validate_labels(part(selector, "matchLabels"), f"{field}[{index}].matchLabels")
-        for at, wish in enumerate(parts(selector, "matchExpressions")):
-            yield from _expression_errors(wish, f"{field}[{index}].matchExpressions[{at}]")
-
-
-def _expression_errors(wish: Object, field: str) -> Iterator[FieldError]:
-    operator, values = wish.get("operator"), parts(wish, "values")
-    if operator in ("In", "NotIn"):
-        if not values:
-            yield fe.required(f"{field}.values", "must be specified when `operator` is 'In' or 'NotIn'")
-    elif operator in ("Exists", "DoesNotExist"):
-        if values:
-            yield fe.forbidden(f"{field}.values", "may not be specified when `operator` is 'Exists' or 'DoesNotExist'")
-    else:
-        yield fe.invalid(f"{field}.operator", operator or "", "not a valid selector operator")
-    if problem := metadata.qualified_name_problem(str(wish.get("key") or "")):
-        yield fe.invalid(f"{field}.key", wish.get("key") or "", problem)
+        yield from metadata.validate_selector(selector, f"{field}[{index}]")
 
 
 class BindingStrategy(Strategy):
@@ -120,7 +104,7 @@ def _reference_errors(reference: Object, namespaced: bool) -> Iterator[FieldErro
     name = str(reference.get("name") or "")
     if not name:
         yield fe.required("roleRef.name")
-    elif problem := metadata.name_problem(f"{GROUP}/clusterroles", name):
+    for problem in names.path_segment(name):
         yield fe.invalid("roleRef.name", name, problem)
 
 
@@ -129,7 +113,7 @@ def _subject_errors(subject: Object, field: str, namespaced: bool) -> Iterator[F
     if not name:
         yield fe.required(f"{field}.name")
     if kind == "ServiceAccount":
-        if name and (problem := metadata.name_problem("/serviceaccounts", name)):
+        for problem in names.dns_subdomain(name) if name else ():
             yield fe.invalid(f"{field}.name", name, problem)
         if group:
             yield fe.not_supported(f"{field}.apiGroup", group, [""])

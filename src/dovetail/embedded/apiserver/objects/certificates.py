@@ -16,7 +16,7 @@ from typing import Any
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
 from ..foreign import part, parts
-from .metadata import LABEL_TEXT, name_problem
+from . import names
 from .strategy import Context, Strategy
 
 Object = dict[str, Any]
@@ -164,12 +164,12 @@ def _signer_errors(name: str, field: str) -> Iterator[FieldError]:
         return
     domain, path = segments
     for label in domain.split("."):
-        if name_problem("/namespaces", label):
-            yield fe.invalid(field, domain, f'validating label "{label}": {LABEL_TEXT}')
+        for problem in names.dns_label(label):
+            yield fe.invalid(field, domain, f'validating label "{label}": {problem}')
     if "." not in domain:
         yield fe.invalid(field, domain, "should be a domain with at least two segments separated by dots")
     for label in path.split("."):
-        if problem := name_problem("/serviceaccounts", label):
+        for problem in names.dns_subdomain(label):
             yield fe.invalid(field, path, f'validating label "{label}": {problem}')
 
 
