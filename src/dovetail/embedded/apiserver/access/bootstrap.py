@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from ..foreign import part, parts
+from ..objects.priority_classes import system_priority_classes
 from ..storage.records import ObjectKey, Record
 from . import policy
 from .escalation import uncovered
@@ -42,7 +43,7 @@ def bootstrap(api: Api, ca_pem: bytes, further: Iterable[Object] = ()) -> None:
     for binding in (*policy.cluster_role_bindings(), *policy.role_bindings()):
         writer.reconcile(binding, _completed_binding)
     writer.ensure(authentication_facts(ca_pem))
-    for obj in further:
+    for obj in (*system_priority_classes(), *further):
         writer.ensure(obj)
     api.store.flush()
 

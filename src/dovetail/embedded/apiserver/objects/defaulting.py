@@ -11,6 +11,7 @@ from typing import Any
 
 from ..foreign import part, parts
 from .pods import defaults as pods
+from .policies import default_limit_range
 from .workloads import defaults as workloads
 
 Object = dict[str, Any]
@@ -99,7 +100,7 @@ def _priority_class(obj: Object) -> None:
 
 _RULES: dict[str, Callable[[Object], None]] = {
     "/pods": pods.pod, "/services": _service, "/secrets": _secret, "/replicationcontrollers": workloads.replicas,
-    "/persistentvolumeclaims": _claim, "/persistentvolumes": _volume_object,
+    "/limitranges": default_limit_range, "/persistentvolumeclaims": _claim, "/persistentvolumes": _volume_object,
     "apps/deployments": workloads.deployment, "apps/replicasets": workloads.replicas,
     "apps/statefulsets": workloads.stateful_set, "apps/daemonsets": workloads.daemon_set,
     "batch/jobs": workloads.job, "batch/cronjobs": workloads.cron_job,
