@@ -16,6 +16,7 @@ import orjson
 
 from ..admission import chain
 from ..admission.plugin import CREATE, UPDATE, Attributes
+from ..admission.plugins.resource_quota import ledger as quotas
 from ..apply.managers import Writer, record_update
 from ..errors import AlreadyExists, BadRequest, Invalid, NotFound, StatusError
 from ..foreign import part, parts
@@ -68,7 +69,9 @@ class Draft:
     @property
     def context(self) -> Context:
         call = self.call
-        return Context(call.api, call.resource, call.user, call.namespace, self.options.dry_run)
+        return Context(
+            call.api, call.resource, call.user, call.namespace, self.options.dry_run, call.info.subresource
+        )
 
 
 def key_of(call: Call, name: str) -> ObjectKey:
@@ -91,7 +94,9 @@ def writer_of(call: Call, options: WriteOptions) -> Writer:
 
 
 def _reset_by_status(resource: ResourceType) -> tuple[str, ...]:
-    return ("metadata", "spec") if status_keeps_metadata(resource) else ("spec",)
+    if not status_keeps_metadata(resource):
+        return ("spec",)
+    return ("metadata", "spec", *(name for name in resource.node.fields if name != "status"))
 
 
 # -- creation
@@ -137,7 +142,7 @@ def prepare_create(draft: Draft) -> None:
     if drawn:
         _draw_name(draft)
     if resource.has_status and not strategy_of(resource).keeps_status:
-        obj.pop("status", None)
+        resource.clear_status(obj)
     strategy_of(resource).prepare(draft.context, obj, None)
     _validate(draft)
     draft.attributes.name = obj["metadata"]["name"]
@@ -186,23 +191,11 @@ def begin_update(
     old = call.resource.decode(record.value)
     _check_update(call, obj, old, record)
     if managed is None:
-        managed = _managed_by_update(call, obj, old, options)
+        managed = record_update(call.resource.node, old, obj, writer_of(call, options))
     _set_managed(obj["metadata"], managed)
     if call.info.verb == "update":
         drop_repeated_owners(call, obj["metadata"], "")
     return Draft(call, options, admission_attributes(call, UPDATE, obj, old, options), obj, record, old)
-
-
-def _managed_by_update(call: Call, obj: Object, old: Object, options: WriteOptions) -> list[Object]:
-    """Of what the other endpoint writes nothing changes hands."""
-    seen = dict(obj)
-    foreign = _NOT_SPEC[3:] if call.info.subresource != "status" else tuple(n for n in obj | old if n not in _NOT_SPEC)
-    if call.resource.has_status and not strategy_of(call.resource).keeps_status:
-        for name in foreign:
-            seen.pop(name, None)
-            if name in old:
-                seen[name] = old[name]
-    return record_update(call.resource.node, old, seen, writer_of(call, options))
 
 
 def prepare_update(draft: Draft) -> None:
@@ -214,7 +207,7 @@ def prepare_update(draft: Draft) -> None:
     drop_repeated_owners(call, obj["metadata"], " after mutating admission happens")
     check_version(resource, draft.record, obj["metadata"].get("resourceVersion"))
     errors = [] if draft.status_only else list(immutable_errors(obj["metadata"], old["metadata"]))
-    _carry(resource, obj, old, draft.status_only)
+    _carry(resource, obj, old, call.info.subresource)
     strategy_of(resource).prepare(draft.context, obj, old)
     if resource.generation and not draft.status_only and _spec_changed(obj, old, resource):
         obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
@@ -299,6 +292,7 @@ def remove(call: Call, key: ObjectKey, record: Record, obj: Object, options: Wri
     value = pack(obj)
     call.api.store.remove(key, value, record)
     strategy_of(call.resource).removed(call.api, obj)
+    quotas.removed(call.api, call.resource, obj)
     if call.resource.custom is not None:
         finish(call.api, call.resource.store)
     return call.resource.encode(value)
@@ -356,26 +350,50 @@ def drop_repeated_owners(call: Call, meta: Object, when: str) -> None:
         )
 
 
-def _carry(resource: ResourceType, obj: Object, old: Object, status_only: bool) -> None:
+def _carry(resource: ResourceType, obj: Object, old: Object, subresource: str) -> None:
     """Each endpoint writes its own part: /status the status, the main one everything else."""
-    if status_only:
-        status, meta = obj.get("status"), obj["metadata"]
+    meta = obj["metadata"]
+    if subresource == "status" or (subresource and resource.store == "/pods"):
+        sent = dict(obj)
         obj.clear()
         obj.update(orjson.loads(orjson.dumps(old)))
         if not status_keeps_metadata(resource):
             metadata.carry(meta, old["metadata"])
             obj["metadata"] = meta
         _set_managed(obj["metadata"], parts(meta, "managedFields"))
-        if status is None:
-            obj.pop("status", None)
-        else:
-            obj["status"] = status
+        _carry_part(obj, sent, subresource)
         return
-    metadata.carry(obj["metadata"], old["metadata"])
+    metadata.carry(meta, old["metadata"])
     if resource.has_status and not strategy_of(resource).keeps_status:
-        obj.pop("status", None)
+        resource.clear_status(obj)
         if "status" in old:
             obj["status"] = old["status"]
+
+
+def _carry_part(obj: Object, sent: Object, subresource: str) -> None:
+    """The part that a subresource is for."""
+    if subresource == "status":
+        obj.pop("status", None)
+        if sent.get("status") is not None:
+            obj["status"] = sent["status"]
+    elif subresource == "ephemeralcontainers":
+        obj["spec"]["ephemeralContainers"] = parts(sent, "spec", "ephemeralContainers")
+    elif subresource == "resize":
+        _carry_sizes(obj, sent)
+
+
+def _carry_sizes(obj: Object, sent: Object) -> None:
+    """Resources and resize policies. Other containers than before are left to validation, which refuses them."""
+    for name in ("containers", "initContainers"):
+        old, new = parts(obj, "spec", name), parts(sent, "spec", name)
+        if [c.get("name") for c in old] != [c.get("name") for c in new]:
+            obj["spec"] = sent.get("spec")
+            return
+        for before, after in zip(old, new, strict=True):
+            for field in ("resources", "resizePolicy"):
+                before.pop(field, None)
+                if field in after:
+                    before[field] = after[field]
 
 
 def _spec_changed(obj: Object, old: Object, resource: ResourceType) -> bool:
@@ -389,6 +407,8 @@ def _validate(draft: Draft) -> None:
     errors = metadata.validate(resource.store, meta, old["metadata"] if old else None)
     if resource.custom is not None:
         errors += resource.custom.validate(obj)
-    errors += strategy_of(resource).validate(draft.context, obj, old)
+    strategy, context = strategy_of(resource), draft.context
+    errors += strategy.validate(context, obj, old)
     if errors:
         raise Invalid(resource.group, resource.kind, str(meta.get("name") or meta.get("generateName") or ""), errors)
+    call.warnings += strategy.warnings(context, obj, old)

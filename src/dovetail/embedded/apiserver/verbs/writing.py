@@ -6,41 +6,94 @@ from typing import Any, cast
 
 import orjson
 
+from ..access.rbac import Attributes as Asked
+from ..access.rbac import forbidden_sentence
 from ..apply.managers import apply
-from ..errors import BadRequest, Conflict, Invalid, NotFound, StatusError, UnsupportedMediaType
-from ..fielderrors import invalid, required
+from ..apply.typed import check_typed
+from ..errors import BadRequest, Conflict, Forbidden, NotFound, StatusError, UnsupportedMediaType
 from ..foreign import part
 from ..objects.events import to_core, to_version
 from ..patching.json_patch import LIMIT, apply_json_patch
 from ..patching.merge_patch import apply_merge_patch
 from ..patching.rejected import PatchMalformed, PatchRejected
 from ..patching.strategic import apply_strategic_patch
+from ..schema.conform import Mismatch
 from ..storage.records import Record
+from .admitting import create as store_new
+from .admitting import modify
 from .answer import Answer
 from .call import Call, WriteOptions
-from .decoding import Object, media_type, parse, read_object, shape
+from .decoding import (
+    APPLY,
+    NotReadable,
+    Object,
+    conformed,
+    media_type,
+    parse,
+    parse_json,
+    read_object,
+    repeated,
+    shape_patched,
+    shown_patch,
+)
 from .output import PLAIN, negotiate, one, to_yaml
 from .reading import CONVERTED
-from .storing import create as store_new
-from .storing import existing, key_of, replace, writer_of
+from .storing import check_namespace, key_of, name_mismatch, writer_of
+from .update_rules import created_by_update
 
 JSON_PATCH, MERGE_PATCH = "application/json-patch+json", "application/merge-patch+json"
-STRATEGIC, APPLY = "application/strategic-merge-patch+json", "application/apply-patch+yaml"
+STRATEGIC = "application/strategic-merge-patch+json"
 PATCH_TYPES = (JSON_PATCH, MERGE_PATCH, STRATEGIC, APPLY)
+_GO_TYPES = {list: "array", str: "string", int: "number", float: "number", bool: "bool", type(None): "null"}
 
 
 async def create(call: Call) -> Answer:
+    negotiate(call.accept)
     options = call.write_options()
     obj = _inward(call, read_object(call, options))
-    return await _answer(call, store_new(call, obj, options), 201)
+    return await answer_with(call, await store_new(call, obj, options), 201)
 
 
 async def update(call: Call) -> Answer:
+    negotiate(call.accept)
     options = call.write_options()
-    obj = _inward(call, read_object(call, options))
-    if not obj["metadata"].get("name"):
-        raise BadRequest("name must be provided")
-    return await _answer(call, replace(call, existing(call), obj, options), 200)
+    sent = _inward(call, read_object(call, options))
+    _check_names(call, sent["metadata"])
+    if call.api.store.latest(key_of(call, call.info.name)) is None and _creates(call):
+        return await answer_with(call, await store_new(call, sent, options), 201)
+    again = orjson.dumps(sent) if call.api.webhooks.any() else b""
+    pending: list[Object] = [sent]
+
+    def change(record: Record) -> tuple[Object, None]:
+        del record
+        return (pending.pop() if pending else orjson.loads(again)), None
+
+    return await answer_with(call, await modify(call, change, options), 200)
+
+
+def _check_names(call: Call, meta: Object) -> None:
+    name = meta.get("name")
+    if not name:
+        text = f"the name of the object ({call.info.name} based on URL) was undeterminable: name must be provided"
+        raise BadRequest(text)
+    if name != call.info.name:
+        raise BadRequest(name_mismatch(name, call.info.name))
+    check_namespace(call, meta)
+
+
+def _creates(call: Call) -> bool:
+    """Whether this update of a missing object makes it. Raises Forbidden when the user may not create it."""
+    if call.info.subresource or not created_by_update(call.resource):
+        return False
+    _check_may_create(call)
+    return True
+
+
+def _check_may_create(call: Call) -> None:
+    info = call.info
+    asked = Asked("create", info.group, info.plural, info.subresource, info.namespace, info.name)
+    if not call.api.authorizer.allows(call.user, asked):
+        raise Forbidden(info.group, info.plural, info.name, forbidden_sentence(call.user, asked))
 
 
 def _inward(call: Call, obj: Object) -> Object:
@@ -49,7 +102,7 @@ def _inward(call: Call, obj: Object) -> Object:
     return obj
 
 
-async def _answer(call: Call, encoded: bytes, code: int) -> Answer:
+async def answer_with(call: Call, encoded: bytes, code: int) -> Answer:
     """Wait until it is durable, then show it in the form asked for."""
     await call.api.store.committed()
     form = negotiate(call.accept, call.query.get("includeObject"))
@@ -62,100 +115,146 @@ async def _answer(call: Call, encoded: bytes, code: int) -> Answer:
 
 
 async def patch(call: Call) -> Answer:
-    kind = media_type(call.content_type)
-    if kind not in PATCH_TYPES or (kind == STRATEGIC and call.resource.custom is not None):
-        offered = [name for name in PATCH_TYPES if name != STRATEGIC or call.resource.custom is None]
-        raise UnsupportedMediaType(offered)
-    if kind == APPLY:
-        return await _apply(call)
+    kind = patch_type(call)
+    negotiate(call.accept)
     options = call.write_options()
-    document = parse(call.body, "application/json")
-    record = existing(call)
-    patched = _patched(call, kind, record, document)
-    obj = _inward(call, shape(call, patched, options))
-    return await _answer(call, replace(call, record, obj, options), 200)
+    if kind == APPLY:
+        return await _apply(call, options)
+    document, again = read_patch(call, kind, options)
+
+    def change(record: Record) -> tuple[Object, None]:
+        patched = patched_object(kind, _current(call, record), document, call)
+        shown = shown_patch(document, patched, kind == STRATEGIC)
+        return _inward(call, shape_patched(call, patched, options, shown, again)), None
+
+    return await answer_with(call, await modify(call, change, options), 200)
 
 
-def _patched(call: Call, kind: str, record: Record, document: Any) -> Any:
-    current = call.resource.decode(record.value)
+def patch_type(call: Call) -> str:
+    """Raises UnsupportedMediaType."""
+    kind = media_type(call.content_type)
+    offered = [name for name in PATCH_TYPES if name != STRATEGIC or call.resource.custom is None]
+    if kind not in offered:
+        raise UnsupportedMediaType(offered)
+    return kind
+
+
+def read_patch(call: Call, kind: str, options: WriteOptions) -> tuple[Any, list[str]]:
+    """The patch, and what a strict reader says of repeated fields."""
+    prefix = "" if kind == STRATEGIC else "error decoding patch: "
+    try:
+        document = parse_json(call.body)
+    except NotReadable as error:
+        raise BadRequest(f"{prefix}{error}") from error
+    wanted, go_type = (list, "[]handlers.jsonPatchOp") if kind == JSON_PATCH else (dict, "map[string]interface {}")
+    if not isinstance(document, wanted):
+        found = _GO_TYPES.get(document.__class__, "object")
+        raise BadRequest(f"{prefix}json: cannot unmarshal {found} into Go value of type {go_type}")
+    if kind == JSON_PATCH and len(cast("list[Any]", document)) > LIMIT:
+        raise PatchTooLong(len(cast("list[Any]", document)))
+    if options.validation == "Ignore":
+        return document, []
+    texts = repeated(call.body, "application/json", document).texts
+    return document, [f"json patch {text}" if kind == JSON_PATCH else text for text in texts]
+
+
+def _current(call: Call, record: Record) -> Object:
     if call.resource.store == CONVERTED and call.resource.group:
-        current = call.resource.decode(to_version(call.resource.group, record.value))
+        return call.resource.decode(to_version(call.resource.group, record.value))
+    return call.resource.decode(record.value)
+
+
+def patched_object(kind: str, current: Object, document: Any, call: Call) -> Any:
+    """The object with the patch applied. Raises BadRequest, PatchDoesNotFit."""
     try:
         if kind == JSON_PATCH:
-            if isinstance(document, list) and len(cast("list[Any]", document)) > LIMIT:
-                raise PatchMalformed(f"The allowed maximum operations in a JSON patch is {LIMIT}")
             return apply_json_patch(current, document)
         if kind == STRATEGIC:
             return apply_strategic_patch(current, document, call.resource.node)
-        if not isinstance(document, dict):
-            raise PatchMalformed("a merge patch of an object is an object")
         return apply_merge_patch(current, document)
     except PatchMalformed as error:
-        raise BadRequest(f"error decoding patch: {error}") from error
+        raise BadRequest(str(error)) from error
     except PatchRejected as error:
-        raise PatchDoesNotFit(call, str(error)) from error
+        raise PatchDoesNotFit from error
 
 
 class PatchDoesNotFit(StatusError):
+    """kube-apiserver does not say why."""
+
     code, reason = 422, "Invalid"
 
-    def __init__(self, call: Call, why: str) -> None:
-        details = {"name": call.info.name, "group": call.resource.group, "kind": call.resource.plural}
-        causes = [{"reason": "UnexpectedServerResponse", "message": why}]
-        kept = {key: value for key, value in details.items() if value}
-        super().__init__(
-            f"the server rejected our request due to an error in our request: {why}", {**kept, "causes": causes}
-        )
+    def __init__(self) -> None:
+        super().__init__("the server rejected our request due to an error in our request", {})
+
+    def status(self) -> dict[str, Any]:
+        return super().status() | {"details": {}}
+
+
+class PatchTooLong(StatusError):
+    code, reason = 413, "RequestEntityTooLarge"
+
+    def __init__(self, count: int) -> None:
+        limit = f"The allowed maximum operations in a JSON patch is {LIMIT}, got {count}"
+        super().__init__(f"Request entity too large: {limit}")
 
 
 # -- server-side apply
 
 
-async def _apply(call: Call) -> Answer:
-    options = call.write_options()
-    if not call.query.get("fieldManager"):
-        error = required("fieldManager", "is required for apply patch")
-        raise Invalid("meta.k8s.io", "PatchOptions", "", [error])
-    wish = parse(call.body, APPLY)
-    if not isinstance(wish, dict):
-        raise BadRequest("error decoding YAML: an apply patch is an object")
-    wished = _wish(call, cast("Object", wish), options)
-    record = call.api.store.latest(key_of(call, call.info.name))
-    if record is None:
-        return await _answer(call, _apply_new(call, wished, options), 201)
-    live = call.resource.decode(record.value)
-    _check_versions(call, wished, record, live)
-    merged, managed = apply(call.resource.node, live, wished, writer_of(call, options), options.force)
-    obj = shape(call, merged, options)
-    return await _answer(call, replace(call, record, obj, options, managed), 200)
+async def _apply(call: Call, options: WriteOptions) -> Answer:
+    wish = _read_wish(call, options)
+    node = call.resource.node
+
+    def change(record: Record) -> tuple[Object, list[Object] | None]:
+        live = _current(call, record)
+        _check_versions(call, wish, record, live)
+        merged, managed = apply(node, live, wish, writer_of(call, options), options.force)
+        return _inward(call, _whole(call, merged)), managed
+
+    if call.api.store.latest(key_of(call, call.info.name)) is None:
+        return await answer_with(call, await _apply_new(call, wish, options), 201)
+    return await answer_with(call, await modify(call, change, options), 200)
 
 
-def _wish(call: Call, wish: Object, options: WriteOptions) -> Object:
-    """The wish without unknown fields and without defaults: only what its manager states is owned."""
-    meta = part(wish, "metadata")
-    if meta.get("managedFields"):
+def _whole(call: Call, merged: Object) -> Object:
+    try:
+        return conformed(call.resource, merged, [])
+    except Mismatch as error:
+        raise BadRequest(str(error)) from error
+
+
+def _read_wish(call: Call, options: WriteOptions) -> Object:
+    """What its manager states, and nothing else. Raises StatusError."""
+    try:
+        sent = parse(call.body, APPLY)
+    except NotReadable as error:
+        raise BadRequest(f"error decoding YAML: {error}") from error
+    if sent is not None and not isinstance(sent, dict):
+        found = _GO_TYPES.get(cast("type[Any]", sent.__class__), "object")
+        text = f"error unmarshaling JSON: while decoding JSON: json: cannot unmarshal {found}"
+        raise BadRequest(f"error decoding YAML: {text} into Go value of type map[string]interface {{}}")
+    wish = cast("Object", sent or {})
+    _check_wish(call, wish)
+    texts = list(repeated(call.body, APPLY, wish).texts) if options.validation != "Ignore" else []
+    if texts and options.validation == "Strict":
+        raise BadRequest(f"error strict decoding YAML: {', '.join(texts)}")
+    call.warnings.extend(texts)
+    return wish
+
+
+def _check_wish(call: Call, wish: Object) -> None:
+    resource, meta = call.resource, part(wish, "metadata")
+    if meta.get("managedFields") is not None:
         raise BadRequest("metadata.managedFields must be nil")
-    if not wish.get("kind") or not wish.get("apiVersion"):
-        raise BadRequest("the object provided is unrecognized (must be of type Object): couldn't get version/kind")
-    original = orjson.loads(orjson.dumps(wish))
-    shaped = shape(call, wish, options)
-    kept = _common(original, shaped)
-    kept["metadata"] = {**part(kept, "metadata"), "name": meta.get("name") or call.info.name}
-    if kept["metadata"]["name"] != call.info.name:
-        raise BadRequest(
-            f"the name of the object ({kept['metadata']['name']}) does not match the name on the URL ({call.info.name})"
-        )
-    return kept
-
-
-def _common(original: Any, shaped: Any) -> Any:
-    """What of ``original`` is still in ``shaped`` (with the values of ``shaped``): defaults fall away."""
-    if isinstance(original, dict) and isinstance(shaped, dict):
-        stated, full = cast("Object", original), cast("Object", shaped)
-        return {key: _common(stated[key], value) for key, value in full.items() if key in stated}
-    if isinstance(original, list) and isinstance(shaped, list):
-        return [_common(a, b) for a, b in zip(cast("list[Any]", original), cast("list[Any]", shaped), strict=True)]
-    return shaped
+    if not wish.get("kind"):
+        raise BadRequest(f"error decoding YAML: Object 'Kind' is missing in '{orjson.dumps(wish).decode()}'")
+    if (wish.get("apiVersion"), wish.get("kind")) != (resource.api_version, resource.kind):
+        group, _, version = str(wish.get("apiVersion", "")).rpartition("/")
+        raise BadRequest(f"invalid object type: {group}/{version}, Kind={wish.get('kind')}")
+    check_typed(resource.node, wish)
+    meta = wish.setdefault("metadata", {})
+    if meta.setdefault("name", call.info.name) != call.info.name:
+        raise BadRequest(name_mismatch(meta["name"], call.info.name))
 
 
 def _check_versions(call: Call, wish: Object, record: Record, live: Object) -> None:
@@ -167,16 +266,14 @@ def _check_versions(call: Call, wish: Object, record: Record, live: Object) -> N
         raise Conflict(call.resource.group, call.resource.plural, record.name, why)
 
 
-def _apply_new(call: Call, wish: Object, options: WriteOptions) -> bytes:
+async def _apply_new(call: Call, wish: Object, options: WriteOptions) -> bytes:
     if call.info.subresource:
         raise NotFound(call.resource.group, call.resource.plural, call.info.name)
-    if wish["metadata"].get("uid"):
-        error = invalid(
-            "metadata.uid",
-            wish["metadata"]["uid"],
-            "uid mismatch: the provided object specified uid, and no existing object was found",
-        )
-        raise Conflict(call.resource.group, call.resource.plural, call.info.name, str(error))
+    uid = wish["metadata"].get("uid")
+    if uid:
+        why = f"uid mismatch: the provided object specified uid {uid}, and no existing object was found"
+        raise Conflict(call.resource.group, call.resource.plural, call.info.name, why)
+    _check_may_create(call)
     _, managed = apply(call.resource.node, None, wish, writer_of(call, options), options.force)
-    obj = shape(call, orjson.loads(orjson.dumps(wish)), options)
-    return store_new(call, obj, options, managed)
+    obj = _inward(call, _whole(call, orjson.loads(orjson.dumps(wish))))
+    return await store_new(call, obj, options, managed)
