@@ -1,9 +1,12 @@
 """Discovery: /api, /apis, /apis/G, /apis/G/V, and the aggregated form (apidiscovery.k8s.io/v2). Pure functions of the
-catalogue.
+catalogue, with the fields that kube-apiserver writes and no others.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 from ..registry.catalogue import Catalogue
@@ -12,9 +15,19 @@ from ..registry.resource import ResourceType
 Document = dict[str, Any]
 
 AGGREGATED = ("v2", "v2beta1")
+# What a subresource's requests are, where that is not the kind it belongs to: (group, version, kind). Without a group
+# and version the kind is one of the resource's own version.
 _SUB_KINDS = {
     "scale": ("autoscaling", "v1", "Scale"),
-    "token": ("authentication.k8s.io", "v1", "TokenRequest"),
+    "serviceaccounts/token": ("authentication.k8s.io", "v1", "TokenRequest"),
+    "pods/eviction": ("policy", "v1", "Eviction"),
+    "pods/binding": ("", "", "Binding"),
+    "pods/attach": ("", "", "PodAttachOptions"),
+    "pods/exec": ("", "", "PodExecOptions"),
+    "pods/portforward": ("", "", "PodPortForwardOptions"),
+    "pods/proxy": ("", "", "PodProxyOptions"),
+    "services/proxy": ("", "", "ServiceProxyOptions"),
+    "nodes/proxy": ("", "", "NodeProxyOptions"),
 }
 
 
@@ -43,12 +56,14 @@ def resource_list(catalogue: Catalogue, name: str, version: str) -> Document | N
     found = catalogue.of(name, version)
     if not found:
         return None
-    resources = [entry for resource in found for entry in _entries(resource)]
-    group_version = f"{name}/{version}" if name else version
+    resources = [entry for resource in found for entry in _entries(catalogue, resource)]
+    if not name:  # the oldest document of all has no apiVersion
+        return {"kind": "APIResourceList", "groupVersion": version, "resources": resources}
+    group_version = f"{name}/{version}"
     return {"kind": "APIResourceList", "apiVersion": "v1", "groupVersion": group_version, "resources": resources}
 
 
-def _entries(resource: ResourceType) -> list[Document]:
+def _entries(catalogue: Catalogue, resource: ResourceType) -> Iterator[Document]:
     entry: Document = {
         "name": resource.plural, "singularName": resource.singular, "namespaced": resource.namespaced,
         "kind": resource.kind, "verbs": list(resource.verbs),
@@ -57,15 +72,45 @@ def _entries(resource: ResourceType) -> list[Document]:
         entry["shortNames"] = list(resource.short_names)
     if resource.categories:
         entry["categories"] = list(resource.categories)
-    return [entry, *(_sub_entry(resource, name, verbs) for name, verbs in resource.subresources.items())]
+    if hashed := _storage_hash(catalogue, resource):
+        entry["storageVersionHash"] = hashed
+    yield entry
+    for name, verbs in sorted(resource.subresources.items()):
+        yield _sub_entry(resource, name, verbs)
 
 
 def _sub_entry(resource: ResourceType, name: str, verbs: tuple[str, ...]) -> Document:
     entry: Document = {"name": f"{resource.plural}/{name}", "singularName": "", "namespaced": resource.namespaced}
-    if name in _SUB_KINDS:
-        sub_group, version, kind = _SUB_KINDS[name]
-        return {**entry, "group": sub_group, "version": version, "kind": kind, "verbs": list(verbs)}
-    return {**entry, "kind": resource.kind, "verbs": list(verbs)}
+    sub_group, version, kind = _sub_kind(resource, name)
+    if sub_group:
+        entry |= {"group": sub_group, "version": version}
+    return {**entry, "kind": kind, "verbs": list(verbs)}
+
+
+def _sub_kind(resource: ResourceType, name: str) -> tuple[str, str, str]:
+    found = _SUB_KINDS.get(f"{resource.plural}/{name}") or _SUB_KINDS.get(name)
+    return found if found is not None else ("", "", resource.kind)
+
+
+def _storage_hash(catalogue: Catalogue, resource: ResourceType) -> str:
+    """What tells clients that the stored form changed: a digest of the version that is stored."""
+    if "get" not in resource.verbs or "create" not in resource.verbs:
+        return ""
+    group, version = resource.group, resource.version
+    if resource.stored_as:
+        group, version = resource.stored_as.partition("/")[0], "v1"
+    elif resource.custom is not None:
+        if len(_versions(catalogue, resource)) > 1:  # which of them is stored is not known here
+            return ""
+    else:
+        version = _versions(catalogue, resource)[0]
+    digest = hashlib.sha256(f"{group}/{version}/{resource.kind}".encode()).digest()
+    return base64.b64encode(digest[:8]).decode()
+
+
+def _versions(catalogue: Catalogue, resource: ResourceType) -> list[str]:
+    found = [v for v in catalogue.versions(resource.group) if catalogue.find(resource.group, v, resource.plural)]
+    return found or [resource.version]
 
 
 # -- aggregated
@@ -76,11 +121,8 @@ def aggregated(catalogue: Catalogue, core: bool, version: str) -> Document:
     names = [name for name in catalogue.groups() if (not name) is core]
     items = [_aggregated_group(catalogue, name) for name in names]
     return {
-        "kind": "APIGroupDiscoveryList",
-        "apiVersion": f"apidiscovery.k8s.io/{version}",
-        "metadata": {},
-        "items": items,
-    }
+        "kind": "APIGroupDiscoveryList", "apiVersion": f"apidiscovery.k8s.io/{version}", "metadata": {}, "items": items,
+    }  # fmt: skip
 
 
 def _aggregated_group(catalogue: Catalogue, name: str) -> Document:
@@ -88,8 +130,7 @@ def _aggregated_group(catalogue: Catalogue, name: str) -> Document:
         {"version": version, "resources": [_aggregated(r) for r in catalogue.of(name, version)], "freshness": "Current"}
         for version in catalogue.versions(name)
     ]
-    meta: Document = {"creationTimestamp": None}
-    return {"metadata": {"name": name, **meta} if name else meta, "versions": versions}
+    return {"metadata": {"name": name} if name else {}, "versions": versions}
 
 
 def _kind(group_name: str, version: str, kind: str) -> Document:
@@ -97,9 +138,8 @@ def _kind(group_name: str, version: str, kind: str) -> Document:
 
 
 def _aggregated(resource: ResourceType) -> Document:
-    own = _kind(resource.group, resource.version, resource.kind)
     entry: Document = {
-        "resource": resource.plural, "responseKind": own,
+        "resource": resource.plural, "responseKind": _kind("", "", resource.kind),
         "scope": "Namespaced" if resource.namespaced else "Cluster",
         "singularResource": resource.singular, "verbs": list(resource.verbs),
     }  # fmt: skip
@@ -109,11 +149,7 @@ def _aggregated(resource: ResourceType) -> Document:
         entry["categories"] = list(resource.categories)
     if resource.subresources:
         entry["subresources"] = [
-            {
-                "subresource": name,
-                "responseKind": _kind(*_SUB_KINDS[name]) if name in _SUB_KINDS else own,
-                "verbs": list(verbs),
-            }
-            for name, verbs in resource.subresources.items()
+            {"subresource": name, "responseKind": _kind(*_sub_kind(resource, name)), "verbs": list(verbs)}
+            for name, verbs in sorted(resource.subresources.items())
         ]
     return entry

@@ -1,4 +1,4 @@
-"""The paths that are not resources: health, version, discovery, OpenAPI, the keys of service account tokens."""
+"""The paths that are not resources: health, metrics, version, discovery, OpenAPI, keys of service account tokens."""
 
 from __future__ import annotations
 
@@ -8,67 +8,69 @@ from typing import Any
 import orjson
 
 from ..access.service_tokens import ISSUER, ServiceTokens
-from ..errors import MethodNotAllowed, NoSuchPath
+from ..errors import MethodNotAllowed, NoSuchPath, NotAcceptable
 from ..registry.catalogue import Catalogue
 from ..requests import Query, RequestInfo
 from ..verbs.answer import JSON, Answer
-from . import documents
-from .openapi import OpenApi
-from .openapi_proto import CONTENT_TYPE
+from . import documents, metrics
+from .health import Health
+from .metrics import Metrics
+from .negotiation import accepted, choose, digest, kept, takes
+from .openapi_endpoints import OpenApiEndpoints
 from .version import version_info
 
-_CHECKS = ("ping", "log", "storage")
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
+_YAML = "application/yaml"
+_OFFERED = (JSON, _YAML)
+_HEALTH = ("/healthz", "/livez", "/readyz")
+_AN_HOUR = ((b"Cache-Control", b"public, max-age=3600"),)
+
+Headers = Mapping[bytes, bytes]
 
 
 class Endpoints:
-    """``server`` is host:port as clients reach it."""
+    """``server`` is host:port as clients reach it. ``health`` and ``metrics`` are for the server to fill."""
 
     def __init__(self, catalogue: Catalogue, tokens: ServiceTokens, server: str) -> None:
         self._catalogue, self._tokens, self.server = catalogue, tokens, server
-        self._openapi = OpenApi(catalogue)
+        self.health, self.metrics = Health(), Metrics()
+        self._openapi = OpenApiEndpoints(catalogue)
+        self._revision = 0
+        self._made: dict[tuple[str, str], tuple[bytes, str]] = {}
 
-    def answer(self, info: RequestInfo, headers: Mapping[bytes, bytes], query: Query) -> Answer:
-        """Raises NoSuchPath, MethodNotAllowed."""
+    def answer(self, info: RequestInfo, headers: Headers, query: Query) -> Answer:
+        """Raises NoSuchPath, MethodNotAllowed, NotAcceptable."""
         path = info.path.rstrip("/") or "/"
-        if info.verb != "get":
+        if info.verb not in ("get", "head"):
             raise MethodNotAllowed("", path, info.verb)
-        if path in ("/healthz", "/livez", "/readyz"):
-            return _health(query)
-        if path.startswith(("/healthz/", "/livez/", "/readyz/")):
-            return Answer(b"ok", content_type="text/plain; charset=utf-8")
+        if path.startswith(_HEALTH):
+            return self._health(path, query)
         if path in ("/api", "/apis"):
-            return self._groups(path, headers.get(b"accept", b"").decode("latin-1"))
+            return self._groups(path, headers)
         if path.startswith(("/api/", "/apis/")):
-            return self._group_or_version(path)
-        if path.startswith("/openapi"):
-            return self._openapi_answer(path, headers.get(b"accept", b""))
+            return _negotiated(self._group_or_version(path), headers)
+        if path.startswith("/openapi/"):
+            return self._openapi.answer(path, headers, query)
         return self._other(path)
+
+    def _health(self, path: str, query: Query) -> Answer:
+        found = self.health.answer(path, query)
+        if found is None:
+            raise NoSuchPath
+        return found
 
     def _other(self, path: str) -> Answer:
         if path == "/version":
             return Answer(orjson.dumps(version_info()))
         if path == "/":
-            return Answer(
-                orjson.dumps(
-                    {
-                        "paths": [
-                            "/api",
-                            "/apis",
-                            "/healthz",
-                            "/livez",
-                            "/openapi/v2",
-                            "/openapi/v3",
-                            "/readyz",
-                            "/version",
-                        ]
-                    }
-                )
-            )
+            return Answer(orjson.dumps({"paths": self._paths()}))
+        if path == "/metrics":
+            return Answer(self.metrics.text(), content_type=metrics.CONTENT_TYPE)
         if path == "/openid/v1/jwks":
-            return Answer(orjson.dumps(self._tokens.jwks()), content_type="application/jwk-set+json")
+            body = orjson.dumps(self._tokens.jwks())
+            return Answer(body, content_type="application/jwk-set+json", headers=_AN_HOUR)
         if path == "/.well-known/openid-configuration":
-            return Answer(orjson.dumps(self._oidc()))
+            return Answer(orjson.dumps(self._oidc()), headers=_AN_HOUR)
         raise NoSuchPath
 
     def _oidc(self) -> dict[str, Any]:
@@ -78,46 +80,62 @@ class Endpoints:
             "id_token_signing_alg_values_supported": ["ES256"],
         }  # fmt: skip
 
-    def _groups(self, path: str, accept: str) -> Answer:
-        for item in accept.split(","):
-            options = dict(part.strip().split("=", 1) for part in item.split(";")[1:] if "=" in part)
-            version = options.get("v", "")
-            if options.get("as") == "APIGroupDiscoveryList" and version in documents.AGGREGATED:
-                body = documents.aggregated(self._catalogue, path == "/api", version)
-                return Answer(orjson.dumps(body), content_type=_AGGREGATED.format(version))
-        if path == "/api":
-            return Answer(orjson.dumps(documents.core_versions(self.server)))
-        return Answer(orjson.dumps(documents.group_list(self._catalogue)))
+    def _paths(self) -> list[str]:
+        """Everything that is served here, for people who look around."""
+        found = {"/.well-known/openid-configuration", "/api", "/api/v1", "/apis", "/apis/", "/metrics", "/openapi/v2"}
+        found |= {"/openapi/v3", "/openapi/v3/", "/openid/v1/jwks", "/version", *self.health.paths()}
+        for name in self._catalogue.groups():
+            if name:
+                found.add(f"/apis/{name}")
+                found |= {f"/apis/{name}/{version}" for version in self._catalogue.versions(name)}
+        return sorted(found)
 
-    def _group_or_version(self, path: str) -> Answer:
+    # -- discovery
+
+    def _groups(self, path: str, headers: Headers) -> Answer:
+        for media, parameters in accepted(headers):
+            if not takes(media, JSON):
+                continue
+            version = parameters.get("v", "")
+            if parameters.get("as") == "APIGroupDiscoveryList" and version in documents.AGGREGATED:
+                body, tag = self._aggregated(path, version)
+                further = ((b"Vary", b"Accept"), (b"Cache-Control", b"public"))
+                return kept(body, tag, _AGGREGATED.format(version), headers, further)
+            if "as" not in parameters:
+                break
+        plain = documents.core_versions(self.server) if path == "/api" else documents.group_list(self._catalogue)
+        return _negotiated(plain, headers)
+
+    def _aggregated(self, path: str, version: str) -> tuple[bytes, str]:
+        if self._revision != self._catalogue.revision:
+            self._revision, self._made = self._catalogue.revision, {}
+        made = self._made.get((path, version))
+        if made is None:
+            body = orjson.dumps(documents.aggregated(self._catalogue, path == "/api", version))
+            made = self._made[path, version] = (body, digest(body))
+        return made
+
+    def _group_or_version(self, path: str) -> documents.Document:
         parts = path.strip("/").split("/")
+        found = None
         if parts[0] == "api" and len(parts) == 2:
             found = documents.resource_list(self._catalogue, "", parts[1])
         elif parts[0] == "apis" and len(parts) == 2:
             found = documents.group(self._catalogue, parts[1])
         elif parts[0] == "apis" and len(parts) == 3:
             found = documents.resource_list(self._catalogue, parts[1], parts[2])
-        else:
-            found = None
         if found is None:
             raise NoSuchPath
-        return Answer(orjson.dumps(found))
+        return found
 
-    def _openapi_answer(self, path: str, accept: bytes) -> Answer:
-        if path == "/openapi/v2":
-            protobuf = b"protobuf" in accept and b"json" not in accept
-            kind = CONTENT_TYPE if protobuf else JSON
-            return Answer(self._openapi.v2(protobuf=protobuf), content_type=kind)
-        if path == "/openapi/v3":
-            return Answer(self._openapi.v3_index())
-        body = self._openapi.v3(path.removeprefix("/openapi/v3/"))
-        if body is None:
-            raise NoSuchPath
+
+def _negotiated(document: documents.Document, headers: Headers) -> Answer:
+    kind = choose(headers, _OFFERED)
+    if kind is None:
+        raise NotAcceptable(_OFFERED)
+    body = orjson.dumps(document)
+    if kind == JSON:
         return Answer(body)
+    from ..verbs.output import to_yaml
 
-
-def _health(query: Query) -> Answer:
-    if query.has("verbose"):
-        lines = [f"[+]{name} ok" for name in _CHECKS]
-        return Answer("\n".join([*lines, "readyz check passed\n"]).encode(), content_type="text/plain; charset=utf-8")
-    return Answer(b"ok", content_type="text/plain; charset=utf-8")
+    return Answer(to_yaml(body), content_type=_YAML)
