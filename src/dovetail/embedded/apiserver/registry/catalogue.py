@@ -59,7 +59,7 @@ class Catalogue:
         return list(self._by_url.values())
 
     def is_builtin_group(self, group: str) -> bool:
-        return any(r.group == group and r.custom is None for r in self._by_url.values())
+        return any(r.group == group and r.custom is None and not r.remote for r in self._by_url.values())
 
     def groups(self) -> list[str]:
         """Group names in discovery order: core, then the well-known, then the rest by name."""
