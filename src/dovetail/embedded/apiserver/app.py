@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Awaitable
+from dataclasses import dataclass
 from typing import cast
 
 from .access.authentication import Authenticator
 from .access.identity import User
 from .access.rbac import Attributes
+from .aggregation.aggregator import Aggregator
+from .aggregation.backends import Backend
 from .compression import GZIP_HEADERS, compressed, compressed_chunks, wants_gzip
 from .discovery.endpoints import Endpoints
 from .errors import Forbidden, InternalError, MethodNotAllowed, NoSuchPath, StatusError, TooLarge
@@ -28,7 +32,16 @@ from .verbs.answer import JSON, Answer, Stream
 from .verbs.call import Api, Call
 from .verbs.dispatch import dispatch
 
-Result = Answer | Stream | watching.Watch
+
+@dataclass(frozen=True, slots=True)
+class Elsewhere:
+    """An authorized request for a group and version that an aggregated API server serves."""
+
+    backend: Backend
+    user: User
+
+
+Result = Answer | Stream | watching.Watch | Elsewhere
 _log = logging.getLogger("dovetail.embedded.apiserver")
 
 
@@ -46,8 +59,9 @@ class RequestTimeout(StatusError):
 class App:
     """The ``Application`` of the transport."""
 
-    def __init__(self, api: Api, authenticator: Authenticator, endpoints: Endpoints) -> None:
+    def __init__(self, api: Api, authenticator: Authenticator, endpoints: Endpoints, aggregator: Aggregator) -> None:
         self._api, self._authenticator, self._endpoints = api, authenticator, endpoints
+        self._aggregator = aggregator
         self._overload = Overload()
 
     def respond(self, request: Request) -> Reply | Awaitable[Reply]:
@@ -62,6 +76,8 @@ class App:
                 return self._stream(request, result)
             if isinstance(result, watching.Watch):
                 return Reply(200, headers_of(request, result.content_type), result)
+            if isinstance(result, Elsewhere):
+                return self._forwarded(request, result)
             return self._finish(request, result, warnings)
         except Exception as error:
             return self._failure(request, error)
@@ -75,11 +91,20 @@ class App:
         except Exception as error:
             return self._failure(request, error)
 
+    async def _forwarded(self, request: Request, elsewhere: Elsewhere) -> Reply:
+        try:
+            return await self._aggregator.answer(elsewhere.backend, request, elsewhere.user)
+        except Exception as error:
+            return self._failure(request, error)
+
     def _failure(self, request: Request, error: Exception) -> Reply:
         if isinstance(error, PageNotFound):
             return Reply(
                 404, headers_of(request, "text/plain; charset=utf-8", nosniff=True), (b"404 page not found\n",)
             )
+        if isinstance(error, sqlite3.Error):
+            _log.error("the database failed: %s (%s %s)", error, request.method, request.path)
+            error = InternalError(f"the database cannot be used: {error}")
         if not isinstance(error, StatusError):
             _log.error("request failed: %s %s", request.method, request.path, exc_info=error)
             error = InternalError(type(error).__name__)
@@ -95,6 +120,8 @@ class App:
         self._authorize(user, info, query)
         if request.oversized:
             raise TooLarge(BODY_LIMIT)
+        if (backend := self._aggregator.backend(info)) is not None:
+            return Elsewhere(backend, user)
         if not info.is_resource:
             return self._endpoint(info, request, query)
         resource = self._api.catalogue.find(info.group, info.version, info.plural)

@@ -21,9 +21,10 @@ from .access.bootstrap import bootstrap, publish_service
 from .access.identity import MASTERS
 from .access.rbac import Authorizer
 from .access.service_tokens import ServiceTokens
+from .aggregation.aggregator import Aggregator
 from .app import App
 from .discovery.endpoints import Endpoints
-from .errors import InternalError
+from .errors import InternalError, StateDamaged, StateUnusable
 from .kubeconfig import write_kubeconfig
 from .objects import definitions
 from .objects.services import FIRST
@@ -40,7 +41,6 @@ from .verbs.call import Api
 
 _log = logging.getLogger("dovetail.embedded.apiserver")
 
-UPKEEP_SECONDS = 30.0
 EVENT_SECONDS = 3600.0
 STOP_SECONDS = 2.0
 _COMPONENTS = ("gateway", "controllers", "console")
@@ -58,35 +58,65 @@ _ALWAYS = (
 
 async def serve(settings: ApiServerSettings, on_ready: Callable[[], None]) -> None:
     """Run the API server. Raises StartError when it cannot start."""
-    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    database = Database(settings.database)
+    started = False
+
+    def ready() -> None:
+        nonlocal started
+        started = True
+        on_ready()
+
+    database: Database | None = None
     try:
-        await _serve(settings, database, on_ready)
+        settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        database = Database(settings.database)
+        await _serve(settings, database, ready)
+    except (OSError, sqlite3.OperationalError, InternalError) as error:  # a full disk, permissions
+        if started:
+            raise
+        raise StateUnusable(settings.data_dir, getattr(error, "strerror", None) or str(error)) from error
+    except (sqlite3.DatabaseError, orjson.JSONDecodeError) as error:
+        if started:
+            raise
+        raise StateDamaged(settings.database, str(error)) from error
     finally:
-        database.close()
+        if database is not None:
+            database.close()
 
 
 async def _serve(settings: ApiServerSettings, database: Database, on_ready: Callable[[], None]) -> None:
-    authority = Authority(settings.data_dir / "pki")
+    authority = _authority(settings)
     api = build_api(database, authority.signing_key)
     endpoints = Endpoints(api.catalogue, api.tokens, "")
     authenticator = Authenticator(api.tokens, api.authorizer.refusal)
-    app = App(api, authenticator, endpoints)
+    front = Authority(settings.data_dir / "pki" / "front-proxy")
+    aggregator = Aggregator(api, front.client(Subject("front-proxy-client", "front-proxy-client")))
+    api.store.on_commit.append(aggregator.changed)
+    app = App(api, authenticator, endpoints, aggregator)
     certificate = authority.server(_hosts(settings))
     context = tls_context(certificate.certificate_file, certificate.key_file, authority.ca_file)
     listener = Listener(app, settings.host, settings.port, context)
-    bootstrap(api, authority.ca_pem, settings.objects)
+    bootstrap(api, authority.ca_pem, front.ca_pem, settings.objects)
     await listener.start()
     try:
         publish_service(api, FIRST, listener.port)
         endpoints.server = _address(settings.host, listener.port)
         write_kubeconfigs(settings, authority, endpoints.server)
         on_ready()
-        await _upkeep(api)
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(aggregator.run(), name="aggregation")
+            tasks.create_task(_upkeep(api, settings), name="upkeep")
     finally:
         api.hub.close()
         await asyncio.shield(listener.stop(STOP_SECONDS))
         api.store.flush()
+
+
+def _authority(settings: ApiServerSettings) -> Authority:
+    folder = settings.data_dir / "pki"
+    try:
+        return Authority(folder)
+    except (ValueError, TypeError) as error:
+        raise StateDamaged(folder, f"a key in it cannot be read ({error})") from error
 
 
 def build_api(database: Database, signing_key: Callable[[], bytes]) -> Api:
@@ -129,16 +159,17 @@ def _address(host: str, port: int) -> str:
     return f"{bracketed}:{port}"
 
 
-async def _upkeep(api: Api) -> None:
+async def _upkeep(api: Api, settings: ApiServerSettings) -> None:
     """Forget old versions and old events, for ever."""
     while True:
-        await asyncio.sleep(UPKEEP_SECONDS)
+        await asyncio.sleep(settings.upkeep_seconds)
         try:
             expire_events(api)
             await api.store.committed()
-            api.history.compact()
-        except (InternalError, sqlite3.Error):  # a full disk: requests tell their callers, upkeep tries again
-            _log.exception("upkeep failed")
+            for _ in api.history.compaction(settings.keep_seconds):
+                await asyncio.sleep(0)
+        except (InternalError, sqlite3.Error) as error:  # a full disk: requests tell their callers, upkeep tries again
+            _log.error("old versions were not forgotten: %s", error)
 
 
 def expire_events(api: Api) -> int:

@@ -33,7 +33,7 @@ SYSTEM = User("system:apiserver", (MASTERS,))
 NAMESPACES = ("default", "kube-node-lease", "kube-public", "kube-system")
 
 
-def bootstrap(api: Api, ca_pem: bytes, further: Iterable[Object] = ()) -> None:
+def bootstrap(api: Api, ca_pem: bytes, front_proxy_pem: bytes, further: Iterable[Object] = ()) -> None:
     """Write what is missing of the objects that every cluster has, and of further ones, in one transaction."""
     writer = _Writer(api)
     for namespace in NAMESPACES:
@@ -42,7 +42,7 @@ def bootstrap(api: Api, ca_pem: bytes, further: Iterable[Object] = ()) -> None:
         writer.reconcile(role, _completed_role)
     for binding in (*policy.cluster_role_bindings(), *policy.role_bindings()):
         writer.reconcile(binding, _completed_binding)
-    writer.ensure(authentication_facts(ca_pem))
+    writer.ensure(authentication_facts(ca_pem, front_proxy_pem))
     for obj in (*system_priority_classes(), *further):
         writer.ensure(obj)
     api.store.flush()
@@ -64,12 +64,22 @@ def service(address: str, port: int) -> Object:
     }  # fmt: skip
 
 
-def authentication_facts(ca_pem: bytes) -> Object:
-    """By this an extension API server knows the client certificates of the cluster."""
+def authentication_facts(ca_pem: bytes, front_proxy_pem: bytes) -> Object:
+    """By this an aggregated API server knows the client certificates of the cluster, and ours when we speak for
+    a user.
+    """
     return {
         "apiVersion": "v1", "kind": "ConfigMap",
         "metadata": {"name": "extension-apiserver-authentication", "namespace": "kube-system"},
-        "data": {"client-ca-file": ca_pem.decode()},
+        "data": {
+            "client-ca-file": ca_pem.decode(),
+            "requestheader-allowed-names": '["front-proxy-client"]',
+            "requestheader-client-ca-file": front_proxy_pem.decode(),
+            "requestheader-extra-headers-prefix": '["X-Remote-Extra-"]',
+            "requestheader-group-headers": '["X-Remote-Group"]',
+            "requestheader-uid-headers": '["X-Remote-Uid"]',
+            "requestheader-username-headers": '["X-Remote-User"]',
+        },
     }  # fmt: skip
 
 

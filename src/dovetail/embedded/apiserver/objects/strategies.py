@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..admission.plugins.resource_quota.ledger import recount
 from ..registry.resource import ResourceType
 from .access_objects import BindingStrategy, RoleStrategy
+from .apiservices import ApiServiceStrategy
 from .certificates import CertificateRequestStrategy
 from .configuration import ConfigMapStrategy, SecretStrategy
 from .definitions import STORE as DEFINITIONS
@@ -48,6 +49,7 @@ _STRATEGIES: dict[str, Strategy] = {
     f"{_RBAC}/rolebindings": _BINDING,
     f"{_RBAC}/clusterrolebindings": _BINDING,
     "certificates.k8s.io/certificatesigningrequests": CertificateRequestStrategy(),
+    "apiregistration.k8s.io/apiservices": ApiServiceStrategy(),
     DEFINITIONS: DefinitionStrategy(),
 }
 

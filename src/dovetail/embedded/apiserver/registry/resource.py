@@ -26,6 +26,7 @@ class ResourceType:
     ``generation``: "" the kind has none, "spec" it grows when anything but metadata and status changes.
     ``custom`` is the compiled schema of a custom resource, None for built-in kinds. ``columns`` are the printer columns
     of a custom resource. ``selectable`` are the field selector paths beyond metadata.name and metadata.namespace.
+    ``remote`` is the APIService whose backend serves the kind, "" for our own.
     """
 
     group: str
@@ -46,6 +47,7 @@ class ResourceType:
     scale_paths: Mapping[str, str] = field(default_factory=dict[str, str])
     shape: Callable[[], Node] = field(default=lambda: ANY_NODE)
     stored_as: str = ""
+    remote: str = ""
 
     @property
     def store(self) -> str:
