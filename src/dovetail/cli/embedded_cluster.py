@@ -24,4 +24,5 @@ async def serve(data_dir: Path, host: str, port: int, on_ready: Callable[[], Non
         await listening.wait()
         on_ready()
         config = ClusterConfig.load(data_dir / "kubeconfig")
-        group.create_task(controllers.serve(config, lambda: None), name="controllers")
+        keys = controllers.SigningKeys.below(data_dir / "pki")
+        group.create_task(controllers.serve(config, lambda: None, keys), name="controllers")
