@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dovetail.embedded.apiserver.errors import Expired, InternalError, StateDamaged, StateLocked
+from dovetail.embedded.apiserver.storage import history as history_module
 from dovetail.embedded.apiserver.storage import hub as hub_module
 from dovetail.embedded.apiserver.storage.database import Database
 from dovetail.embedded.apiserver.storage.history import History
@@ -150,19 +151,69 @@ async def test_when_a_commit_fails_nobody_is_told_it_succeeded(database: Databas
     assert store.rev == rev + 1
 
 
-async def test_a_watcher_is_woken_by_the_commit(database: Database) -> None:
+async def test_a_watcher_is_called_after_the_commit_and_after_the_writers(database: Database) -> None:
     store = Store(database)
     hub = Hub(store, History(database, store))
     store.on_commit.append(hub.publish)
     cursor = hub.cursor(RESOURCE, store.rev)
-    assert not await cursor.wait(0.01)
-    waiting = asyncio.ensure_future(cursor.wait(10))
-    await asyncio.sleep(0)
+    seen: list[str] = []
+    cursor.listen(listener := lambda: seen.extend(change.key.name for change in cursor.take()))
     write(store, "a", b"{}")
-    assert await waiting
-    assert [change.key.name for change in cursor.take()] == ["a"]
-    hub.close()
-    assert await cursor.wait(10)
+    write(store, "b", b"{}")
+    assert seen == []
+    await store.committed()
+    await asyncio.sleep(0)
+    assert seen == ["a", "b"]
+    cursor.forget(listener)
+    write(store, "c", b"{}")
+    await store.committed()
+    await asyncio.sleep(0)
+    assert seen == ["a", "b"]
+
+
+async def test_hundreds_of_watchers_are_called_in_turns_and_nobody_is_left_out(database: Database) -> None:
+    store = Store(database)
+    hub = Hub(store, History(database, store))
+    store.on_commit.append(hub.publish)
+    seen = [0] * 220
+    for number in range(220):
+
+        def listener(number: int = number) -> None:
+            seen[number] += 1
+
+        hub.cursor(RESOURCE, store.rev).listen(listener)
+    write(store, "a", b"{}")
+    store.flush()
+    await asyncio.sleep(0)
+    assert 0 < sum(seen) < 220
+    write(store, "b", b"{}")  # while the first round is under way
+    store.flush()
+    for _ in range(12):
+        await asyncio.sleep(0)
+    assert set(seen) == {2}
+
+
+async def test_compaction_in_steps_keeps_what_a_write_in_between_needs(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(history_module, "STEP", 3)
+    clock = Clock()
+    store = Store(database, clock)
+    history = History(database, store, clock)
+    for number in range(20):
+        write(store, f"t{number % 5}", str(number).encode())
+        store.flush()
+    start = store.rev
+    clock.now += 1000
+    steps = history.compaction(keep_seconds=10)
+    next(steps)
+    write(store, "t4", b"new")  # its predecessor was present when the compaction began
+    store.flush()
+    assert sum(steps) > 0
+    assert history.compacted == start
+    changes = history.since(RESOURCE, start, 10)
+    assert [(change.key.name, change.value, change.before) for change in changes] == [("t4", b"new", b"19")]
+    assert as_state(list(history.page_at(RESOURCE, "", start, None, 0).records))["n", "t4"] == b"19"
 
 
 async def test_a_slow_watcher_reads_from_the_log_what_the_ring_has_forgotten(
@@ -208,7 +259,7 @@ def test_a_database_in_use_is_refused(database: Database) -> None:
 def test_a_damaged_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "state.db"
     path.write_bytes(b"this is not a database" * 100)
-    with pytest.raises(StateDamaged, match="cannot be used"):
+    with pytest.raises(StateDamaged, match="cannot be used: it is not a database"):
         Database(path)
 
 

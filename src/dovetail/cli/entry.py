@@ -49,9 +49,17 @@ def _sentence(error: BaseException, name: str) -> str:
 
     if isinstance(error, (CommandError, PackagingError, KubeError)):
         return str(error)
+    if _is_of_the_embedded_cluster(error):
+        return str(error)
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename} cannot be used: {error.strerror}. Check the path and its permissions."
     return (
         f"{name} met something that it does not know: {type(error).__name__}: {error}. "
         "Run it again with DOVETAIL_DEBUG=1 and report what it prints."
     )
+
+
+def _is_of_the_embedded_cluster(error: BaseException) -> bool:
+    from dovetail.embedded.apiserver import ApiServerError
+
+    return isinstance(error, ApiServerError)

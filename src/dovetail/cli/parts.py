@@ -6,10 +6,11 @@ Rooms are imported inside the commands, so that `dovetail --help` does not pay f
 
 from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
+from dovetail.cli.lazy import LazyGroup
 from dovetail.cli.process import Ties, run
 
 _PATH = click.Path(path_type=Path)
@@ -29,13 +30,28 @@ def tied(command: Callable[..., Any]) -> Callable[..., Any]:
     return click.option("--verbose", is_flag=True, help="Log what is decided, not only what happens.")(command)
 
 
-@click.command("kube")
-@click.option("--data-dir", type=_PATH, required=True, help="Where the cluster's state, keys and kubeconfigs lie.")
+class _KubeCommands(LazyGroup):
+    places: ClassVar = {
+        "backup": "dovetail.cli.kube_backup:backup",
+        "restore": "dovetail.cli.kube_backup:restore",
+    }
+
+
+@click.group("kube", cls=_KubeCommands, invoke_without_command=True)
+@click.option("--data-dir", type=_PATH, help="Where the cluster's state, keys and kubeconfigs lie (required).")
 @click.option("--bind", "host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=16443, show_default=True, help="The port of the Kubernetes API (always TLS).")
 @tied
-def kube(data_dir: Path, host: str, port: int, ready_fd: int | None, lifeline_fd: int | None, verbose: bool) -> None:
-    """Run the embedded cluster: a Kubernetes-compatible API with its built-in controllers."""
+@click.pass_context
+def kube(
+    context: click.Context, data_dir: Path | None, host: str, port: int, ready_fd: int | None, lifeline_fd: int | None,
+    verbose: bool,
+) -> None:  # fmt: skip
+    """Run the embedded cluster: a Kubernetes-compatible API with its built-in controllers. Or save and restore it."""
+    if context.invoked_subcommand is not None:
+        return
+    if data_dir is None:
+        raise click.MissingParameter(ctx=context, param_type="option", param_hint="'--data-dir'")
     from dovetail.cli.embedded_cluster import serve
 
     run(lambda on_ready: serve(data_dir, host, port, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)

@@ -19,7 +19,7 @@ admission webhooks, APIServices, quotas and limit ranges, certificate requests. 
 not served before there is a node.
 """
 
-from .errors import AddressInUse, ApiServerError, StartError, StateDamaged, StateLocked
+from .errors import AddressInUse, ApiServerError, StartError, StateDamaged, StateLocked, StateUnusable
 from .server import serve
 from .settings import ApiServerSettings
 
@@ -30,5 +30,6 @@ __all__ = [
     "StartError",
     "StateDamaged",
     "StateLocked",
+    "StateUnusable",
     "serve",
 ]

@@ -29,11 +29,16 @@ def main() -> int:
     parser.add_argument("--data-dir", type=Path, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=16443)
+    parser.add_argument("--upkeep-seconds", type=float, default=30.0)
+    parser.add_argument("--keep-seconds", type=float, default=300.0, help="how long old versions are kept")
     given = parser.parse_args()
+    settings = ApiServerSettings(
+        given.data_dir, given.host, given.port, upkeep_seconds=given.upkeep_seconds, keep_seconds=given.keep_seconds
+    )
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     try:
         with suppress(asyncio.CancelledError, KeyboardInterrupt):
-            uvloop.run(_run(ApiServerSettings(given.data_dir, given.host, given.port)))
+            uvloop.run(_run(settings))
     except StartError as error:
         sys.stderr.write(f"{error}\n")
         return 1

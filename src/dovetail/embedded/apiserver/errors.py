@@ -6,6 +6,7 @@
     |-- StartError            the server cannot run
     |   |-- StateLocked       another process has the database open
     |   |-- StateDamaged      the database is not ours or is broken
+    |   |-- StateUnusable     the data directory cannot be read or written
     |   `-- AddressInUse      the port is taken
     `-- StatusError           a metav1.Status answer: code, reason, details
         |-- BadRequest, Unauthorized, Forbidden, NotFound, NoSuchPath, MethodNotAllowed, NotAcceptable
@@ -49,6 +50,14 @@ class StateDamaged(StartError):
             f"{path} cannot be used: {problem}. Restore it from a backup, or move it away to start with an empty "
             "cluster."
         )
+
+
+class StateUnusable(StartError):
+    """The files cannot be read or written; nothing is known to be wrong with their contents."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        self.path, self.problem = path, problem
+        super().__init__(f"{path} cannot be read or written: {problem}. Check its directory, permissions and disk.")
 
 
 class AddressInUse(StartError):

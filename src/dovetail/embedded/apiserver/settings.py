@@ -13,6 +13,9 @@ class ApiServerSettings:
 
     ``objects`` are there from the start, too, written in this order when missing: the roles of the components.
 
+    ``upkeep_seconds`` is the pause between two rounds of forgetting, ``keep_seconds`` the age at which old versions
+    may go: as long as that a watch can resume and a list be continued.
+
     Below ``data_dir``: ``kube/state.db``, ``pki/``, ``kubeconfig`` (administrator), ``kubeconfigs/<component>.yaml``.
     """
 
@@ -21,6 +24,8 @@ class ApiServerSettings:
     port: int = 16443
     names: tuple[str, ...] = ()
     objects: tuple[dict[str, Any], ...] = ()
+    upkeep_seconds: float = 30.0
+    keep_seconds: float = 300.0
 
     @property
     def database(self) -> Path:

@@ -9,7 +9,8 @@ to tell a watcher with a selector that an object left its view).
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from .database import Database
@@ -18,6 +19,8 @@ from .store import Store
 
 KEEP_SECONDS = 300.0  # as long as etcd's default for kube-apiserver
 KEEP_ROWS = 50_000
+STEP = 2_000
+"""Rows looked at in one turn of the loop."""
 
 _SINCE = (
     "SELECT log.rev, log.event, log.namespace, log.name, log.value, before.value"
@@ -33,10 +36,11 @@ _OLDER = (
     "SELECT cur.namespace, cur.name, cur.rev, log.value FROM cur JOIN log ON log.rev = cur.rev"
     " WHERE cur.resource = ? AND log.at < ?"
 )
-_COMPACT = (
-    "DELETE FROM log WHERE rev <= :rev"
-    " AND rev NOT IN (SELECT rev FROM cur)"
-    " AND rev NOT IN (SELECT prev FROM log WHERE rev > :rev)"
+_PREVIOUS = "SELECT prev FROM log WHERE rev > ?"
+_PAST = (
+    "SELECT log.rev, EXISTS (SELECT 1 FROM cur WHERE cur.resource = log.resource AND cur.namespace = log.namespace"
+    " AND cur.name = log.name AND cur.rev = log.rev) FROM log WHERE log.rev > ? AND log.rev <= ?"
+    " ORDER BY log.rev LIMIT ?"
 )
 
 
@@ -95,19 +99,48 @@ class History:
 
     def compact(self, keep_seconds: float = KEEP_SECONDS, keep_rows: int = KEEP_ROWS) -> int:
         """Forget versions older than ``keep_seconds``, and beyond ``keep_rows``; return the rows removed."""
+        return sum(self.compaction(keep_seconds, keep_rows))
+
+    def compaction(self, keep_seconds: float = KEEP_SECONDS, keep_rows: int = KEEP_ROWS) -> Iterator[int]:
+        """The same in steps, each a transaction of its own, so that others have their turn in between.
+
+        First of all the compacted revision is written down: what is removed later is not asked for any more.
+        """
         self._store.flush()
         horizon = self._clock() - keep_seconds
         row = self._writer.execute("SELECT max(rev) FROM log WHERE at < ?", (horizon,)).fetchone()
         target = max(row[0] or 0, self._store.rev - keep_rows)
         if target <= self.compacted:
-            return 0
-        self._writer.execute("BEGIN IMMEDIATE")
-        removed = self._writer.execute(_COMPACT, {"rev": target}).rowcount
-        for name, value in (("compacted", target), ("revision", self._store.rev)):
-            self._writer.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, str(value)))
-        self._writer.execute("COMMIT")
+            return
+        with self._transaction():
+            for name, value in (("compacted", target), ("revision", self._store.rev)):
+                self._writer.execute("INSERT OR REPLACE INTO facts (name, value) VALUES (?, ?)", (name, str(value)))
         self.compacted = target
-        return removed
+        before: set[int] = set()  # predecessors of versions that are kept
+        known, low = target, 0
+        while True:
+            before.update(row[0] for row in self._writer.execute(_PREVIOUS, (known,)))
+            known = self._store.rev
+            rows = self._writer.execute(_PAST, (low, target, STEP)).fetchall()
+            if not rows:
+                return
+            low = rows[-1][0]
+            past = [(rev,) for rev, present in rows if not present and rev not in before]
+            with self._transaction():
+                self._writer.executemany("DELETE FROM log WHERE rev = ?", past)
+            yield len(past)
+            self._store.flush()
+
+    @contextmanager
+    def _transaction(self) -> Generator[None]:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
 
 
 def _within(key: tuple[str, str], after: tuple[str, str] | None, end: tuple[str, str] | None) -> bool:

@@ -31,14 +31,14 @@ Listener = Callable[[], None]
 class _Ring:
     """The newest changes of one resource. ``floor``: every change after it, up to now, is in ``changes``."""
 
-    __slots__ = ("changes", "due", "floor", "listeners", "scheduled")
+    __slots__ = ("again", "changes", "due", "floor", "listeners", "scheduled")
 
     def __init__(self, floor: int) -> None:
         self.changes: deque[Change] = deque()
         self.floor = floor
         self.listeners: dict[Listener, None] = {}  # in the order of their arrival
         self.due: deque[Listener] = deque()
-        self.scheduled = False
+        self.scheduled = self.again = False
 
     def add(self, change: Change) -> None:
         self.changes.append(change)
@@ -55,21 +55,22 @@ class _Ring:
         return list(islice(self.changes, start, start + BATCH))
 
     def wake(self) -> None:
+        self.again = True
         if self.listeners and not self.scheduled:
             self.scheduled = True
             asyncio.get_running_loop().call_soon(self._deliver)
 
     def _deliver(self) -> None:
-        """Call every listener; those who came or were woken meanwhile have their turn in the next round."""
+        """Call some of the listeners; whoever was woken while a round is under way has another round after it."""
         if not self.due:
             self.due.extend(self.listeners)
-            self.scheduled = False  # changes from now on need another round
+            self.again = False
         for _ in range(min(TURN, len(self.due))):
             listener = self.due.popleft()
             if listener in self.listeners:
                 listener()
-        if self.due:
-            self.scheduled = True
+        self.scheduled = bool(self.due) or (self.again and bool(self.listeners))
+        if self.scheduled:
             asyncio.get_running_loop().call_soon(self._deliver)
 
 
