@@ -113,8 +113,11 @@ def own_server(tmp_path: Path) -> Iterator[Server]:
 
 @pytest.fixture
 def namespace(server: Server) -> str:
+    """A namespace with the account that pods run as, which a controller makes elsewhere."""
     name = f"t{uuid.uuid4().hex[:8]}"
-    server.kubectl("create", "namespace", name)
+    account = {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "default", "namespace": name}}
+    itself = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
+    server.kubectl("create", "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": [itself, account]})
     return name
 
 
