@@ -1,7 +1,8 @@
 """JSON Patch (RFC 6902) on JSON pointers (RFC 6901). Pure: the document given is not changed.
 
-Two habits of Kubernetes' implementation (evanphx/json-patch) are kept: ``remove`` of a missing path fails, and an
-index may be negative only in the form ``-`` (append).
+Habits of Kubernetes' implementation (evanphx/json-patch 4) are kept: ``remove`` and ``replace`` of a missing path fail,
+an index may be negative (``-1`` is the last item; for ``add`` the place behind it), and whatever is wrong with an
+operation shows when it is applied: only what is no list of objects is no patch.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ def apply_json_patch(document: Any, operations: Any) -> Any:
     result = copy.deepcopy(document)
     for operation in cast("list[Any]", operations):
         if not isinstance(operation, dict):
-            raise PatchMalformed("a JSON patch is an array of objects")
+            kind = "array" if isinstance(operation, list) else "string" if isinstance(operation, str) else "number"
+            raise PatchMalformed(f"json: cannot unmarshal {kind} into Go value of type jsonpatch.Operation")
         result = _operate(result, cast("dict[str, Any]", operation))
     return result
 
@@ -45,12 +47,12 @@ def _operate(document: Any, operation: dict[str, Any]) -> Any:
             raise PatchRejected(f"cannot move {_text(source)} into itself")
         moved = _resolve(document, source, "move")
         return _add(_remove(document, source), path, moved)
-    raise PatchMalformed(f"Unexpected kind: {name}")
+    raise PatchRejected(f"Unexpected kind: {name}")
 
 
 def _value(operation: dict[str, Any]) -> Any:
     if "value" not in operation:
-        raise PatchMalformed(f"{operation.get('op')} operation without a value")
+        raise PatchRejected(f"{operation.get('op')} operation without a value")
     return operation["value"]
 
 
@@ -82,7 +84,7 @@ def _equal(left: Any, right: Any) -> bool:
 
 def _pointer(text: Any) -> list[str]:
     if not isinstance(text, str) or (text and not text.startswith("/")):
-        raise PatchMalformed(f"{text!r} is not a JSON pointer")
+        raise PatchRejected(f"{text!r} is not a JSON pointer")
     return [part.replace("~1", "/").replace("~0", "~") for part in text.split("/")[1:]]
 
 
@@ -91,9 +93,13 @@ def _text(path: Sequence[str]) -> str:
 
 
 def _index(part: str, length: int, path: Sequence[str]) -> int:
-    if not part.isascii() or not part.isdigit() or (part[0] == "0" and part != "0") or int(part) >= length:
+    try:
+        index = int(part) if part.isascii() else length
+    except ValueError:
+        index = length
+    if not -length <= index < length:
         raise PatchRejected(f"Unable to access invalid index: {part} in {_text(path)}")
-    return int(part)
+    return index + length if index < 0 else index
 
 
 def _resolve(document: Any, path: Sequence[str], operation: str) -> Any:
@@ -128,7 +134,11 @@ def _remove(document: Any, path: Sequence[str]) -> Any:
         raise PatchRejected("the whole document cannot be removed")
     _resolve(document, path, "remove")
     parent, last = _resolve(document, path[:-1], "remove"), path[-1]
-    del parent[int(last) if isinstance(parent, list) else last]
+    if isinstance(parent, list):
+        items = cast("list[Any]", parent)
+        del items[_index(last, len(items), path)]
+    else:
+        del parent[last]
     return document
 
 
@@ -137,5 +147,9 @@ def _replace(document: Any, path: Sequence[str], value: Any) -> Any:
         return value
     _resolve(document, path, "replace")
     parent, last = _resolve(document, path[:-1], "replace"), path[-1]
-    parent[int(last) if isinstance(parent, list) else last] = value
+    if isinstance(parent, list):
+        items = cast("list[Any]", parent)
+        items[_index(last, len(items), path)] = value
+    else:
+        parent[last] = value
     return document
