@@ -10,14 +10,15 @@ from collections.abc import Iterable
 from .kinds import builtin_kinds
 from .resource import ResourceType
 
+# GroupPriorityMinimum of kube-apiserver's own APIServices; groups of custom resources have 1000.
 _PRIORITY = {
-    "": 0,
-    "apps": 1,
-    "events.k8s.io": 2,
-    "authentication.k8s.io": 3,
-    "authorization.k8s.io": 4,
-    "autoscaling": 5,
-}
+    "": 18000, "apiregistration.k8s.io": 18000, "apps": 17800, "events.k8s.io": 17750, "authentication.k8s.io": 17700,
+    "authorization.k8s.io": 17600, "autoscaling": 17500, "batch": 17400, "certificates.k8s.io": 17300,
+    "networking.k8s.io": 17200, "policy": 17100, "rbac.authorization.k8s.io": 17000, "storage.k8s.io": 16800,
+    "admissionregistration.k8s.io": 16700, "apiextensions.k8s.io": 16700, "scheduling.k8s.io": 16600,
+    "coordination.k8s.io": 16500, "node.k8s.io": 16300, "discovery.k8s.io": 16200, "resource.k8s.io": 16200,
+    "flowcontrol.apiserver.k8s.io": 16100,
+}  # fmt: skip
 
 
 class Catalogue:
@@ -64,7 +65,7 @@ class Catalogue:
     def groups(self) -> list[str]:
         """Group names in discovery order: core, then the well-known, then the rest by name."""
         names = {resource.group for resource in self._by_url.values()}
-        return sorted(names, key=lambda name: (_PRIORITY.get(name, 50 if self.is_builtin_group(name) else 99), name))
+        return sorted(names, key=lambda name: (-_PRIORITY.get(name, 1000), name))
 
     def versions(self, group: str) -> list[str]:
         """Versions of a group, the preferred first (GA before beta before alpha, newer first)."""
