@@ -82,9 +82,11 @@ class App:
         except Exception as error:
             return self._failure(request, error)
 
-    async def _finish(self, request: Request, waiting: Awaitable[Answer], warnings: list[str]) -> Reply:
+    async def _finish(self, request: Request, waiting: Awaitable[Answer | Stream], warnings: list[str]) -> Reply:
         try:
             answer = await waiting
+            if isinstance(answer, Stream):
+                return self._stream(request, answer)
             if wants_gzip(request, answer):
                 return await self._compress(request, answer, warnings)
             return self._reply(request, answer, warnings)
@@ -110,7 +112,7 @@ class App:
             error = InternalError(type(error).__name__)
         return reply_to_error(request, error)
 
-    def _begin(self, request: Request, warnings: list[str]) -> Result | Awaitable[Answer]:
+    def _begin(self, request: Request, warnings: list[str]) -> Result | Awaitable[Answer | Stream]:
         headers = request.headers
         if request.upgrade == "websocket" and (token := bearer(request.header(b"sec-websocket-protocol"))):
             headers = [*headers, (b"authorization", b"Bearer " + token.encode())]
@@ -160,7 +162,7 @@ class App:
             return reading.list_objects(call)
         return watching.watch(call)
 
-    async def _within(self, call: Call, seconds: float) -> Answer:
+    async def _within(self, call: Call, seconds: float) -> Answer | Stream:
         with self._overload.admitted():
             try:
                 async with asyncio.timeout(seconds):

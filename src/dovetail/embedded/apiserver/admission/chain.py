@@ -84,3 +84,13 @@ async def validate_outside(attributes: Attributes) -> None:
     from .webhooks.dispatch import validate as call
 
     await call(attributes)
+
+
+async def admit(attributes: Attributes) -> None:
+    """The whole chain, for what is asked and not stored (a Binding, an Eviction, a connection)."""
+    mutate(attributes)
+    if awaits_mutation(attributes):
+        await mutate_outside(attributes)
+    if awaits_validation(attributes):
+        await validate_outside(attributes)
+    validate(attributes)

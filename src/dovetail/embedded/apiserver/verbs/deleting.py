@@ -144,6 +144,16 @@ def _delete(call: Call, record: Record, obj: Object, wishes: Wishes) -> Outcome:
     return Outcome(False, encoded, uid)
 
 
+def delete_now(call: Call, record: Record, wishes: Wishes) -> Outcome:
+    """Delete without admission, in this tick: what was admitted under another name (an eviction). Raises Conflict."""
+    obj = call.resource.decode(record.value)
+    uid = str(obj["metadata"]["uid"])
+    check_preconditions(call, record.name, uid, str(record.rev), wishes)
+    if _is_waiting(call, obj, wishes):
+        return Outcome(False, call.resource.encode(record.value), uid)
+    return _delete(call, record, obj, wishes)
+
+
 # -- grace
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+
 from ..errors import MethodNotAllowed, NoSuchPath
-from . import deleting, reading, subresources, token_requests, writing
-from .answer import Answer
+from . import binding, connecting, deleting, evicting, reading, subresources, token_requests, writing
+from .answer import Answer, Stream
 from .call import Call
 from .reviews import REVIEWS, review
 
 
-async def dispatch(call: Call) -> Answer:
+async def dispatch(call: Call) -> Answer | Stream:
     """Everything but get, list and watch of whole objects (``app`` answers these at once). Raises StatusError."""
     if call.info.subresource:
         return await _subresource(call)
@@ -18,6 +20,8 @@ async def dispatch(call: Call) -> Answer:
         raise MethodNotAllowed(resource.group, resource.plural, verb)
     if resource.plural in REVIEWS:
         return await review(call)
+    if resource.store == "/bindings":
+        return await binding.bind(call)
     if verb == "create" and not call.info.name:
         return await writing.create(call)
     if verb == "update":
@@ -31,19 +35,30 @@ async def dispatch(call: Call) -> Answer:
     raise MethodNotAllowed(resource.group, resource.plural, verb)
 
 
-async def _subresource(call: Call) -> Answer:
+_Handler = Callable[[Call], Awaitable[Answer | Stream]]
+_SUBRESOURCES: dict[str, _Handler] = {
+    "scale": subresources.scale,
+    "finalize": subresources.finalize,
+    "token": token_requests.token,
+    "binding": binding.bind,
+    "eviction": evicting.evict,
+    "log": connecting.logs,
+    "exec": connecting.connect,
+    "attach": connecting.connect,
+    "portforward": connecting.connect,
+    "proxy": connecting.proxy,
+}
+
+
+async def _subresource(call: Call) -> Answer | Stream:
     name, verb = call.info.subresource, call.info.verb
     allowed = call.resource.subresources.get(name)
-    if allowed is None or call.info.rest:
+    if allowed is None or (call.info.rest and name != "proxy"):
         raise NoSuchPath
     if verb not in allowed or not call.info.name:
         raise MethodNotAllowed(call.resource.group, call.info.dotted, verb)
-    if name == "scale":
-        return await subresources.scale(call)
-    if name == "finalize":
-        return await subresources.finalize(call)
-    if name == "token":
-        return await token_requests.token(call)
+    if name in _SUBRESOURCES:
+        return await _SUBRESOURCES[name](call)
     if verb == "get":
         return reading.get(call)
     return await (writing.update(call) if verb == "update" else writing.patch(call))
