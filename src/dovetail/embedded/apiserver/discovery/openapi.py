@@ -37,18 +37,22 @@ class OpenApi:
         if self._revision == self._catalogue.revision:
             return
         self._revision, self._v2, self._index = self._catalogue.revision, {}, b""
-        resources = self._catalogue.resources()
+        resources = self._own()
         hashes = {path: _hash(path, resources) for path in dict.fromkeys(map(_v3_path, resources))}
         # What did not change keeps its document: most changes are those of one definition.
         self._v3 = {path: body for path, body in self._v3.items() if hashes.get(path) == self._hashes[path]}
         self._hashes = hashes
+
+    def _own(self) -> list[ResourceType]:
+        """What this server itself serves; the backends of API aggregation have documents of their own."""
+        return [resource for resource in self._catalogue.resources() if not resource.remote]
 
     def v2(self, *, protobuf: bool) -> bytes:
         """JSON, or protobuf as kubectl asks for it."""
         self._refresh()
         if protobuf not in self._v2:
             builder = Builder("#/definitions/", v3=False)
-            resources = self._catalogue.resources()
+            resources = self._own()
             definitions = builder.definitions(resources)
             body = {"swagger": "2.0", "info": _INFO, "paths": paths(resources, builder), "definitions": definitions}
             self._v2[protobuf] = encode(body) if protobuf else orjson.dumps(body)
@@ -70,7 +74,7 @@ class OpenApi:
         """The document of a path that has a hash."""
         self._refresh()
         if path not in self._v3:
-            resources = [r for r in self._catalogue.resources() if _v3_path(r) == path]
+            resources = [r for r in self._own() if _v3_path(r) == path]
             builder = Builder("#/components/schemas/", v3=True)
             components = {"schemas": builder.definitions(resources)}
             body = {"openapi": "3.0.0", "info": _INFO, "paths": paths(resources, builder), "components": components}

@@ -6,8 +6,8 @@ file. The result is the object as JSON would have it, so everything after this i
 JSON, which such clients accept.
 
 Go writes fields that are not pointers even when they are zero; JSON leaves them out. Zero scalars are therefore
-dropped, but for the fields that are pointers in Go (``_POINTERS``), where zero is a statement. A field number that is
-not known is refused, not ignored.
+dropped, but for the fields that are pointers in Go (``gotypes``), where zero is a statement. A field number that is not
+known is refused, not ignored.
 """
 
 from __future__ import annotations
@@ -29,67 +29,6 @@ MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 
 Object = dict[str, Any]
 Value = int | bytes
-
-_POINTERS = frozenset(
-    [
-        "activeDeadlineSeconds",
-        "allocateLoadBalancerNodePorts",
-        "allowPrivilegeEscalation",
-        "allowVolumeExpansion",
-        "attachRequired",
-        "automountServiceAccountToken",
-        "backoffLimit",
-        "backoffLimitPerIndex",
-        "blockOwnerDeletion",
-        "completions",
-        "controller",
-        "defaultMode",
-        "deletionGracePeriodSeconds",
-        "enableServiceLinks",
-        "expirationSeconds",
-        "failedJobsHistoryLimit",
-        "fsGroup",
-        "gracePeriodSeconds",
-        "hostUsers",
-        "immutable",
-        "leaseDurationSeconds",
-        "leaseTransitions",
-        "manualSelector",
-        "maxFailedIndexes",
-        "minReplicas",
-        "mode",
-        "optional",
-        "orphanDependents",
-        "parallelism",
-        "partition",
-        "podInfoOnMount",
-        "priority",
-        "privileged",
-        "progressDeadlineSeconds",
-        "readOnlyRootFilesystem",
-        "ready",
-        "replicas",
-        "requiresRepublish",
-        "revisionHistoryLimit",
-        "runAsGroup",
-        "runAsNonRoot",
-        "runAsUser",
-        "seLinuxMount",
-        "serving",
-        "setHostnameAsFQDN",
-        "shareProcessNamespace",
-        "startingDeadlineSeconds",
-        "started",
-        "storageCapacity",
-        "storageClassName",
-        "successfulJobsHistoryLimit",
-        "suspend",
-        "terminating",
-        "terminationGracePeriodSeconds",
-        "tolerationSeconds",
-        "ttlSecondsAfterFinished",
-    ]
-)
 
 
 class NotDecodable(ValueError):
@@ -171,13 +110,14 @@ def _struct(node: Node, wire: WireMap, data: bytes) -> Object:
         if target is None:
             raise NotDecodable(f"{node.name}: unknown protobuf field number {number}; send JSON")
         if isinstance(target, str):
-            _set(result, target, node.child(target), value)
+            _set(result, target, node, value)
         else:
             result |= _struct(node, target, _bytes(value))
     return result
 
 
-def _set(result: Object, name: str, child: Node, value: Value) -> None:
+def _set(result: Object, name: str, node: Node, value: Value) -> None:
+    child = node.child(name)
     if child.kind == n.LIST:
         result.setdefault(name, []).append(_value(child.item, value))
     elif child.kind == n.MAP:
@@ -186,9 +126,13 @@ def _set(result: Object, name: str, child: Node, value: Value) -> None:
         result.setdefault(name, {})[_bytes(entry.get(1, b"")).decode()] = item
     else:
         decoded = _value(child, value)
-        if decoded is None or (decoded in ("", 0, False) and name not in _POINTERS and child.kind in _SCALARS):
+        if decoded is None or (child.kind in _SCALARS and not decoded and not _is_pointer(node, name)):
             return
         result[name] = decoded
+
+
+def _is_pointer(node: Node, name: str) -> bool:
+    return node.go is not None and name in node.go.pointers
 
 
 _SCALARS = (n.STRING, n.INTEGER, n.BOOLEAN, n.NUMBER, n.BYTES)
