@@ -81,14 +81,8 @@ def volume_protection(runtime: ControllerRuntime) -> Controller:
 
 def claim_names(pod: Mapping[str, Any]) -> Iterator[str]:
     """The claims that a pod's volumes name; those of ephemeral volumes are called after pod and volume."""
-    spec: Object = pod.get("spec") or {}
-    volumes: list[Object] = spec.get("volumes") or []
-    for volume in volumes:
-        claim: Object = volume.get("persistentVolumeClaim") or {}
-        if claim.get("claimName"):
-            yield str(claim["claimName"])
-        elif "ephemeral" in volume:
-            yield f"{metadata(pod).get('name')}-{volume.get('name')}"
+    yield from _stated(pod)
+    yield from _ephemeral(pod)
 
 
 def uses(pod: Mapping[str, Any], claim: Mapping[str, Any]) -> bool:
@@ -97,10 +91,24 @@ def uses(pod: Mapping[str, Any], claim: Mapping[str, Any]) -> bool:
     key = key_of(claim)
     if not spec.get("nodeName") or key_of(pod).namespace != key.namespace:
         return False
-    volumes: list[Object] = spec.get("volumes") or []
-    if any((volume.get("persistentVolumeClaim") or {}).get("claimName") == key.name for volume in volumes):
-        return True
-    return key.name in claim_names(pod) and any(owner.get("uid") == uid_of(pod) for owner in owners_of(claim))
+    is_own = any(owner.get("uid") == uid_of(pod) for owner in owners_of(claim))
+    return key.name in _stated(pod) or (is_own and key.name in _ephemeral(pod))
+
+
+def _volumes(pod: Mapping[str, Any]) -> list[Object]:
+    spec: Object = pod.get("spec") or {}
+    return spec.get("volumes") or []
+
+
+def _stated(pod: Mapping[str, Any]) -> Iterator[str]:
+    for volume in _volumes(pod):
+        claim: Object = volume.get("persistentVolumeClaim") or {}
+        if claim.get("claimName"):
+            yield str(claim["claimName"])
+
+
+def _ephemeral(pod: Mapping[str, Any]) -> Iterator[str]:
+    return (f"{metadata(pod).get('name')}-{v.get('name')}" for v in _volumes(pod) if "ephemeral" in v)
 
 
 def _claims_of(pod: Object) -> Iterable[Key]:
