@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -55,13 +56,22 @@ def invalid(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("FieldValueInvalid", "Invalid value", field, show(value), detail)
 
 
+def every(field: str, value: Any, problems: Iterable[str]) -> list[FieldError]:
+    """One ``invalid`` for each problem of the value."""
+    return [invalid(field, value, problem) for problem in problems]
+
+
 def type_invalid(field: str, value: Any, detail: str) -> FieldError:
     return FieldError("FieldValueTypeInvalid", "Invalid value", field, show(value), detail)
 
 
-def not_supported(field: str, value: Any, supported: list[str]) -> FieldError:
+def not_supported(field: str, value: Any, supported: Sequence[str]) -> FieldError:
     detail = "supported values: " + ", ".join(show(item) for item in supported)
     return FieldError("FieldValueNotSupported", "Unsupported value", field, show(value), detail)
+
+
+def not_found(field: str, value: Any) -> FieldError:
+    return FieldError("FieldValueNotFound", "Not found", field, show(value))
 
 
 def duplicate(field: str, value: Any) -> FieldError:

@@ -6,12 +6,14 @@ Not every default of Kubernetes is here; what is missing reads as the same behav
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable
 from typing import Any
 
 from ..foreign import part, parts
 from .pods import defaults as pods
 from .policies import default_limit_range
+from .service_rules import externally_accessible
 from .workloads import defaults as workloads
 
 Object = dict[str, Any]
@@ -33,14 +35,33 @@ def _fill(target: Object, **values: Any) -> None:
 def _service(obj: Object) -> None:
     spec: Object = obj.setdefault("spec", {})
     _fill(spec, type="ClusterIP", sessionAffinity="None")
+    if spec["sessionAffinity"] == "None":
+        spec.pop("sessionAffinityConfig", None)
+    if spec["sessionAffinity"] == "ClientIP":
+        client = spec.setdefault("sessionAffinityConfig", {}).setdefault("clientIP", {})
+        client.setdefault("timeoutSeconds", 10800)
     for port in parts(spec, "ports"):
         _fill(port, protocol="TCP")
-        if "targetPort" not in port and "port" in port:
-            port["targetPort"] = port["port"]
+        if port.get("targetPort") in (None, 0, ""):
+            port["targetPort"] = port.get("port", 0)
     if spec["type"] != "ExternalName":
         _fill(spec, internalTrafficPolicy="Cluster")
-    if spec["type"] in ("NodePort", "LoadBalancer"):
+    if externally_accessible(spec):
         _fill(spec, externalTrafficPolicy="Cluster")
+    if spec["type"] == "LoadBalancer":
+        spec.setdefault("allocateLoadBalancerNodePorts", True)
+
+
+def _endpoints(obj: Object) -> None:
+    for subset in parts(obj, "subsets"):
+        for port in parts(subset, "ports"):
+            _fill(port, protocol="TCP")
+
+
+def _slice(obj: Object) -> None:
+    for port in parts(obj, "ports"):
+        port.setdefault("name", "")
+        _fill(port, protocol="TCP")
 
 
 def _secret(obj: Object) -> None:
@@ -61,25 +82,80 @@ def _claim(obj: Object) -> None:
 
 
 def _volume_object(obj: Object) -> None:
-    _fill(obj.setdefault("spec", {}), volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
+    spec = obj.setdefault("spec", {})
+    _fill(spec, volumeMode="Filesystem", persistentVolumeReclaimPolicy="Retain")
     _fill(obj.setdefault("status", {}), phase="Pending")
+    if "hostPath" in spec:
+        spec["hostPath"].setdefault("type", "")
+    if "iscsi" in spec:
+        _fill(spec["iscsi"], iscsiInterface="default")
+    if "rbd" in spec:
+        _fill(spec["rbd"], pool="rbd", user="admin", keyring="/etc/ceph/keyring")
+    if "azureDisk" in spec:
+        disk = spec["azureDisk"]
+        _fill(disk, cachingMode="ReadWrite", kind="Shared", fsType="ext4")
+        disk.setdefault("readOnly", False)
 
 
 def _storage_class(obj: Object) -> None:
     _fill(obj, reclaimPolicy="Delete", volumeBindingMode="Immediate")
 
 
+def _driver(obj: Object) -> None:
+    spec = obj.setdefault("spec", {})
+    for name, value in _DRIVER.items():
+        spec.setdefault(name, value)
+    if not spec.get("volumeLifecycleModes"):
+        spec["volumeLifecycleModes"] = ["Persistent"]
+
+
+_DRIVER = {
+    "attachRequired": True, "podInfoOnMount": False, "storageCapacity": False, "requiresRepublish": False,
+    "seLinuxMount": False, "fsGroupPolicy": "ReadWriteOnceWithFSType",
+}  # fmt: skip
+
+
 def _network_policy(obj: Object) -> None:
     spec: Object = obj.setdefault("spec", {})
-    spec.setdefault("podSelector", {})
-    spec.setdefault("policyTypes", ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"])
+    if not spec.get("policyTypes"):
+        spec["policyTypes"] = ["Ingress", "Egress"] if spec.get("egress") else ["Ingress"]
     for rule in [*parts(spec, "ingress"), *parts(spec, "egress")]:
         for port in parts(rule, "ports"):
             _fill(port, protocol="TCP")
 
 
+def _ingress_class(obj: Object) -> None:
+    parameters = part(obj, "spec").get("parameters")
+    if parameters is not None:
+        parameters.setdefault("scope", "Cluster")
+
+
+_CPU = {"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 80}}}
+
+
 def _autoscaler(obj: Object) -> None:
-    obj.setdefault("spec", {}).setdefault("minReplicas", 1)
+    spec = obj.setdefault("spec", {})
+    spec.setdefault("minReplicas", 1)
+    if obj.get("apiVersion") != "autoscaling/v2":
+        return  # the default metric of version 1 comes with its conversion
+    if not spec.get("metrics"):
+        spec["metrics"] = [copy.deepcopy(_CPU)]
+    behavior = spec.get("behavior")
+    if behavior is not None:
+        pods, percent = ({"type": kind, "value": value, "periodSeconds": 15} for kind, value in _STEPS)
+        _scaling(behavior.setdefault("scaleUp", {}), 0, [pods, percent])
+        _scaling(behavior.setdefault("scaleDown", {}), None, [dict(percent)])
+
+
+_STEPS = (("Pods", 4), ("Percent", 100))
+
+
+def _scaling(rules: Object, window: int | None, policies: list[Object]) -> None:
+    if window is not None:
+        rules.setdefault("stabilizationWindowSeconds", window)
+    rules.setdefault("selectPolicy", "Max")
+    if not rules.get("policies"):
+        rules["policies"] = policies
 
 
 def _webhooks(obj: Object) -> None:
@@ -100,6 +176,8 @@ def _priority_class(obj: Object) -> None:
 
 _RULES: dict[str, Callable[[Object], None]] = {
     "/pods": pods.pod, "/services": _service, "/secrets": _secret, "/replicationcontrollers": workloads.replicas,
+    "/endpoints": _endpoints, "discovery.k8s.io/endpointslices": _slice, "storage.k8s.io/csidrivers": _driver,
+    "networking.k8s.io/ingressclasses": _ingress_class,
     "/limitranges": default_limit_range, "/persistentvolumeclaims": _claim, "/persistentvolumes": _volume_object,
     "apps/deployments": workloads.deployment, "apps/replicasets": workloads.replicas,
     "apps/statefulsets": workloads.stateful_set, "apps/daemonsets": workloads.daemon_set,

@@ -1,8 +1,11 @@
-"""ObjectMeta: names, labels, owner references, and the fields that the server sets. Pure."""
+"""ObjectMeta: names, labels, owner references, and the fields that the server sets. Pure.
+
+``validate`` gives the problems in the order and the words of Kubernetes (apimachinery
+``api/validation/objectmeta.go``).
+"""
 
 from __future__ import annotations
 
-import re
 import secrets
 import uuid
 from collections.abc import Iterator, Mapping
@@ -11,52 +14,18 @@ from typing import Any, cast
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
 from ..foreign import part, parts
+from ..registry.kinds import builtin_stores
+from . import names
 
 Object = dict[str, Any]
 
-_LABEL = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?\Z")
-_LABEL_1035 = re.compile(r"[a-z]([-a-z0-9]*[a-z0-9])?\Z")
-_SUBDOMAIN = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\Z")
-_QUALIFIED = re.compile(r"([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]\Z")
-_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?\Z")
 _ALPHABET = "bcdfghjklmnpqrstvwxz2456789"  # Kubernetes' generator: no vowels, nothing that looks like another
 _ANNOTATIONS_LIMIT = 256 * 1024
-
-SUBDOMAIN_TEXT = (
-    "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must "
-    "start and end "
-    "with an alphanumeric character (e.g. 'example.com', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')"
-)
-LABEL_TEXT = (
-    "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
-    "with an "
-    "alphanumeric character (e.g. 'my-name',  or '123-abc', regex used for validation is "
-    "'[a-z0-9]([-a-z0-9]*[a-z0-9])?')"
-)
-LABEL_1035_TEXT = (
-    "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic "
-    "character, and end "
-    "with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is "
-    "'[a-z]([-a-z0-9]*[a-z0-9])?')"
-)
-_KEY_TEXT = (
-    "name part must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an "
-    "alphanumeric character "
-    "(e.g. 'MyName',  or 'my.name',  or '123-abc', regex used for validation is "
-    "'([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
-)
-_VALUE_TEXT = (
-    "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
-    "and end with an "
-    "alphanumeric character (e.g. 'MyValue',  or 'my_value',  or '12345', regex used for validation is "
-    "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')"
-)
-_LABEL_NAMES = {"/namespaces"}
-_1035_NAMES = {"/services"}
-_PATH_NAMES = {
-    f"rbac.authorization.k8s.io/{plural}" for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")
-}
+_STANDARD_FINALIZERS = ("kubernetes", "orphan", "foregroundDeletion")
+_BANNED_OWNERS = {("v1", "Event")}
+_IMMUTABLE = (
+    "name", "namespace", "uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds",
+)  # fmt: skip
 
 
 def new_uid() -> str:
@@ -69,101 +38,143 @@ def generate_name(base: str) -> str:
 
 
 def name_problem(store: str, name: str) -> str:
-    """Why a name is not valid for a resource, or ""."""
-    if store in _PATH_NAMES:
-        if name in (".", "..") or "/" in name or "%" in name:
-            return f"may not be '{name}'" if name in (".", "..") else "may not contain '/' or '%'"
-        return ""
-    if store in _LABEL_NAMES:
-        return (
-            ""
-            if len(name) <= 63 and _LABEL.match(name)
-            else LABEL_TEXT
-            if len(name) <= 63
-            else "must be no more than 63 characters"
-        )
-    if store in _1035_NAMES:
-        return "" if len(name) <= 63 and _LABEL_1035.match(name) else LABEL_1035_TEXT
-    if len(name) > 253:
-        return "must be no more than 253 characters"
-    return "" if _SUBDOMAIN.match(name) else SUBDOMAIN_TEXT
-
-
-def validate(store: str, meta: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[FieldError]:
-    """Problems of ``metadata``; on update also of what may not change."""
-    errors = [*_validate_name(store, meta), *_validate_labels(meta)]
-    errors += _validate_annotations(meta)
-    errors += _validate_owners(meta)
-    errors += _validate_finalizers(meta, old)
-    return errors
-
-
-def _validate_name(store: str, meta: Mapping[str, Any]) -> Iterator[FieldError]:
-    name = str(meta.get("name") or "")
-    if not name:
-        yield fe.required("metadata.name", "name or generateName is required")
-    elif problem := name_problem(store, name):
-        yield fe.invalid("metadata.name", name, problem)
+    """The first reason why a name is not valid for a kind, or ""."""
+    return next(iter(names.of_kind(store)(name)), "")
 
 
 def qualified_name_problem(key: str) -> str:
-    prefix, slash, name = key.rpartition("/")
-    if slash and (not _SUBDOMAIN.match(prefix) or len(prefix) > 253):
-        return f"prefix part {SUBDOMAIN_TEXT}"
+    """The first reason why a text is no label key, or ""."""
+    return next(iter(names.qualified(key)), "")
+
+
+def validate(store: str, meta: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[FieldError]:
+    """Problems of ``metadata``; on update those of what changed for the worse come first."""
+    errors = list(_changed(meta, old)) if old is not None else list(_named(store, meta))
+    errors += validate_labels(part(meta, "labels"), "metadata.labels")
+    errors += validate_annotations(part(meta, "annotations"), "metadata.annotations")
+    errors += _owners(meta)
+    if old is None:
+        errors += _finalizers(meta)
+    errors += _managed(meta)
+    return errors + list(_kube_finalizers(store, meta))
+
+
+def _named(store: str, meta: Mapping[str, Any]) -> Iterator[FieldError]:
+    problems, name, base = names.of_kind(store), str(meta.get("name") or ""), str(meta.get("generateName") or "")
+    if base:
+        # a generated name goes on after the base, so the base may end with a dash
+        masked = f"{base[:-1]}a" if base.endswith("-") and len(base) > 1 else base
+        yield from (fe.invalid("metadata.generateName", base, problem) for problem in problems(masked))
     if not name:
-        return "name part must be non-empty"
-    if len(name) > 63:
-        return "name part must be no more than 63 characters"
-    return "" if _QUALIFIED.match(name) else _KEY_TEXT
+        yield fe.required("metadata.name", "name or generateName is required")
+    else:
+        yield from (fe.invalid("metadata.name", name, problem) for problem in problems(name))
+
+
+def _changed(meta: Mapping[str, Any], old: Mapping[str, Any]) -> Iterator[FieldError]:
+    if old.get("deletionTimestamp"):
+        added = sorted(set(parts(meta, "finalizers")) - set(parts(old, "finalizers")))
+        if added:
+            shown = ", ".join(fe.show(name) for name in added)
+            yield fe.forbidden(
+                "metadata.finalizers",
+                "no new finalizers can be added if the object is being deleted, found new finalizers "
+                f"[]string{{{shown}}}",
+            )
+    for name in _IMMUTABLE:
+        if meta.get(name) != old.get(name):
+            yield fe.invalid(f"metadata.{name}", meta.get(name, ""), "field is immutable")
 
 
 def validate_labels(labels: Mapping[str, str], field: str) -> Iterator[FieldError]:
     for key, value in labels.items():
-        if problem := qualified_name_problem(key):
-            yield fe.invalid(field, key, problem)
-        if len(value) > 63:
-            yield fe.invalid(field, value, "must be no more than 63 characters")
-        elif not _VALUE.match(value):
-            yield fe.invalid(field, value, _VALUE_TEXT)
+        yield from (fe.invalid(field, key, problem) for problem in names.qualified(key))
+        yield from (fe.invalid(field, value, problem) for problem in names.label_value(value))
 
 
-def _validate_labels(meta: Mapping[str, Any]) -> Iterator[FieldError]:
-    yield from validate_labels(part(meta, "labels"), "metadata.labels")
+def validate_selector(selector: Mapping[str, Any], field: str) -> Iterator[FieldError]:
+    """A ``metav1.LabelSelector``."""
+    yield from validate_labels(part(selector, "matchLabels"), f"{field}.matchLabels")
+    for index, item in enumerate(parts(selector, "matchExpressions")):
+        where = f"{field}.matchExpressions[{index}]"
+        operator, values = item.get("operator", ""), parts(item, "values")
+        if operator in ("In", "NotIn"):
+            if not values:
+                yield fe.required(f"{where}.values", "must be specified when `operator` is 'In' or 'NotIn'")
+        elif operator in ("Exists", "DoesNotExist"):
+            if values:
+                text = "may not be specified when `operator` is 'Exists' or 'DoesNotExist'"
+                yield fe.forbidden(f"{where}.values", text)
+        else:
+            yield fe.invalid(f"{where}.operator", operator, "not a valid selector operator")
+        key = item.get("key", "")
+        yield from (fe.invalid(f"{where}.key", key, problem) for problem in names.qualified(key))
+        for place, value in enumerate(values):
+            problems = names.label_value(value)
+            yield from (fe.invalid(f"{where}.values[{place}]", value, problem) for problem in problems)
 
 
-def _validate_annotations(meta: Mapping[str, Any]) -> Iterator[FieldError]:
-    annotations = cast("dict[str, str]", part(meta, "annotations"))
+def validate_annotations(annotations: Mapping[str, str], field: str) -> Iterator[FieldError]:
     for key in annotations:
-        if problem := qualified_name_problem(key.lower()):
-            yield fe.invalid("metadata.annotations", key, problem)
-    if sum(len(key) + len(value) for key, value in annotations.items()) > _ANNOTATIONS_LIMIT:
-        yield fe.too_long("metadata.annotations", _ANNOTATIONS_LIMIT)
+        yield from (fe.invalid(field, key, problem) for problem in names.qualified(key.lower()))
+    if sum(len(key) + len(value) for key, value in _encoded(annotations)) > _ANNOTATIONS_LIMIT:
+        yield fe.too_long(field, _ANNOTATIONS_LIMIT)
 
 
-def _validate_owners(meta: Mapping[str, Any]) -> Iterator[FieldError]:
-    controllers = 0
-    for index, owner in enumerate(parts(meta, "ownerReferences")):
-        field = f"metadata.ownerReferences[{index}]"
-        for name, text in (("apiVersion", "version must not be empty"), ("kind", ""), ("name", ""), ("uid", "")):
+def _encoded(annotations: Mapping[str, str]) -> Iterator[tuple[bytes, bytes]]:
+    return ((key.encode(), value.encode()) for key, value in annotations.items())
+
+
+def _owners(meta: Mapping[str, Any]) -> Iterator[FieldError]:
+    first, field, owners = "", "metadata.ownerReferences", parts(meta, "ownerReferences")
+    for owner in owners:
+        version, kind = str(owner.get("apiVersion", "")), str(owner.get("kind", ""))
+        if not version.rpartition("/")[2]:
+            yield fe.invalid(f"{field}.apiVersion", version, "version must not be empty")
+        for name in ("kind", "name", "uid"):
             if not owner.get(name):
-                yield fe.invalid(f"{field}.{name}", owner.get(name, ""), text or "must not be empty")
-        controllers += bool(owner.get("controller"))
-    if controllers > 1:
-        yield fe.invalid("metadata.ownerReferences", "", "Only one reference can have Controller set to true")
+                yield fe.invalid(f"{field}.{name}", "", "must not be empty")
+        if (version, kind) in _BANNED_OWNERS:
+            group, _, bare = version.rpartition("/")
+            yield fe.invalid(field, owner, f"{group}/{bare}, Kind={kind} is disallowed from being an owner")
+        if owner.get("controller"):
+            present = f"{kind}/{owner.get('name', '')}"
+            if first:
+                text = (
+                    f'Only one reference can have Controller set to true. Found "true" in references for {first} and '
+                )
+                yield fe.invalid(field, owners, text + present)
+            first = first or present
 
 
-def _validate_finalizers(meta: Mapping[str, Any], old: Mapping[str, Any] | None) -> Iterator[FieldError]:
+def _finalizers(meta: Mapping[str, Any]) -> Iterator[FieldError]:
     finalizers = cast("list[str]", parts(meta, "finalizers"))
     for finalizer in finalizers:
-        if problem := qualified_name_problem(finalizer):
-            yield fe.invalid("metadata.finalizers", finalizer, problem)
-    if old is not None and old.get("deletionTimestamp"):
-        added = [name for name in finalizers if name not in parts(old, "finalizers")]
-        if added:
-            yield fe.forbidden(
-                "metadata.finalizers",
-                f"no new finalizers can be added if the object is being deleted, found new finalizers {added!r}",
-            )
+        yield from (fe.invalid("metadata.finalizers", finalizer, problem) for problem in names.qualified(finalizer))
+    if {"orphan", "foregroundDeletion"} <= set(finalizers):
+        text = "finalizer orphan and foregroundDeletion cannot be both set"
+        yield fe.invalid("metadata.finalizers", finalizers, text)
+
+
+def _kube_finalizers(store: str, meta: Mapping[str, Any]) -> Iterator[FieldError]:
+    """Built-in kinds take finalizers of others under a qualified name only."""
+    if not parts(meta, "finalizers") or store not in builtin_stores():
+        return
+    for index, name in enumerate(parts(meta, "finalizers")):
+        if "/" not in name and name not in _STANDARD_FINALIZERS:
+            text = "name is neither a standard finalizer name nor is it fully qualified"
+            yield fe.invalid(f"metadata.finalizers[{index}]", name, text)
+
+
+def _managed(meta: Mapping[str, Any]) -> Iterator[FieldError]:
+    for index, entry in enumerate(parts(meta, "managedFields")):
+        field = f"metadata.managedFields[{index}]"
+        if entry.get("operation") not in ("Apply", "Update"):
+            yield fe.invalid(f"{field}.operation", entry.get("operation", ""), "must be `Apply` or `Update`")
+        if entry.get("fieldsType") not in (None, "", "FieldsV1"):
+            yield fe.invalid(f"{field}.fieldsType", entry["fieldsType"], "must be `FieldsV1`")
+        if len(entry.get("manager") or "") > 128:
+            yield fe.too_long(f"{field}.manager", 128)
 
 
 def start(meta: Object, namespace: str, now: str, generation: bool) -> Object:
@@ -183,19 +194,20 @@ def start(meta: Object, namespace: str, now: str, generation: bool) -> Object:
 
 
 def carry(meta: Object, old: Mapping[str, Any]) -> None:
-    """On update, the fields that only the server sets stay what they were."""
-    for name in (
-        "uid",
-        "creationTimestamp",
-        "deletionTimestamp",
-        "deletionGracePeriodSeconds",
-        "generation",
-        "namespace",
-    ):
+    """On update, the fields that only the server sets stay what they were.
+
+    A uid and the times of deletion that differ are kept for ``validate`` to refuse, as Kubernetes does; left out, they
+    stay what they were.
+    """
+    for name in ("creationTimestamp", "generation", "namespace"):
         if name in old:
             meta[name] = old[name]
         else:
             meta.pop(name, None)
+    if not meta.get("uid"):
+        meta["uid"] = old["uid"]
+    if old.get("deletionTimestamp"):
+        meta["deletionTimestamp"] = old["deletionTimestamp"]
+    if "deletionGracePeriodSeconds" in old:
+        meta.setdefault("deletionGracePeriodSeconds", old["deletionGracePeriodSeconds"])
     meta.pop("selfLink", None)
-    if "generateName" in old:
-        meta.setdefault("generateName", old["generateName"])

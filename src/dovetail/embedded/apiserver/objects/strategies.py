@@ -7,6 +7,7 @@ from ..registry.resource import ResourceType
 from .access_objects import BindingStrategy, RoleStrategy
 from .apiservices import ApiServiceStrategy
 from .certificates import CertificateRequestStrategy
+from .checked import STRATEGIES as CHECKED
 from .configuration import ConfigMapStrategy, SecretStrategy
 from .definitions import STORE as DEFINITIONS
 from .definitions import DefinitionStrategy
@@ -29,6 +30,7 @@ _NONE = Strategy()
 _TEMPLATE, _ROLE, _BINDING = TemplateStrategy(), RoleStrategy(), BindingStrategy()
 _RBAC = "rbac.authorization.k8s.io"
 _STRATEGIES: dict[str, Strategy] = {
+    **CHECKED,
     "/namespaces": NamespaceStrategy(),
     "/pods": PodStrategy(),
     "/services": ServiceStrategy(),

@@ -8,6 +8,7 @@ only (a review: nothing is stored).
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 
 from ..schema.builtin import definitions
 from ..schema.node import ANY_NODE, Node
@@ -97,11 +98,19 @@ _SCALE = {
     "labelSelectorPath": ".spec.selector",
 }
 _UPDATES = ("get", "patch", "update")
+_CONNECT = ("create", "get")
+_PROXY = ("create", "delete", "get", "patch", "update")
 _EXTRA: dict[str, dict[str, tuple[str, ...]]] = {
     "namespaces": {"finalize": ("update",)},
+    "pods": {
+        "attach": _CONNECT, "binding": ("create",), "ephemeralcontainers": _UPDATES, "eviction": ("create",),
+        "exec": _CONNECT, "log": ("get",), "portforward": _CONNECT, "proxy": _PROXY, "resize": _UPDATES,
+    },
+    "services": {"proxy": _PROXY},
+    "nodes": {"proxy": _PROXY},
     "serviceaccounts": {"token": ("create",)},
     "certificatesigningrequests": {"approval": _UPDATES},
-}
+}  # fmt: skip
 _OTHER_STORE = {"events.k8s.io/events": "/events"}
 
 
@@ -110,6 +119,12 @@ def _shape(group: str, version: str, kind: str) -> Node:
         return definitions().kind_node(group, version, kind)
     except KeyError:
         return ANY_NODE
+
+
+@cache
+def builtin_stores() -> frozenset[str]:
+    """``group/plural`` of every built-in kind."""
+    return frozenset(resource.store for resource in builtin_kinds())
 
 
 def builtin_kinds() -> Iterator[ResourceType]:
