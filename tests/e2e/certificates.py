@@ -37,8 +37,8 @@ class Certificate:
         return context
 
 
-def make_certificate(directory: Path, name: str = "server") -> Certificate:
-    """An authority and a certificate for localhost and 127.0.0.1 in this directory."""
+def make_certificate(directory: Path, name: str = "server", hosts: tuple[str, ...] = ()) -> Certificate:
+    """An authority and a certificate for localhost, 127.0.0.1 and further host names in this directory."""
     directory.mkdir(parents=True, exist_ok=True)
     issuer_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     issuer = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, f"{name} authority")])
@@ -47,7 +47,8 @@ def make_certificate(directory: Path, name: str = "server") -> Certificate:
         .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
         .sign(issuer_key, hashes.SHA256())
     )
-    alternatives = [x509.DNSName("localhost"), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+    names = [x509.DNSName(host) for host in ("localhost", *hosts)]
+    alternatives = [*names, x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     leaf = (
         _begun(subject, issuer, key.public_key())

@@ -16,8 +16,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tests.e2e.demo.platform import BIN, ROOT, free_port
 
 CLIENTS = ROOT / "build" / "clients"
@@ -109,7 +107,7 @@ class Cluster:
 
     def kubectl(self, *arguments: str, stdin: Any = None, code: int | None = 0, program: str = "") -> str:
         """Run kubectl; its output and errors. `code` None accepts any end."""
-        text = stdin if isinstance(stdin, str) or stdin is None else yaml.safe_dump_all(_documents(stdin))
+        text = stdin if isinstance(stdin, str) or stdin is None else _text(stdin)
         home = self.directory / "home"
         home.mkdir(exist_ok=True)
         done = subprocess.run(
@@ -154,8 +152,10 @@ def kubectl() -> str:
     return str(fetched) if fetched.exists() else "kubectl"
 
 
-def _documents(stdin: Any) -> list[Any]:
-    return stdin if isinstance(stdin, list) else [stdin]
+def _text(stdin: Any) -> str:
+    """JSON documents: YAML would read some keys and words as booleans."""
+    documents: list[Any] = stdin if isinstance(stdin, list) else [stdin]
+    return "\n---\n".join(json.dumps(document) for document in documents)
 
 
 def eventually(check: Callable[[], Any], seconds: float = 20) -> None:

@@ -2,6 +2,9 @@
 
 import base64
 import tarfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -65,7 +68,10 @@ def corpus(cluster: Cluster) -> None:
 
 def _install(cluster: Cluster, helm: Any, package: Path) -> None:
     ns = cluster.namespace()
-    with helm.Config(kubeconfig_path=str(cluster.kubeconfig), namespace=ns) as client:
+    with (
+        helm.Config(kubeconfig_path=str(cluster.kubeconfig), namespace=ns) as client,
+        finished_jobs(cluster, ns),
+    ):
         client.install(str(package), "row", {})
         client.uninstall("row")
     for crd in definitions(package):
@@ -73,6 +79,34 @@ def _install(cluster: Cluster, helm: Any, package: Path) -> None:
         if "NotFound" not in shown:
             cluster.kubectl("delete", "crd", crd["metadata"]["name"], "--timeout=30s")
     cluster.kubectl("delete", "ns", ns, "--wait=false")
+
+
+@contextmanager
+def finished_jobs(cluster: Cluster, ns: str) -> Iterator[None]:
+    """Without a node nothing runs: the jobs of hooks are marked complete here, as a job controller would."""
+    stop = threading.Event()
+
+    def finish() -> None:
+        path = f"/apis/batch/v1/namespaces/{ns}/jobs"
+        while not stop.wait(0.2):
+            for job in cluster.http("GET", path).json["items"]:
+                if not job["status"].get("conditions"):
+                    at = job["metadata"]["creationTimestamp"]
+                    conditions = [
+                        {"type": kind, "status": "True", "reason": "CompletionsReached", "lastTransitionTime": at}
+                        for kind in ("SuccessCriteriaMet", "Complete")
+                    ]
+                    status = {"startTime": at, "completionTime": at, "succeeded": 1, "conditions": conditions}
+                    name, kind = job["metadata"]["name"], "application/merge-patch+json"
+                    cluster.http("PATCH", f"{path}/{name}/status", {"status": status}, Content_Type=kind)
+
+    thread = threading.Thread(target=finish)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
 
 
 def definitions(package: Path) -> list[Any]:

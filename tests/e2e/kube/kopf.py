@@ -30,7 +30,7 @@ def operator(cluster: Cluster) -> None:
         eventually(lambda: cluster.get("-n", ns, "claims/a").get("status", {}).get("created"), 30)
         cluster.kubectl("-n", ns, "patch", "claims/a", "--type=merge", "-p", '{"spec":{"size":"2"}}')
         eventually(lambda: cluster.get("-n", ns, "cm/a-made")["data"] == {"size": "2"})
-        eventually(lambda: "Handler 'created' succeeded" in cluster.kubectl("-n", ns, "get", "events"))
+        eventually(lambda: "a-made is there" in cluster.kubectl("-n", ns, "get", "events"))
         cluster.kubectl("-n", ns, "delete", "claims/a", "--timeout=20s")
         assert "a-was-here" in cluster.kubectl("-n", ns, "get", "cm")
         eventually(lambda: "NotFound" in cluster.kubectl("-n", ns, "get", "cm/a-made", code=None))

@@ -12,7 +12,7 @@ def configure(settings: kopf.OperatorSettings, **_: Any) -> None:
 
 
 @kopf.on.create("rows.dovetail.dev", "v1", "claims")
-def created(spec: Any, name: str, namespace: str, **_: Any) -> dict[str, str]:
+def created(spec: Any, body: kopf.Body, name: str, namespace: str, **_: Any) -> dict[str, str]:
     owned = {
         "apiVersion": "v1",
         "kind": "ConfigMap",
@@ -21,6 +21,7 @@ def created(spec: Any, name: str, namespace: str, **_: Any) -> dict[str, str]:
     }
     kopf.adopt(owned)
     kubernetes.client.CoreV1Api().create_namespaced_config_map(namespace, owned)
+    kopf.info(body, reason="Made", message=f"{name}-made is there")
     return {"made": f"{name}-made"}
 
 

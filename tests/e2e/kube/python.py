@@ -86,7 +86,7 @@ config.load_kube_config(kubeconfig)
 led = []
 def run(name):
     lock = LeaseLock("row", namespace, name)
-    settings = electionconfig.Config(lock, lease_duration=3, renew_deadline=2, retry_period=0.5,
+    settings = electionconfig.Config(lock, lease_duration=4, renew_deadline=3, retry_period=1.1,
                                      onstarted_leading=lambda: led.append(name), onstopped_leading=lambda: None)
     leaderelection.LeaderElection(settings).run()
 for name in ("a", "b"):

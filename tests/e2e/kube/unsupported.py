@@ -1,6 +1,6 @@
 """Rows: what is not supported, and the Status with which it is refused. `says` is "what: how"."""
 
-from tests.e2e.kube.cluster import Cluster
+from tests.e2e.kube.cluster import Cluster, eventually
 from tests.e2e.kube.samples import definition, pod
 from tests.e2e.kube.table import row
 
@@ -22,20 +22,29 @@ def admission_policies(cluster: Cluster) -> None:
         _not_served(cluster, "admissionregistration.k8s.io/v1", plural)
 
 
-@row(AREA, "Aggregated API servers (APIService with a service): refused with a sentence; local ones are listed",
-     "kubectl", "concepts/extend-kubernetes/api-extension/apiserver-aggregation/", supported=False)  # fmt: skip
-def aggregated_apiservices(cluster: Cluster) -> None:
+@row(
+    AREA,
+    "Upgraded connections and OpenAPI of aggregated API servers: 501 for a WebSocket; explain does not know the kinds",
+    "HTTP",
+    "concepts/extend-kubernetes/api-extension/apiserver-aggregation/",
+    supported=False,
+)
+def aggregated_upgrades(cluster: Cluster) -> None:
     service = {
         "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-        "metadata": {"name": "v1.metrics.example.dev"},
+        "metadata": {"name": "v1.upgrades.example.dev"},
         "spec": {
-            "group": "metrics.example.dev", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100,
-            "insecureSkipTLSVerify": True, "service": {"name": "m", "namespace": "default"},
+            "group": "upgrades.example.dev", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100,
+            "insecureSkipTLSVerify": True, "service": {"name": "missing", "namespace": "default"},
         },
     }  # fmt: skip
-    told = cluster.kubectl("create", "-f", "-", stdin=service, code=1)
-    assert "not supported" in told
-    assert cluster.http("GET", "/apis/metrics.example.dev/v1").code == 404
+    cluster.kubectl("create", "-f", "-", stdin=service)
+    eventually(
+        lambda: "ServiceNotFound" in cluster.kubectl("get", "apiservice", "v1.upgrades.example.dev", "-o", "yaml")
+    )
+    answer = cluster.http("GET", "/apis/upgrades.example.dev/v1/things")
+    assert (answer.code, answer.json["message"]) == (503, "service unavailable")
+    cluster.kubectl("delete", "apiservice", "v1.upgrades.example.dev")
 
 
 @row(AREA, "Conversion webhooks: a definition with several versions and strategy Webhook is Invalid", "kubectl",
