@@ -163,7 +163,7 @@ def test_the_status_has_an_entry_of_its_own() -> None:
     assert (entry["subresource"], entry["operation"]) == ("status", "Update")
     assert entry["fieldsV1"] == {
         "f:status": {
-            "f:conditions": {".": {}, 'k:{"type":"Available"}': {".": {}, **dict.fromkeys(fields, {})}},
+            "f:conditions": {".": {}, 'k:{"type":"Available"}': {".": {}, **{name: {} for name in fields}}},
             "f:replicas": {},
         }
     }
