@@ -224,7 +224,9 @@ async def test_a_wrong_definition_is_refused(http: Http, change: dict[str, Any],
 
 async def test_a_conversion_webhook_is_refused_where_it_would_be_called(http: Http) -> None:
     group = f"g{uuid.uuid4().hex[:8]}.example.dev"
-    webhook = {"conversion": {"strategy": "Webhook", "webhook": {"conversionReviewVersions": ["v1"]}}}
+    client = {"service": {"namespace": "default", "name": "converter"}}
+    settings = {"conversionReviewVersions": ["v1"], "clientConfig": client}
+    webhook = {"conversion": {"strategy": "Webhook", "webhook": settings}}
     code, body = await http("POST", CRDS, definition(group, "v1", "v2", **webhook))
     assert code == 422
     assert "conversion webhooks are not supported" in body["message"]

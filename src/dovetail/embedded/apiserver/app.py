@@ -138,6 +138,8 @@ class App:
             accept=known.get(b"accept", b"").decode("latin-1"),
             user_agent=known.get(b"user-agent", b"").decode("latin-1"), warnings=warnings,
         )  # fmt: skip
+        if resource.deprecation:
+            warnings.append(resource.deprecation)
         if not info.subresource and info.verb in ("get", "list", "watch"):
             return self._read(call)
         return self._within(call, timeout_seconds(query))

@@ -26,7 +26,8 @@ class ResourceType:
     ``generation``: "" the kind has none, "spec" it grows when anything but metadata and status changes.
     ``custom`` is the compiled schema of a custom resource, None for built-in kinds. ``columns`` are the printer columns
     of a custom resource. ``selectable`` are the field selector paths beyond metadata.name and metadata.namespace.
-    ``remote`` is the APIService whose backend serves the kind, "" for our own.
+    ``remote`` is the APIService whose backend serves the kind, "" for our own. ``deprecation`` is the warning of every
+    request for a deprecated version.
     """
 
     group: str
@@ -48,6 +49,7 @@ class ResourceType:
     shape: Callable[[], Node] = field(default=lambda: ANY_NODE)
     stored_as: str = ""
     remote: str = ""
+    deprecation: str = ""
 
     @property
     def store(self) -> str:

@@ -1,32 +1,43 @@
-"""The schema of a custom resource, compiled: its shape (``Node``), and its validator.
+"""The schema of a custom resource, compiled: its shape (``Node``), its validator, its rules.
 
-Kubernetes calls a schema structural when every field's type is stated outside of allOf/anyOf/oneOf/not; ``check``
-refuses the others with the errors of kube-apiserver. ``Structural.admit`` prunes, defaults and validates one object;
-the parts are in ``pruning`` and ``validators``. CEL rules (``x-kubernetes-validations``) are not evaluated here.
+``Structural`` prunes, defaults and validates objects; the parts are in ``pruning``, ``validators``, ``invariants`` and
+``rules``. Which schemas are accepted at all is said in ``acceptance`` and ``structurality``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from functools import cached_property
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import orjson
 
-from .. import fielderrors as fe
 from ..fielderrors import FieldError
 from ..foreign import part, parts
 from . import node as n
 from .builtin import definitions
-from .goregex import translate
+from .invariants import embedded_problems, list_problems
 from .node import Node
 from .pruning import default, drop_nulls, prune
-from .validators import Validator, compile_schema
+from .validators import UNKNOWN, Validator, compile_schema
+
+if TYPE_CHECKING:
+    from .rules import RuleTree
 
 Schema = Mapping[str, Any]
 
 _TYPES = {"string": n.STRING, "integer": n.INTEGER, "number": n.NUMBER, "boolean": n.BOOLEAN}
-_FORBIDDEN = ("$ref", "definitions", "dependencies", "patternProperties", "additionalItems", "id", "$schema")
+_BLOCKING = frozenset(
+    ("FieldValueNotSupported", "FieldValueRequired", "FieldValueTooLong", "FieldValueTooMany", "FieldValueTypeInvalid")
+)
+_UNCHECKED = FieldError(
+    "FieldValueInvalid",
+    "Invalid value",
+    "<nil>",
+    '"null"',
+    "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
+    "validation",
+)
 
 
 class Structural:
@@ -56,6 +67,14 @@ class Structural:
     def _validate(self) -> Validator:
         return compile_schema(self.schema)
 
+    @cached_property
+    def _rules(self) -> RuleTree | None:
+        if b'"x-kubernetes-validations"' not in self.raw:
+            return None
+        from .rules import rule_tree  # CEL is loaded when the first schema has rules
+
+        return rule_tree(self.schema, root=True)
+
     def compile(self) -> None:
         """Raises ValueError and its like when the schema cannot be put to use."""
         _ = self._body, self._validate
@@ -72,10 +91,44 @@ class Structural:
         obj.update(meta)
         obj.update(content)
 
-    def validate(self, obj: Mapping[str, Any]) -> list[FieldError]:
+    def validate(
+        self, obj: Mapping[str, Any], old: Mapping[str, Any] | None = None, warnings: list[str] | None = None
+    ) -> list[FieldError]:
+        """What is wrong with an object; ``old`` is the one that it replaces.
+
+        On update, values that did not change are not checked again. Failures of rules on unchanged values go to
+        ``warnings``.
+        """
         errors: list[FieldError] = []
-        self._validate(obj, "", errors)
+        self._validate(obj, "", errors, UNKNOWN if old is None else old)
+        body = self._body
+        errors += embedded_problems(body, obj, "")
+        if old is None or next(list_problems(body, old, ""), None) is None:
+            errors += list_problems(body, obj, "")
+        if self._rules is not None:
+            errors += self._by_rules(self._rules, errors, obj, old, warnings)
         return errors
+
+    def _by_rules(
+        self,
+        rules: RuleTree,
+        errors: list[FieldError],
+        obj: Mapping[str, Any],
+        old: Mapping[str, Any] | None,
+        warnings: list[str] | None,
+    ) -> list[FieldError]:
+        if any(error.type in _BLOCKING for error in errors):
+            return [_UNCHECKED]
+        from .rules import Evaluation
+
+        run = Evaluation()
+        if old is None:
+            run.run(rules, obj, "")
+        else:
+            run.run(rules, obj, "", old)
+        if warnings is not None:
+            warnings.extend(run.warnings)
+        return run.errors
 
 
 _STRING = Node(n.STRING)
@@ -124,56 +177,3 @@ def _object(schema: Schema) -> Node:
         return Node(n.MAP, items=Node(n.ANY))
     properties = cast("Mapping[str, Schema]", part(schema, "properties"))
     return Node(n.STRUCT, fields={name: node_of(child) for name, child in properties.items()})
-
-
-def check(schema: Schema, path: str) -> list[FieldError]:
-    """Why a schema cannot be served, as kube-apiserver says it; empty when it can."""
-    errors = [] if schema.get("type") == "object" else [_root_type(schema, path)]
-    errors.extend(_check(schema, path, root=True))
-    return errors
-
-
-def _root_type(schema: Schema, path: str) -> FieldError:
-    if not schema.get("type"):
-        return fe.required(f"{path}.type", "must not be empty at the root")
-    return fe.invalid(f"{path}.type", schema["type"], 'must be "object" at the root')
-
-
-def _check(schema: Schema, path: str, root: bool = False) -> Iterator[FieldError]:
-    for word in _FORBIDDEN:
-        if schema.get(word):
-            yield fe.forbidden(f"{path}.{word}", f"{word} is not supported")
-    if schema.get("uniqueItems"):
-        yield fe.forbidden(
-            f"{path}.uniqueItems", "uniqueItems cannot be set to true since the runtime complexity becomes quadratic"
-        )
-    untyped = schema.get("x-kubernetes-int-or-string") or schema.get("x-kubernetes-preserve-unknown-fields")
-    if not schema.get("type") and not untyped and not root:
-        yield fe.required(f"{path}.type", "must not be empty for specified object fields")
-    yield from _check_pattern(schema, path)
-    yield from _check_list(schema, path)
-    for name, child in cast("dict[str, Schema]", part(schema, "properties")).items():
-        yield from _check(child, f"{path}.properties[{name}]")
-    if isinstance(values := schema.get("additionalProperties"), Mapping):
-        yield from _check(cast("Schema", values), f"{path}.additionalProperties")
-
-
-def _check_pattern(schema: Schema, path: str) -> Iterator[FieldError]:
-    if pattern := schema.get("pattern"):
-        try:
-            translate(str(pattern))
-        except ValueError as error:
-            yield fe.invalid(f"{path}.pattern", pattern, f"must be a valid regular expression, but isn't: {error}")
-
-
-def _check_list(schema: Schema, path: str) -> Iterator[FieldError]:
-    if schema.get("type") != "array":
-        return
-    items = schema.get("items")
-    if not isinstance(items, Mapping):
-        yield fe.required(f"{path}.items", "must be specified")
-        return
-    yield from _check(cast("Schema", items), f"{path}.items")
-    keys = schema.get("x-kubernetes-list-map-keys")
-    if schema.get("x-kubernetes-list-type") == "map" and not keys:
-        yield fe.required(f"{path}.x-kubernetes-list-map-keys", "must not be empty if x-kubernetes-list-type is map")

@@ -1,13 +1,15 @@
 """Value validation of custom resources: a schema becomes one closure, called with a value and a path.
 
-A validator is ``(value, path, errors) -> None``. Messages are those of kube-openapi's validator, as kubectl users see
-them. Pruning and defaulting happen before (``pruning``), so unknown fields never arrive here.
+A validator is ``(value, path, errors, old) -> None``. ``old`` is the value of before an update, UNKNOWN where it cannot
+be told: a value that did not change is not checked again (ratcheting). Messages are those of kube-openapi's validator,
+as kubectl users see them. Pruning and defaulting happen before (``pruning``), so unknown fields never arrive here.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from decimal import Decimal
+from typing import Any, Protocol, cast
 
 import orjson
 
@@ -19,7 +21,8 @@ from .goregex import translate
 
 Schema = Mapping[str, Any]
 Errors = list[FieldError]
-Validator = Callable[[Any, str, Errors], None]
+Check = Callable[[Any, str, Errors], None]
+UNKNOWN: Any = object()
 
 _NAMES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array", dict: "object"}
 
@@ -28,28 +31,46 @@ def type_name(value: Any) -> str:
     return _NAMES.get(cast("type[Any]", value.__class__), "null")
 
 
+class Validator(Protocol):
+    def __call__(self, value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None: ...
+
+
 def compile_schema(schema: Schema) -> Validator:
     """The validator of a whole schema."""
-    checks = [*_typed(schema), *_values(schema), *_combined(schema)]
+    checks = [*_combined(schema), *_values(schema)]
+    enum = _enum(schema["enum"]) if schema.get("enum") else None
+    children = _children(schema)
     kinds = _allowed(schema)
     nullable = bool(schema.get("nullable"))
-    if not checks and not kinds:
+    if not checks and not kinds and not children and enum is None:
         return _anything
 
-    def validate(value: Any, path: str, errors: Errors) -> None:
-        if value is None and (nullable or not kinds):
+    def validate(value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None:
+        if old is not UNKNOWN and value == old:
+            return
+        if value is None:
+            if not nullable and kinds:
+                errors.append(_wrong_type(value, path, kinds))
+                if enum is not None:
+                    enum(value, path, errors)
             return
         if kinds and not _is(value, kinds):
             errors.append(_wrong_type(value, path, kinds))
+            if enum is not None:
+                enum(value, path, errors)
             return
         for check in checks:
             check(value, path, errors)
+        if enum is not None:
+            enum(value, path, errors)
+        for child in children:
+            child(value, path, errors, old)
 
     return validate
 
 
-def _anything(value: Any, path: str, errors: Errors) -> None:
-    del value, path, errors
+def _anything(value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None:
+    del value, path, errors, old
 
 
 def _allowed(schema: Schema) -> tuple[str, ...]:
@@ -74,36 +95,41 @@ def _wrong_type(value: Any, path: str, kinds: tuple[str, ...]) -> FieldError:
 # -- objects and lists
 
 
-def _typed(schema: Schema) -> list[Validator]:
+def _children(schema: Schema) -> list[Validator]:
     checks: list[Validator] = []
-    if properties := cast("dict[str, Schema]", part(schema, "properties")):
-        checks.append(_properties({name: compile_schema(child) for name, child in properties.items()}))
     if required := cast("list[str]", parts(schema, "required")):
         checks.append(_required(required))
+    if properties := cast("dict[str, Schema]", part(schema, "properties")):
+        correlated = schema.get("x-kubernetes-map-type") != "atomic"
+        checks.append(_properties({name: compile_schema(child) for name, child in properties.items()}, correlated))
     if isinstance(values := schema.get("additionalProperties"), Mapping):
         checks.append(_map_values(compile_schema(cast("Schema", values)), frozenset(parts(schema, "properties"))))
     if isinstance(items := schema.get("items"), Mapping):
-        checks.append(_items(compile_schema(cast("Schema", items))))
-    if schema.get("x-kubernetes-list-type") in ("set", "map"):
-        checks.append(_unique(tuple(parts(schema, "x-kubernetes-list-map-keys"))))
+        keys = parts(schema, "x-kubernetes-list-map-keys") if schema.get("x-kubernetes-list-type") == "map" else []
+        checks.append(_items(compile_schema(cast("Schema", items)), tuple(keys)))
     return checks
 
 
-def _properties(children: Mapping[str, Validator]) -> Validator:
+def _before(old: Any, name: str) -> Any:
+    return cast("dict[str, Any]", old).get(name, UNKNOWN) if isinstance(old, dict) else UNKNOWN
+
+
+def _properties(children: Mapping[str, Validator], correlated: bool) -> Validator:
     useful = {name: child for name, child in children.items() if child is not _anything}
 
-    def check(value: Any, path: str, errors: Errors) -> None:
+    def check(value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None:
         if value.__class__ is dict:
             prefix = f"{path}." if path else ""
             for name, child in useful.items():
                 if name in value:
-                    child(value[name], prefix + name, errors)
+                    child(value[name], prefix + name, errors, _before(old, name) if correlated else UNKNOWN)
 
     return check
 
 
 def _required(names: list[str]) -> Validator:
-    def check(value: Any, path: str, errors: Errors) -> None:
+    def check(value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None:
+        del old
         if value.__class__ is dict:
             prefix = f"{path}." if path else ""
             errors.extend(fe.required(prefix + name) for name in names if name not in value)
@@ -112,61 +138,51 @@ def _required(names: list[str]) -> Validator:
 
 
 def _map_values(child: Validator, known: frozenset[str]) -> Validator:
-    def check(value: Any, path: str, errors: Errors) -> None:
+    def check(value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None:
         if value.__class__ is dict:
+            prefix = f"{path}." if path else ""
             for name, item in value.items():
                 if name not in known:
-                    child(item, f"{path}.{name}", errors)
+                    child(item, prefix + name, errors, _before(old, name))
 
     return check
 
 
-def _items(child: Validator) -> Validator:
-    def check(value: Any, path: str, errors: Errors) -> None:
+def _items(child: Validator, keys: tuple[str, ...]) -> Validator:
+    def check(value: Any, path: str, errors: Errors, old: Any = UNKNOWN) -> None:
         if value.__class__ is list:
+            known = {_identity(item, keys): item for item in old} if keys and old.__class__ is list else {}
             for index, item in enumerate(value):
-                child(item, f"{path}[{index}]", errors)
+                before = known.get(_identity(item, keys), UNKNOWN) if known else UNKNOWN
+                child(item, f"{path}[{index}]", errors, before)
 
     return check
 
 
-def _unique(keys: tuple[str, ...]) -> Validator:
-    def identity(item: Any) -> Any:
-        if not keys or not isinstance(item, dict):
-            return item  # pyright: ignore[reportUnknownVariableType]
-        return {key: cast("dict[str, Any]", item).get(key) for key in keys}
-
-    def check(value: Any, path: str, errors: Errors) -> None:
-        if value.__class__ is not list:
-            return
-        seen: set[bytes] = set()
-        for index, item in enumerate(value):
-            known = orjson.dumps(identity(item), option=orjson.OPT_SORT_KEYS)
-            if known in seen:
-                errors.append(fe.duplicate(f"{path}[{index}]", identity(item)))
-            seen.add(known)
-
-    return check
+def _identity(item: Any, keys: tuple[str, ...]) -> bytes:
+    if keys and isinstance(item, dict):
+        fields = cast("dict[str, Any]", item)
+        item = [fields.get(key) for key in keys]
+    return orjson.dumps(item, option=orjson.OPT_SORT_KEYS)
 
 
 # -- values
 
 
-def _values(schema: Schema) -> list[Validator]:
-    checks: list[Validator] = []
-    if enum := schema.get("enum"):
-        checks.append(_enum(enum))
+def _values(schema: Schema) -> list[Check]:
+    lengths = [word for word in ("maxLength", "minLength") if schema.get(word) is not None]
+    checks: list[Check] = [_LIMITS[word](schema[word], schema) for word in lengths]
     if pattern := schema.get("pattern"):
         checks.append(_pattern(str(pattern)))
     if (form := schema.get("format")) and (known := formats.CHECKS.get(str(form))):
         checks.append(_format(str(form), known))
     for word, make in _LIMITS.items():
-        if schema.get(word) is not None:
+        if schema.get(word) is not None and "Length" not in word:
             checks.append(make(schema[word], schema))
     return checks
 
 
-def _enum(allowed: list[Any]) -> Validator:
+def _enum(allowed: list[Any]) -> Check:
     keys = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in allowed}
 
     def check(value: Any, path: str, errors: Errors) -> None:
@@ -176,7 +192,7 @@ def _enum(allowed: list[Any]) -> Validator:
     return check
 
 
-def _pattern(pattern: str) -> Validator:
+def _pattern(pattern: str) -> Check:
     search = translate(pattern).search
 
     def check(value: Any, path: str, errors: Errors) -> None:
@@ -186,7 +202,7 @@ def _pattern(pattern: str) -> Validator:
     return check
 
 
-def _format(name: str, known: Callable[[str], bool]) -> Validator:
+def _format(name: str, known: Callable[[str], bool]) -> Check:
     def check(value: Any, path: str, errors: Errors) -> None:
         if value.__class__ is str and not known(value):
             errors.append(fe.type_invalid(path, value, f'{path} in body must be of type {name}: "{value}"'))
@@ -194,9 +210,7 @@ def _format(name: str, known: Callable[[str], bool]) -> Validator:
     return check
 
 
-def _limit(
-    applies: tuple[type, ...], bad: Callable[[Any], bool], problem: Callable[[Any, str], FieldError]
-) -> Validator:
+def _limit(applies: tuple[type, ...], bad: Callable[[Any], bool], problem: Callable[[Any, str], FieldError]) -> Check:
     def check(value: Any, path: str, errors: Errors) -> None:
         if value.__class__ in applies and bad(value):
             errors.append(problem(value, path))
@@ -211,22 +225,32 @@ def _says(text: str) -> Callable[[Any, str], FieldError]:
 _NUMERIC = (int, float)
 
 
-def _maximum(limit: Any, schema: Schema) -> Validator:
+def _go(number: float) -> str:
+    """A limit as Go shows it: whole numbers without a fraction."""
+    return str(int(number)) if float(number).is_integer() else repr(number)
+
+
+def _not_multiple(factor: float) -> Callable[[Any], bool]:
+    exact = Decimal(str(factor))
+    return lambda value: Decimal(str(value)) % exact != 0
+
+
+def _maximum(limit: Any, schema: Schema) -> Check:
     if schema.get("exclusiveMaximum"):
-        return _limit(_NUMERIC, lambda v: v >= limit, _says(f"should be less than {limit}"))
-    return _limit(_NUMERIC, lambda v: v > limit, _says(f"should be less than or equal to {limit}"))
+        return _limit(_NUMERIC, lambda v: v >= limit, _says(f"should be less than {_go(limit)}"))
+    return _limit(_NUMERIC, lambda v: v > limit, _says(f"should be less than or equal to {_go(limit)}"))
 
 
-def _minimum(limit: Any, schema: Schema) -> Validator:
+def _minimum(limit: Any, schema: Schema) -> Check:
     if schema.get("exclusiveMinimum"):
-        return _limit(_NUMERIC, lambda v: v <= limit, _says(f"should be greater than {limit}"))
-    return _limit(_NUMERIC, lambda v: v < limit, _says(f"should be greater than or equal to {limit}"))
+        return _limit(_NUMERIC, lambda v: v <= limit, _says(f"should be greater than {_go(limit)}"))
+    return _limit(_NUMERIC, lambda v: v < limit, _says(f"should be greater than or equal to {_go(limit)}"))
 
 
-_LIMITS: dict[str, Callable[[Any, Schema], Validator]] = {
+_LIMITS: dict[str, Callable[[Any, Schema], Check]] = {
     "maximum": _maximum,
     "minimum": _minimum,
-    "multipleOf": lambda k, _: _limit(_NUMERIC, lambda v: v % k != 0, _says(f"should be a multiple of {k}")),
+    "multipleOf": lambda k, _: _limit(_NUMERIC, _not_multiple(k), _says(f"should be a multiple of {_go(k)}")),
     "maxLength": lambda k, _: _limit((str,), lambda v: len(v) > k, lambda v, p: fe.too_long(p, k)),
     "minLength": lambda k, _: _limit((str,), lambda v: len(v) < k, _says(f"should be at least {k} chars long")),
     "maxItems": lambda k, _: _limit((list,), lambda v: len(v) > k, lambda v, p: fe.too_many(p, len(v), k)),
@@ -239,8 +263,8 @@ _LIMITS: dict[str, Callable[[Any, Schema], Validator]] = {
 # -- combinations
 
 
-def _combined(schema: Schema) -> list[Validator]:
-    checks: list[Validator] = []
+def _combined(schema: Schema) -> list[Check]:
+    checks: list[Check] = []
     if parts := schema.get("allOf"):
         checks.append(_all_of([compile_schema(part) for part in parts]))
     if parts := schema.get("anyOf"):
@@ -258,42 +282,50 @@ def _failures(part: Validator, value: Any, path: str) -> Errors:
     return errors
 
 
-def _all_of(members: list[Validator]) -> Validator:
+def _all_of(members: list[Validator]) -> Check:
     def check(value: Any, path: str, errors: Errors) -> None:
-        for member in members:
-            member(value, path, errors)
+        failures = [_failures(member, value, path) for member in members]
+        for failed in failures:
+            errors.extend(failed)
+        if any(failures):
+            none = ". None validated" if all(failures) else ""
+            errors.append(_whole(f'"{path}" must validate all the schemas (allOf){none}'))
 
     return check
 
 
-def _any_of(parts: list[Validator]) -> Validator:
+def _whole(text: str) -> FieldError:
+    """Errors of combinations carry no field in Kubernetes; their text names it."""
+    return fe.invalid("<nil>", "", text)
+
+
+def _any_of(members: list[Validator]) -> Check:
     def check(value: Any, path: str, errors: Errors) -> None:
-        failures = [_failures(part, value, path) for part in parts]
+        failures = [_failures(member, value, path) for member in members]
         if all(failures):
-            errors.append(fe.invalid(path or "<nil>", "", f'"{path}" must validate at least one schema (anyOf)'))
+            errors.append(_whole(f'"{path}" must validate at least one schema (anyOf)'))
             errors.extend(min(failures, key=len))
 
     return check
 
 
-def _one_of(parts: list[Validator]) -> Validator:
+def _one_of(members: list[Validator]) -> Check:
     def check(value: Any, path: str, errors: Errors) -> None:
-        failures = [_failures(part, value, path) for part in parts]
+        failures = [_failures(member, value, path) for member in members]
         valid = sum(not failed for failed in failures)
         if valid == 1:
             return
         found = "Found none valid" if not valid else f"Found {valid} valid alternatives"
-        text = f'"{path}" must validate one and only one schema (oneOf). {found}'
-        errors.append(fe.invalid(path or "<nil>", "", text))
+        errors.append(_whole(f'"{path}" must validate one and only one schema (oneOf). {found}'))
         if not valid:
             errors.extend(min(failures, key=len))
 
     return check
 
 
-def _not(part: Validator) -> Validator:
+def _not(member: Validator) -> Check:
     def check(value: Any, path: str, errors: Errors) -> None:
-        if not _failures(part, value, path):
-            errors.append(fe.invalid(path or "<nil>", "", f'"{path}" must not validate the schema (not)'))
+        if not _failures(member, value, path):
+            errors.append(_whole(f'"{path}" must not validate the schema (not)'))
 
     return check

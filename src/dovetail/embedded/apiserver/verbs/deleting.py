@@ -81,9 +81,7 @@ async def delete_collection(call: Call) -> Answer:
             continue
     await call.api.store.committed()
     head = orjson.dumps({"kind": call.resource.list_kind, "apiVersion": call.resource.api_version, "metadata": meta})
-    return Answer(
-        head[:-1] + b',"items":[' + b",".join(call.resource.encode_item(r.value) for r in records) + b"]}"
-    )
+    return Answer(head[:-1] + b',"items":[' + b",".join(call.resource.encode_item(r.value) for r in records) + b"]}")
 
 
 async def delete_one(call: Call, name: str, wishes: Wishes, namespace: str = "") -> Outcome:
@@ -192,6 +190,8 @@ def _mark(call: Call, obj: Object, wishes: Wishes) -> bool:
     else:
         meta.pop("finalizers", None)
     _set_times(call, obj, _grace(call, obj, wishes), shorter=wishes.grace is not None)
+    if call.resource.store == definitions.STORE:
+        definitions.terminating(obj, call.api.now())
     return before != (meta.get("deletionTimestamp"), meta.get("deletionGracePeriodSeconds"), meta.get("finalizers"))
 
 
@@ -234,9 +234,7 @@ def _empty(call: Call, crd: Object) -> bool:
     """Delete the instances of a definition; it goes with the last of them. As in kube-apiserver, this is the
     server's own doing: no admission.
     """
-    served = call.api.catalogue.custom(crd["metadata"]["name"])
-    if served:
-        _delete_instances(call, served[0])
+    _delete_instances(call, definitions.storage_type(crd))
     store = f"{crd['spec']['group']}/{crd['spec']['names']['plural']}"
     return definitions.finish(call.api, store)
 

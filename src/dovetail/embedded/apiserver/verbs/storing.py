@@ -69,9 +69,7 @@ class Draft:
     @property
     def context(self) -> Context:
         call = self.call
-        return Context(
-            call.api, call.resource, call.user, call.namespace, self.options.dry_run, call.info.subresource
-        )
+        return Context(call.api, call.resource, call.user, call.namespace, self.options.dry_run, call.info.subresource)
 
 
 def key_of(call: Call, name: str) -> ObjectKey:
@@ -190,6 +188,8 @@ def begin_update(
     """Checks against the request and the stored version; managed fields."""
     old = call.resource.decode(record.value)
     _check_update(call, obj, old, record)
+    if call.info.subresource and call.resource.store == "/pods":
+        _carry(call.resource, obj, old, call.info.subresource)  # what a pod's subresource is not for is nobody's doing
     if managed is None:
         managed = record_update(call.resource.node, old, obj, writer_of(call, options))
     _set_managed(obj["metadata"], managed)
@@ -406,7 +406,7 @@ def _validate(draft: Draft) -> None:
     resource, meta = call.resource, obj["metadata"]
     errors = metadata.validate(resource.store, meta, old["metadata"] if old else None)
     if resource.custom is not None:
-        errors += resource.custom.validate(obj)
+        errors += resource.custom.validate(obj, old, call.warnings)
     strategy, context = strategy_of(resource), draft.context
     errors += strategy.validate(context, obj, old)
     if errors:
