@@ -1,7 +1,8 @@
 """Where a Service's webhook really listens.
 
-The cluster address of a Service leads nowhere as long as no node runs, so the endpoints are asked themselves: those of
-its EndpointSlices, or of its Endpoints. A Service without either is reached by its external name or cluster address.
+The cluster address of a Service is never connected to: no node routes it here, and the packets would leave this
+machine for whoever has that address outside. The endpoints are asked themselves: those of its EndpointSlices, or of its
+Endpoints; or the external name.
 """
 
 from __future__ import annotations
@@ -35,16 +36,11 @@ def resolve(store: Store, service: Service) -> tuple[str, int]:
     port = next((port for port in parts(spec, "ports") if port.get("port") == service.port), None)
     if port is None:
         raise NoEndpoint(f'no service port {service.port} found for service "{service.name}"')
-    known = False
     for addresses, ports in _endpoints(store, service):
-        known = True
         number = next((p.get("port") for p in ports if (p.get("name") or "") == (port.get("name") or "")), None)
         if addresses and number:
             return addresses[0], int(number)
-    address = str(spec.get("clusterIP") or "")
-    if known or address in ("", "None"):
-        raise NoEndpoint(f'no endpoints available for service "{service.name}"')
-    return address, service.port
+    raise NoEndpoint(f'no endpoints available for service "{service.name}"')
 
 
 def _endpoints(store: Store, service: Service) -> Iterator[tuple[list[str], list[Object]]]:
