@@ -155,7 +155,7 @@ def kubectl() -> str:
 def _text(stdin: Any) -> str:
     """JSON documents: YAML would read some keys and words as booleans."""
     documents: list[Any] = stdin if isinstance(stdin, list) else [stdin]
-    return "\n---\n".join(json.dumps(document) for document in documents)
+    return "\n".join(json.dumps(document) for document in documents)
 
 
 def eventually(check: Callable[[], Any], seconds: float = 20) -> None:

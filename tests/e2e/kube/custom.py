@@ -25,7 +25,7 @@ def life_of_a_definition(cluster: Cluster) -> None:
     cluster.kubectl("-n", ns, "create", "-f", "-", stdin=instance("Life", "a", n=1))
     assert "How many." in cluster.kubectl("explain", "lives.spec.n")
     cluster.kubectl("delete", "crd", "lives.rows.dovetail.dev", "--timeout=15s")
-    assert "the server doesn't have a resource type" in cluster.kubectl("-n", ns, "get", "lives", code=1)
+    assert cluster.http("GET", "/apis/rows.dovetail.dev/v1/lives").code == 404
 
 
 @row(AREA, "unknown fields are pruned, defaults are filled in", "kubectl", CRDS + "#field-pruning")
