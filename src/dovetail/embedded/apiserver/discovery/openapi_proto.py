@@ -37,12 +37,13 @@ def _message(number: int, body: bytes) -> bytes:
     return _varint(number << 3 | 2) + _varint(len(body)) + body
 
 
-def _text(number: int, text: str) -> bytes:
-    return _message(number, text.encode()) if text else b""
+def _text(number: int, text: Any) -> bytes:
+    """Schemas of custom resources come from users: what is no text is left out, one definition never spoils all."""
+    return _message(number, text.encode()) if text and isinstance(text, str) else b""
 
 
-def _texts(number: int, texts: Iterable[str]) -> bytes:
-    return b"".join(_message(number, text.encode()) for text in texts)
+def _texts(number: int, texts: Iterable[Any]) -> bytes:
+    return b"".join(_text(number, text) for text in texts)
 
 
 def _flag(number: int, value: Any) -> bytes:
