@@ -477,6 +477,10 @@ def test_sums_of_quantities_are_exact(left: str, right: str) -> None:
     assert quantities.compare(left, right) == -quantities.compare(right, left)
 
 
+def test_amounts_are_read_in_thousandths() -> None:
+    assert [quantities.in_millis(text) for text in ("100u", "1500u", "1", "1Gi", "0")] == ["1m", "2m", "1", "1Gi", "0"]
+
+
 @given(st.lists(amounts, min_size=1, max_size=4), st.lists(st.tuples(amounts, st.booleans()), max_size=4))
 def test_a_pod_needs_what_it_needs_at_its_worst_moment(mains: list[str], inits: list[tuple[str, bool]]) -> None:
     def container(amount: str, **more: str) -> Object:

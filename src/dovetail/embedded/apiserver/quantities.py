@@ -17,7 +17,7 @@ _FORM = re.compile(r"([+-]?)(\d+(?:\.\d*)?|\.\d+)([KMGTPE]i|[numkMGTPE]|[eE][+-]
 _BINARY = ("", "Ki", "Mi", "Gi", "Ti", "Pi", "Ei")
 _DECIMAL = {"n": -9, "u": -6, "m": -3, "": 0, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
 _SUFFIX = {exponent: suffix for suffix, exponent in _DECIMAL.items()}
-_NANO = Decimal(1).scaleb(-9)
+_NANO, _MILLI = Decimal(1).scaleb(-9), Decimal(1).scaleb(-3)
 _LIMIT = Decimal((1 << 63) - 1)
 _EXACT = Context(prec=200)
 _UP = Context(prec=200, rounding=ROUND_CEILING)
@@ -77,6 +77,13 @@ def add(left: str, right: str) -> str:
 def subtract(left: str, right: str) -> str:
     """Raises QuantityMalformed."""
     return written(_EXACT.subtract(value(left), value(right)), _joint_family(left, right))
+
+
+def in_millis(text: str) -> str:
+    """Rounded up to whole thousandths, as resource lists are when they are read. Raises QuantityMalformed."""
+    number = value(text)
+    rounded = _UP.quantize(number, _MILLI)
+    return text if rounded == number else written(rounded, family_of(text))
 
 
 def _joint_family(left: str, right: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from .. import fielderrors as fe
 from ..fielderrors import FieldError
 from ..foreign import part, parts
-from ..quantities import compare, value
+from ..quantities import compare, in_millis, value
 from .metadata import qualified_name_problem
 from .strategy import Context, Strategy
 
@@ -70,10 +70,14 @@ def _quota_resource_name(name: str, field: str) -> Iterator[FieldError]:
 
 # -- limit ranges
 
+_GROUPS = ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio")
+
 
 def default_limit_range(obj: Object) -> None:
     """Containers' default limit is the maximum, their default request the default limit or else the minimum."""
     for item in parts(obj, "spec", "limits"):
+        for amounts in (part(item, group) for group in _GROUPS):
+            _round(amounts)
         if item.get("type") != "Container":
             continue
         limits = {**part(item, "max"), **part(item, "default")}
@@ -81,6 +85,15 @@ def default_limit_range(obj: Object) -> None:
         for name, amounts in (("default", limits), ("defaultRequest", requests)):
             if amounts:
                 item[name] = amounts
+
+
+def default_quota(obj: Object) -> None:
+    for amounts in (part(obj, "spec", "hard"), part(obj, "status", "hard"), part(obj, "status", "used")):
+        _round(amounts)
+
+
+def _round(amounts: dict[str, str]) -> None:
+    amounts.update({name: in_millis(amount) for name, amount in amounts.items()})
 
 
 class LimitRangeStrategy(Strategy):
@@ -107,7 +120,7 @@ def _type_errors(kind: str, field: str) -> Iterator[FieldError]:
 def _limit_errors(item: Object, kind: str, field: str) -> Iterator[FieldError]:
     rule = _container_resource_name if kind in ("Pod", "Container") else _resource_name
     names: dict[str, None] = {}
-    for group in ("max", "min", "default", "defaultRequest", "maxLimitRequestRatio"):
+    for group in _GROUPS:
         if kind == "Pod" and group in ("default", "defaultRequest"):
             if part(item, group):
                 yield fe.forbidden(f"{field}.{group}", "may not be specified when `type` is 'Pod'")
@@ -140,7 +153,7 @@ _ORDER = (
 def _order_errors(item: Object, kind: str, name: str, field: str) -> Iterator[FieldError]:
     found: dict[str, str] = {
         group: part(item, group)[name]
-        for group in ("min", "max", "default", "defaultRequest", "maxLimitRequestRatio")
+        for group in _GROUPS
         if name in part(item, group) and not (kind == "Pod" and group.startswith("default"))
     }
     for small, great, wrong, small_words, great_words in _ORDER:
@@ -255,7 +268,7 @@ def _selector_errors(spec: Object) -> Iterator[FieldError]:
             text = "must be no value when `operator` is 'Exist' or 'DoesNotExist' for scope selector"
             yield fe.invalid(f"{field}.values", values, text)
     if any(set(pair) <= found for pair in _CONFLICTS):
-        yield fe.invalid(field, parts(selector, "matchExpressions"), "conflicting scopes")
+        yield fe.invalid(field, spec.get("scopes"), "conflicting scopes")
 
 
 _EXISTS_TEXT = (

@@ -14,7 +14,8 @@ class PodTopologyLabels(Plugin):
         if attributes.resource.store != "/pods" or attributes.operation != CREATE or attributes.obj is None:
             return
         if attributes.subresource == "binding":
-            node = part(attributes.obj, "target").get("name")
+            target = part(attributes.obj, "target")
+            node = target.get("name") if target.get("kind") == "Node" else None
         else:
             node = part(attributes.obj, "spec").get("nodeName") if not attributes.subresource else None
         found = find(attributes.api, "/nodes", str(node)) if node else None
