@@ -1,6 +1,7 @@
 """Rows: Helm 4, the binary and the SDK; every published package of the corpus."""
 
 import base64
+import subprocess
 import tarfile
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from tests.e2e.demo.platform import ROOT
+from tests.e2e.demo.platform import BIN, ROOT
 from tests.e2e.kube.cluster import Cluster
 from tests.e2e.kube.table import row
 from tests.embedded_apiserver.charts import write_chart
@@ -19,7 +20,9 @@ from tests.embedded_apiserver.charts import write_chart
 AREA = "Helm"
 HELM = "https://helm.sh/docs/helm/"
 CORPUS = ROOT.parent / "shared" / "corpus"
-# An object that a webhook of the package's own pods has to admit cannot come without a node.
+# What an installation gives, too: the domain of the ingress. And what needs a node is left out: objects that a webhook
+# of the package's own pods has to admit.
+INGRESS: dict[str, Any] = {"global": {"extension": {"ingress": {"domainSuffix": "example.com"}}}}
 VALUES = {"cert-manager": {"cert-manager": {"defaultIssuer": {"selfSigned": {"enabled": False}}}}}
 
 
@@ -64,6 +67,9 @@ def corpus(cluster: Cluster) -> None:
     packages = sorted(CORPUS.glob("*.tgz"))
     if not packages:
         pytest.skip("the corpus of published packages is not here")
+    kinds = subprocess.run([str(BIN / "dovetail"), "crds"], capture_output=True, text=True, check=True).stdout
+    cluster.kubectl("apply", "--server-side", "-f", "-", stdin=kinds)
+    cluster.kubectl("create", "namespace", "kubesphere-logging-system")  # which one package names
     for package in packages:
         _install(cluster, helm_python, package)
 
@@ -74,7 +80,7 @@ def _install(cluster: Cluster, helm: Any, package: Path) -> None:
         helm.Config(kubeconfig_path=str(cluster.kubeconfig), namespace=ns) as client,
         finished_jobs(cluster, ns),
     ):
-        client.install(str(package), "row", VALUES.get(package.name.rpartition("-")[0], {}))
+        client.install(str(package), "row", INGRESS | VALUES.get(package.name.rpartition("-")[0], {}))
         client.uninstall("row")
     for crd in definitions(package):
         shown = cluster.kubectl("get", "crd", crd["metadata"]["name"], code=None)

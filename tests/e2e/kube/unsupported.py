@@ -78,8 +78,8 @@ def cbor(cluster: Cluster) -> None:
     assert cluster.http("GET", "/api/v1/namespaces", Accept="application/cbor").code == 406
 
 
-@row(AREA, "Logs, exec, attach and port-forward without a node: what Kubernetes answers for a pod that has no host", "HTTP",
-     "reference/kubectl/generated/kubectl_logs/", supported=False)  # fmt: skip
+@row(AREA, "Logs, exec, attach and port-forward without a node: what Kubernetes answers for a pod without a host",
+     "kubectl", "reference/kubectl/generated/kubectl_logs/", supported=False)  # fmt: skip
 def node_streams(cluster: Cluster) -> None:
     ns = cluster.namespace()
     cluster.kubectl("-n", ns, "create", "-f", "-", stdin=pod("a"))
