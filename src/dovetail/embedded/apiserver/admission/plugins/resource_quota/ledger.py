@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import orjson
 
@@ -18,7 +19,8 @@ from ....apply.managers import Writer, record_update
 from ....foreign import part
 from ....quantities import add, compare, subtract
 from ....registry.resource import ResourceType, pack
-from ....storage.records import ObjectKey, Record
+from ....storage.records import Change, ObjectKey, Record
+from ....storage.store import Store
 from ...plugin import CREATE, UPDATE, Attributes
 from ..refusal import forbidden
 from . import usage
@@ -94,7 +96,26 @@ def _count(api: Api, namespace: str, quota: Object, store: str, counted: Amounts
             counted |= {name: add(counted[name], took[name]) for name in names if name in took}
 
 
+_limited: WeakKeyDictionary[Store, set[str]] = WeakKeyDictionary()
+
+
+def _may_have_quotas(store: Store, namespace: str) -> bool:
+    """Spares the writes in all other namespaces a query. A namespace that ever had a quota stays in the set."""
+    known = _limited.get(store)
+    if known is None:
+        known = _limited[store] = {record.namespace for record in store.latest_all(STORE)}
+        namespaces = known
+
+        def changed(changes: list[Change]) -> None:
+            namespaces.update(change.key.namespace for change in changes if change.key.resource == STORE)
+
+        store.on_commit.append(changed)
+    return namespace in known
+
+
 def _quotas(api: Api, namespace: str) -> list[tuple[Record, Object]]:
+    if not _may_have_quotas(api.store, namespace):
+        return []
     records = sorted(api.store.latest_all(STORE, namespace), key=lambda record: record.name)
     return [(record, orjson.loads(record.value)) for record in records]
 
