@@ -34,19 +34,21 @@ def is_risky(pattern: str) -> bool:
     return _risk(sre_parse.parse(pattern)) > 1
 
 
-def _risk(parsed: Parsed) -> int:
-    """How many unbounded (or long) repetitions can compete for the same text; a nested one counts double."""
-    total = 0
+def _risk(parsed: Parsed) -> float:
+    """How many repetitions can compete for the same text: a long one counts 1, an optional part a little, and anything
+    with a choice inside of a long one too much.
+    """
+    total = 0.0
     for op, value in parsed:
         if op in (c.MAX_REPEAT, c.MIN_REPEAT):
-            _, high, body = value
+            low, high, body = value
             inner = _risk(body)
             many = high is c.MAXREPEAT or high > 16
-            total += (2 + inner if inner else 1) if many else inner
+            total += (1 + inner * 10) if many else inner + (0.2 if low != high else 0)
         elif op is c.SUBPATTERN:
             total += _risk(value[-1])
         elif op is c.BRANCH:
-            total += max(map(_risk, value[1]), default=0)
+            total += max(map(_risk, value[1]), default=0.0) + 0.2
     return total
 
 
