@@ -12,7 +12,7 @@ from typing import Any
 
 from ..foreign import part, parts
 from .pods import defaults as pods
-from .policies import default_limit_range
+from .policies import default_limit_range, default_quota
 from .service_rules import externally_accessible
 from .workloads import defaults as workloads
 
@@ -161,6 +161,8 @@ def _scaling(rules: Object, window: int | None, policies: list[Object]) -> None:
 def _webhooks(obj: Object) -> None:
     for hook in parts(obj, "webhooks"):
         _fill(hook, failurePolicy="Fail", matchPolicy="Equivalent")
+        if obj.get("kind") == "MutatingWebhookConfiguration":
+            _fill(hook, reinvocationPolicy="Never")
         hook.setdefault("timeoutSeconds", 10)
         hook.setdefault("namespaceSelector", {})
         hook.setdefault("objectSelector", {})
@@ -175,10 +177,12 @@ def _priority_class(obj: Object) -> None:
 
 
 _RULES: dict[str, Callable[[Object], None]] = {
-    "/pods": pods.pod, "/services": _service, "/secrets": _secret, "/replicationcontrollers": workloads.replicas,
+    "/pods": pods.pod, "/services": _service, "/secrets": _secret, "/replicationcontrollers": workloads.replication_controller,
+    "/podtemplates": workloads.pod_template,
     "/endpoints": _endpoints, "discovery.k8s.io/endpointslices": _slice, "storage.k8s.io/csidrivers": _driver,
     "networking.k8s.io/ingressclasses": _ingress_class,
-    "/limitranges": default_limit_range, "/persistentvolumeclaims": _claim, "/persistentvolumes": _volume_object,
+    "/limitranges": default_limit_range, "/resourcequotas": default_quota,
+    "/persistentvolumeclaims": _claim, "/persistentvolumes": _volume_object,
     "apps/deployments": workloads.deployment, "apps/replicasets": workloads.replicas,
     "apps/statefulsets": workloads.stateful_set, "apps/daemonsets": workloads.daemon_set,
     "batch/jobs": workloads.job, "batch/cronjobs": workloads.cron_job,

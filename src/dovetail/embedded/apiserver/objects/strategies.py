@@ -12,27 +12,33 @@ from .configuration import ConfigMapStrategy, SecretStrategy
 from .definitions import STORE as DEFINITIONS
 from .definitions import DefinitionStrategy
 from .namespaces import NamespaceStrategy
+from .pods.strategy import PodStrategy, PodTemplateStrategy
 from .policies import LimitRangeStrategy, ResourceQuotaStrategy
 from .priority_classes import PriorityClassStrategy
 from .services import ServiceStrategy
 from .strategy import Context, Strategy
-from .workloads.rules import (
-    CronJobStrategy,
-    JobStrategy,
-    PodStrategy,
+from .webhook_configurations import WebhookConfigurationStrategy
+from .workloads.controllers import (
+    DaemonSetStrategy,
+    DeploymentStrategy,
+    ReplicaSetStrategy,
     ReplicationControllerStrategy,
-    TemplateStrategy,
 )
+from .workloads.cron_jobs import CronJobStrategy
+from .workloads.jobs import JobStrategy
+from .workloads.stateful import ControllerRevisionStrategy, StatefulSetStrategy
 
 __all__ = ["Context", "Strategy", "strategy_of"]
 
 _NONE = Strategy()
-_TEMPLATE, _ROLE, _BINDING = TemplateStrategy(), RoleStrategy(), BindingStrategy()
+_ROLE, _BINDING = RoleStrategy(), BindingStrategy()
+_HOOKS, _ADMISSION = WebhookConfigurationStrategy(), "admissionregistration.k8s.io"
 _RBAC = "rbac.authorization.k8s.io"
 _STRATEGIES: dict[str, Strategy] = {
     **CHECKED,
     "/namespaces": NamespaceStrategy(),
     "/pods": PodStrategy(),
+    "/podtemplates": PodTemplateStrategy(),
     "/services": ServiceStrategy(),
     "/secrets": SecretStrategy(),
     "/configmaps": ConfigMapStrategy(),
@@ -40,12 +46,15 @@ _STRATEGIES: dict[str, Strategy] = {
     "/resourcequotas": ResourceQuotaStrategy(recount),
     "scheduling.k8s.io/priorityclasses": PriorityClassStrategy(),
     "/replicationcontrollers": ReplicationControllerStrategy(),
-    "apps/deployments": _TEMPLATE,
-    "apps/replicasets": _TEMPLATE,
-    "apps/statefulsets": _TEMPLATE,
-    "apps/daemonsets": _TEMPLATE,
+    "apps/deployments": DeploymentStrategy(),
+    "apps/replicasets": ReplicaSetStrategy(),
+    "apps/statefulsets": StatefulSetStrategy(),
+    "apps/daemonsets": DaemonSetStrategy(),
+    "apps/controllerrevisions": ControllerRevisionStrategy(),
     "batch/jobs": JobStrategy(),
     "batch/cronjobs": CronJobStrategy(),
+    f"{_ADMISSION}/mutatingwebhookconfigurations": _HOOKS,
+    f"{_ADMISSION}/validatingwebhookconfigurations": _HOOKS,
     f"{_RBAC}/roles": _ROLE,
     f"{_RBAC}/clusterroles": _ROLE,
     f"{_RBAC}/rolebindings": _BINDING,

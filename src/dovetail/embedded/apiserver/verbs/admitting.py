@@ -108,5 +108,3 @@ def _still_latest(draft: Draft) -> bool:
     assert draft.record is not None
     latest = draft.call.api.store.latest(key_of(draft.call, draft.record.name))
     return latest is not None and latest.rev == draft.record.rev
-
-

@@ -114,8 +114,8 @@ def check_preconditions(call: Call, name: str, uid: str, version: str, wishes: W
     """Raises Conflict."""
     if wishes.uid is not None and wishes.uid != uid:
         why = (
-            f"the UID in the precondition ({wishes.uid}) does not match the UID in record ({uid}). The object might have "
-            "been deleted and then recreated"
+            f"the UID in the precondition ({wishes.uid}) does not match the UID in record ({uid}). The object might "
+            "have been deleted and then recreated"
         )
     elif wishes.version is not None and wishes.version != version:
         why = (

@@ -30,9 +30,7 @@ def read_small(call: Call, kind: Kind, versions: tuple[str, ...]) -> Object:
     if found_kind != name:
         raise BadRequest(f'{found_kind} in version "{found}" cannot be handled as a {name}: unknown conversion')
     if found not in accepted:
-        raise BadRequest(
-            f"the API version in the data ({found}) does not match the expected API version ({wanted})"
-        )
+        raise BadRequest(f"the API version in the data ({found}) does not match the expected API version ({wanted})")
     try:
         shaped = conform(definitions().kind_node(*kind), obj, [])
     except Mismatch as error:

@@ -12,14 +12,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from ..admission import chain
 from ..admission.plugin import CREATE, UPDATE, Attributes
 from ..admission.plugins.resource_quota import ledger as quotas
 from ..apply.managers import Writer, record_update
 from ..errors import AlreadyExists, BadRequest, Invalid, NotFound, StatusError
-from ..foreign import part, parts
+from ..foreign import part
 from ..objects import metadata
 from ..objects.definitions import finish
 from ..objects.namespaces import check_open
@@ -27,10 +25,10 @@ from ..objects.strategies import Context, strategy_of
 from ..registry.resource import ResourceType, pack
 from ..storage.records import ObjectKey, Record
 from .call import Call, WriteOptions
+from .carrying import carry, drop_repeated_owners, same, set_managed, spec_changed
 from .decoding import Object, conformed
 from .update_rules import check_uid, check_version, immutable_errors, status_keeps_metadata
 
-_NOT_SPEC = ("apiVersion", "kind", "metadata", "status")
 _OF_SERVER = ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink")
 _NAMES = 8  # how many generated names are tried, as in kube-apiserver
 
@@ -121,7 +119,7 @@ def begin_create(call: Call, obj: Object, options: WriteOptions, managed: list[O
         check_open(call.api, resource, call.namespace, str(meta.get("name") or ""))
     if managed is None:
         managed = record_update(resource.node, None, obj, writer_of(call, options))
-    _set_managed(meta, managed)
+    set_managed(meta, managed)
     drop_repeated_owners(call, meta, "")
     attributes = admission_attributes(call, CREATE, obj, None, options)
     attributes.name = attributes.name or str(meta.get("name") or "")
@@ -189,10 +187,10 @@ def begin_update(
     old = call.resource.decode(record.value)
     _check_update(call, obj, old, record)
     if call.info.subresource and call.resource.store == "/pods":
-        _carry(call.resource, obj, old, call.info.subresource)  # what a pod's subresource is not for is nobody's doing
+        carry(call.resource, obj, old, call.info.subresource)  # what a pod's subresource is not for is nobody's doing
     if managed is None:
         managed = record_update(call.resource.node, old, obj, writer_of(call, options))
-    _set_managed(obj["metadata"], managed)
+    set_managed(obj["metadata"], managed)
     if call.info.verb == "update":
         drop_repeated_owners(call, obj["metadata"], "")
     return Draft(call, options, admission_attributes(call, UPDATE, obj, old, options), obj, record, old)
@@ -207,9 +205,9 @@ def prepare_update(draft: Draft) -> None:
     drop_repeated_owners(call, obj["metadata"], " after mutating admission happens")
     check_version(resource, draft.record, obj["metadata"].get("resourceVersion"))
     errors = [] if draft.status_only else list(immutable_errors(obj["metadata"], old["metadata"]))
-    _carry(resource, obj, old, call.info.subresource)
+    carry(resource, obj, old, call.info.subresource)
     strategy_of(resource).prepare(draft.context, obj, old)
-    if resource.generation and not draft.status_only and _spec_changed(obj, old, resource):
+    if resource.generation and not draft.status_only and spec_changed(obj, old, resource):
         obj["metadata"]["generation"] = old["metadata"].get("generation", 0) + 1
     if errors:
         raise Invalid(resource.group, resource.kind, draft.record.name, errors)
@@ -225,7 +223,7 @@ def finish_update(draft: Draft) -> bytes:
     if not obj["metadata"].get("managedFields"):
         obj["metadata"].pop("managedFields", None)
     obj["metadata"]["resourceVersion"] = old["metadata"].get("resourceVersion")
-    if _same(obj, old):
+    if same(obj, old):
         return call.resource.encode(record.value)
     key = key_of(call, record.name)
     if is_finished(obj):
@@ -253,17 +251,6 @@ def is_finished(obj: Object) -> bool:
     if not meta.get("deletionTimestamp") or meta.get("finalizers") or meta.get("deletionGracePeriodSeconds"):
         return False
     return not part(obj, "spec").get("finalizers") if obj.get("kind") == "Namespace" else True
-
-
-def _same(obj: Object, old: Object) -> bool:
-    """Equal but for the times of managed fields: such a write changes nothing."""
-    if obj == old:
-        return True
-    left, right = parts(obj["metadata"], "managedFields"), parts(old["metadata"], "managedFields")
-    if [{**e, "time": ""} for e in left] != [{**e, "time": ""} for e in right]:
-        return False
-    meta = {**obj["metadata"], "managedFields": None}
-    return {**obj, "metadata": meta} == {**old, "metadata": {**old["metadata"], "managedFields": None}}
 
 
 def _put(call: Call, key: ObjectKey, obj: Object, record: Record | None, options: WriteOptions) -> bytes:
@@ -321,84 +308,6 @@ def _check_update(call: Call, obj: Object, old: Object, record: Record) -> None:
     if call.info.verb == "update":
         check_uid(resource, record, meta.get("uid"), old["metadata"]["uid"])
     check_version(resource, record, meta.get("resourceVersion"))
-
-
-def _set_managed(meta: Object, managed: list[Object]) -> None:
-    meta.pop("managedFields", None)
-    if managed:
-        meta["managedFields"] = managed
-
-
-def drop_repeated_owners(call: Call, meta: Object, when: str) -> None:
-    """Equal owner references count once; the client is warned."""
-    owners = parts(meta, "ownerReferences")
-    if len(owners) < 2:
-        return
-    kept: list[Any] = []
-    repeated: list[str] = []
-    for owner in owners:
-        if owner in kept:
-            repeated.append(str(owner.get("uid")))
-        else:
-            kept.append(owner)
-    if repeated:
-        meta["ownerReferences"] = kept
-        call.warnings.append(
-            f".metadata.ownerReferences contains duplicate entries{when}; API server dedups owner references in 1.20+, "
-            "and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: "
-            + ", ".join(repeated)
-        )
-
-
-def _carry(resource: ResourceType, obj: Object, old: Object, subresource: str) -> None:
-    """Each endpoint writes its own part: /status the status, the main one everything else."""
-    meta = obj["metadata"]
-    if subresource == "status" or (subresource and resource.store == "/pods"):
-        sent = dict(obj)
-        obj.clear()
-        obj.update(orjson.loads(orjson.dumps(old)))
-        if not status_keeps_metadata(resource):
-            metadata.carry(meta, old["metadata"])
-            obj["metadata"] = meta
-        _set_managed(obj["metadata"], parts(meta, "managedFields"))
-        _carry_part(obj, sent, subresource)
-        return
-    metadata.carry(meta, old["metadata"])
-    if resource.has_status and not strategy_of(resource).keeps_status:
-        resource.clear_status(obj)
-        if "status" in old:
-            obj["status"] = old["status"]
-
-
-def _carry_part(obj: Object, sent: Object, subresource: str) -> None:
-    """The part that a subresource is for."""
-    if subresource == "status":
-        obj.pop("status", None)
-        if sent.get("status") is not None:
-            obj["status"] = sent["status"]
-    elif subresource == "ephemeralcontainers":
-        obj["spec"]["ephemeralContainers"] = parts(sent, "spec", "ephemeralContainers")
-    elif subresource == "resize":
-        _carry_sizes(obj, sent)
-
-
-def _carry_sizes(obj: Object, sent: Object) -> None:
-    """Resources and resize policies. Other containers than before are left to validation, which refuses them."""
-    for name in ("containers", "initContainers"):
-        old, new = parts(obj, "spec", name), parts(sent, "spec", name)
-        if [c.get("name") for c in old] != [c.get("name") for c in new]:
-            obj["spec"] = sent.get("spec")
-            return
-        for before, after in zip(old, new, strict=True):
-            for field in ("resources", "resizePolicy"):
-                before.pop(field, None)
-                if field in after:
-                    before[field] = after[field]
-
-
-def _spec_changed(obj: Object, old: Object, resource: ResourceType) -> bool:
-    ignored = _NOT_SPEC if resource.has_status else _NOT_SPEC[:3]
-    return any(obj.get(name) != old.get(name) for name in {*obj, *old} if name not in ignored)
 
 
 def _validate(draft: Draft) -> None:

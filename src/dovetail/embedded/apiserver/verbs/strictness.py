@@ -20,7 +20,7 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
-_DEPTH = 900
+_DEPTH = 200
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -183,9 +183,10 @@ def go_value(value: Any) -> str:
 def yaml_duplicates(node: Any) -> Iterator[str]:
     """``line 3: key "a" already set in map`` for every key given again, of a composed YAML document."""
     children: list[Any] = []
-    if hasattr(node, "value") and isinstance(node.value, list):
+    value: Any = getattr(node, "value", None)
+    if isinstance(value, list):
         seen: set[str] = set()
-        for child in cast("list[Any]", node.value):
+        for child in cast("list[Any]", value):
             if isinstance(child, tuple):
                 key, item = cast("tuple[Any, Any]", child)
                 name = str(key.value)

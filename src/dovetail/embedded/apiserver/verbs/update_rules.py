@@ -16,7 +16,8 @@ from ..storage.records import Record
 
 _RBAC = "rbac.authorization.k8s.io"
 _CREATED_BY_UPDATE = {
-    "coordination.k8s.io/leases", "/endpoints", "/events", "/limitranges", "/services", "scheduling.k8s.io/priorityclasses",
+    "coordination.k8s.io/leases", "/endpoints", "/events", "/limitranges", "/services",
+    "scheduling.k8s.io/priorityclasses",
     *(f"{_RBAC}/{plural}" for plural in ("roles", "rolebindings", "clusterroles", "clusterrolebindings")),
 }  # fmt: skip
 _VERSION_NEEDED = {

@@ -143,11 +143,11 @@ def read_patch(call: Call, kind: str, options: WriteOptions) -> tuple[Any, list[
     """The patch, and what a strict reader says of repeated fields."""
     prefix = "" if kind == STRATEGIC else "error decoding patch: "
     try:
-        document = parse_json(call.body)
+        document: Any = parse_json(call.body)
     except NotReadable as error:
         raise BadRequest(f"{prefix}{error}") from error
     wanted, go_type = (list, "[]handlers.jsonPatchOp") if kind == JSON_PATCH else (dict, "map[string]interface {}")
-    if not isinstance(document, wanted):
+    if document.__class__ is not wanted:
         found = _GO_TYPES.get(document.__class__, "object")
         raise BadRequest(f"{prefix}json: cannot unmarshal {found} into Go value of type {go_type}")
     if kind == JSON_PATCH and len(cast("list[Any]", document)) > LIMIT:

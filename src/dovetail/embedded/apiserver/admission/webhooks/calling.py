@@ -10,7 +10,7 @@ import asyncio
 import errno
 import os
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import orjson
@@ -58,7 +58,11 @@ class Caller:
         shown, real, host = _addresses(hook, store)
         context = self._context(hook.client.authority)
         options: dict[str, Any] = {"server_hostname": urlsplit(shown).hostname} if host else {}
-        headers = {"content-type": "application/json", "accept": "application/json, */*", "user-agent": "kube-apiserver-admission"}
+        headers = {
+            "content-type": "application/json",
+            "accept": "application/json, */*",
+            "user-agent": "kube-apiserver-admission",
+        }
         if host:
             headers["host"] = host
         try:
@@ -117,15 +121,16 @@ def _addresses(hook: Hook, store: Store) -> tuple[str, str, str]:
 def _read(code: int, body: bytes) -> Any:
     """Raises CallFailed for an answer that is none."""
     try:
-        answer = orjson.loads(body)
+        answer: Any = orjson.loads(body)
     except orjson.JSONDecodeError as error:
         if 200 <= code < 300:
             raise CallFailed(f"couldn't get version/kind; json parse error: {error}") from error
         answer = None
     if 200 <= code < 300:
         return answer
-    if isinstance(answer, dict) and answer.get("kind") == "Status" and answer.get("message"):
-        raise CallFailed(str(answer["message"]))
+    status = cast("dict[str, Any]", answer) if isinstance(answer, dict) else {}
+    if status.get("kind") == "Status" and status.get("message"):
+        raise CallFailed(str(status["message"]))
     if code == 500:
         shown = orjson.dumps(body.decode("utf-8", "replace").strip()).decode()[1:-1]
         raise CallFailed(f'an error on the server ("{shown}") has prevented the request from succeeding')

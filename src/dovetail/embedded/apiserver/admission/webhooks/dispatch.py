@@ -10,7 +10,7 @@ import asyncio
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 from weakref import WeakKeyDictionary
 
 from ...errors import BadRequest, InternalError, StatusError
@@ -86,10 +86,10 @@ def _patch(invocation: Invocation, attributes: Attributes, patch: list[Any]) -> 
         text = "attempted to modify the object, which is not supported for this operation"
         raise InternalError(f'admission webhook "{name}" {text}')
     try:
-        patched = apply_json_patch(convert(obj, attributes.resource, resource), patch)
+        patched: Any = apply_json_patch(convert(obj, attributes.resource, resource), patch)
         if not isinstance(patched, dict):
             raise PatchMalformed("the patched object is not an object")
-        back: Object = convert(patched, resource, attributes.resource) or {}
+        back: Object = convert(cast("Object", patched), resource, attributes.resource) or {}
         shaped = attributes.reread(back) if attributes.reread is not None else back
     except (PatchRejected, PatchMalformed, Mismatch) as error:
         raise InternalError(str(error)) from error

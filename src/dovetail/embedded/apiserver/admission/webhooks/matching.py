@@ -97,12 +97,14 @@ def _conditions_met(hook: Hook, attributes: Attributes, resource: ResourceType) 
     if not hook.conditions:
         return True
     from ...cel import CelCompileError, CelEvaluationError, program
+    from .authorizer import UserAuthorizer
     from .review import request_of
 
     bindings = {
         "object": convert(attributes.obj, attributes.resource, resource),
         "oldObject": convert(attributes.old, attributes.resource, resource),
         "request": condition_request(request_of(attributes, resource, "")),
+        "authorizer": UserAuthorizer(attributes.api.authorizer, attributes.user),
     }
     problems: list[str] = []
     for _, expression in hook.conditions:
@@ -119,7 +121,7 @@ def _conditions_met(hook: Hook, attributes: Attributes, resource: ResourceType) 
     raise Forbidden(attributes.resource.group, attributes.resource.plural, attributes.name, text)
 
 
-CONDITION_VARIABLES = ("object", "oldObject", "request")
+CONDITION_VARIABLES = ("object", "oldObject", "request", "authorizer")
 
 
 def condition_request(request: Mapping[str, Any]) -> Object:

@@ -127,7 +127,9 @@ def _patch(answer: Object, mutating: bool, version: str) -> list[Any]:
     if not patch:
         return []
     if kind not in ("JSONPatch", None):
-        raise InvalidResponse(f'unsupported patch type "{kind}"' if kind else 'webhook returned invalid response.patchType of ""')
+        raise InvalidResponse(
+            f'unsupported patch type "{kind}"' if kind else 'webhook returned invalid response.patchType of ""'
+        )
     return _operations(patch)
 
 
