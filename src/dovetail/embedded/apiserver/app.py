@@ -12,6 +12,7 @@ import logging
 import sqlite3
 from collections.abc import Awaitable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import cast
 
 from .access.authentication import Authenticator
@@ -65,9 +66,33 @@ class App:
         self._overload = Overload()
 
     def respond(self, request: Request) -> Reply | Awaitable[Reply]:
+        started = perf_counter()
+        served: list[RequestInfo] = []
+        reply = self._respond(request, served)
+        if not isinstance(reply, Reply):
+            return self._counted(reply, served, started)
+        if served:
+            self._endpoints.metrics.observed(served[0], reply.code, perf_counter() - started)
+        return reply
+
+    async def _counted(self, waiting: Awaitable[Reply], served: list[RequestInfo], started: float) -> Reply:
+        metrics = self._endpoints.metrics
+        for info in served:
+            metrics.running(info, 1)
+        try:
+            reply = await waiting
+        finally:
+            for info in served:
+                metrics.running(info, -1)
+        for info in served:
+            metrics.observed(info, reply.code, perf_counter() - started)
+        return reply
+
+    def _respond(self, request: Request, served: list[RequestInfo]) -> Reply | Awaitable[Reply]:
+        """``served`` gets the request when what it asks for exists: only such requests are counted, by their names."""
         warnings: list[str] = []
         try:
-            result = self._begin(request, warnings)
+            result = self._begin(request, warnings, served)
             if isinstance(result, Answer):
                 if wants_gzip(request, result):
                     return self._compress(request, result, warnings)
@@ -112,7 +137,9 @@ class App:
             error = InternalError(type(error).__name__)
         return reply_to_error(request, error)
 
-    def _begin(self, request: Request, warnings: list[str]) -> Result | Awaitable[Answer | Stream]:
+    def _begin(
+        self, request: Request, warnings: list[str], served: list[RequestInfo]
+    ) -> Result | Awaitable[Answer | Stream]:
         headers = request.headers
         if request.upgrade == "websocket" and (token := bearer(request.header(b"sec-websocket-protocol"))):
             headers = [*headers, (b"authorization", b"Bearer " + token.encode())]
@@ -131,6 +158,7 @@ class App:
             raise self._missing(info)
         if resource.namespaced and not info.namespace and (info.name or info.verb in ("create", "deletecollection")):
             raise NoSuchPath
+        served.append(info)
         known = dict(headers)
         call = Call(
             self._api, info, resource, user, query, request.body,

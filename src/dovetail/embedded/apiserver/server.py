@@ -24,6 +24,7 @@ from .access.service_tokens import ServiceTokens
 from .aggregation.aggregator import Aggregator
 from .app import App
 from .discovery.endpoints import Endpoints
+from .discovery.figures import storage_figures
 from .errors import InternalError, StateDamaged, StateUnusable
 from .kubeconfig import write_kubeconfig
 from .objects import definitions
@@ -87,6 +88,8 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     authority = _authority(settings)
     api = build_api(database, authority.signing_key)
     endpoints = Endpoints(api.catalogue, api.tokens, "")
+    endpoints.health.add("etcd", lambda: api.store.problem)
+    endpoints.metrics.gauges.append(lambda: storage_figures(database))
     authenticator = Authenticator(api.tokens, api.authorizer.refusal)
     front = Authority(settings.data_dir / "pki" / "front-proxy")
     aggregator = Aggregator(api, front.client(Subject("front-proxy-client", "front-proxy-client")))
@@ -106,6 +109,7 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
             tasks.create_task(aggregator.run(), name="aggregation")
             tasks.create_task(_upkeep(api, settings), name="upkeep")
     finally:
+        endpoints.health.stopping = True
         api.hub.close()
         await asyncio.shield(listener.stop(STOP_SECONDS))
         api.store.flush()

@@ -55,8 +55,10 @@ class Metrics:
         self.gauges: list[Callable[[], Mapping[str, Mapping[str, float]]]] = []
 
     def observed(self, info: RequestInfo, code: int, seconds: float) -> None:
-        """A request for something that is served was answered. Watches count when they end."""
+        """A request for something that is served was answered. Watches count when they begin."""
         labels = _labels(info)
+        if code in (404, 405):  # the name of a subresource that does not exist is the client's
+            labels = (*labels[:4], "", labels[5])
         self._requests[labels, code] += 1
         histogram = self._durations.get(labels)
         if histogram is None:

@@ -32,13 +32,16 @@ _POINT = "INSERT OR REPLACE INTO cur (resource, namespace, name, rev) VALUES (?,
 
 
 class Store:
-    """``rev`` is the last committed revision. ``on_commit`` is called with the changes of each commit, in order."""
+    """``rev`` is the last committed revision. ``on_commit`` is called with the changes of each commit, in order.
+    ``problem`` is why the last write failed, "" when it did not.
+    """
 
     def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         self._reader, self._writer = database.reader, database.writer
         self._clock = clock
         self._batch: list[Change] = []
         self._commit: asyncio.Future[None] | None = None
+        self.problem = ""
         self.on_commit: list[Callable[[list[Change]], None]] = []
         last = self._reader.execute("SELECT max(rev) FROM log").fetchone()[0] or 0
         self.rev: int = max(last, self.fact("revision", 0), 1)
@@ -132,12 +135,13 @@ class Store:
         except sqlite3.Error as error:
             self._fail(future, error)
             return
-        batch, self._batch, self._commit, self.rev = self._batch, [], None, self._next
+        batch, self._batch, self._commit, self.rev, self.problem = self._batch, [], None, self._next, ""
         for tell in self.on_commit:
             tell(batch)
         future.set_result(None)
 
     def _fail(self, future: asyncio.Future[None], error: sqlite3.Error) -> None:
+        self.problem = str(error)
         if self._writer.in_transaction:
             self._writer.execute("ROLLBACK")
         self._batch, self._commit, self._next = [], None, self.rev
