@@ -184,10 +184,11 @@ def _values(schema: Schema) -> list[Check]:
 
 def _enum(allowed: list[Any]) -> Check:
     keys = {orjson.dumps(item, option=orjson.OPT_SORT_KEYS) for item in allowed}
+    shown = [item if isinstance(item, str) else orjson.dumps(item).decode() for item in allowed]
 
     def check(value: Any, path: str, errors: Errors) -> None:
         if orjson.dumps(value, option=orjson.OPT_SORT_KEYS) not in keys:
-            errors.append(fe.not_supported(path, value, allowed))
+            errors.append(fe.not_supported(path, value, shown))
 
     return check
 
