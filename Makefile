@@ -10,10 +10,10 @@ ARGS   ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo bench lint docs web lock format clean
+.PHONY: help up test demo bench bench-kube crash lint docs web lock format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-7s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
 
 up: $(VENV)/runtime.done $(PAGE) ## Start the platform on this machine (options: make up ARGS="--port 8080")
 	@exec $(BIN)/dovetail up $(ARGS)
@@ -27,6 +27,12 @@ demo: $(VENV)/dev.done $(PAGE) machine ## The main job, scripted and checked, on
 
 bench: $(VENV)/dev.done machine ## Benchmarks with their peers, as ratios measured in one run
 	@for bench in bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+bench-kube: $(VENV)/dev.done machine ## The embedded Kubernetes API in figures, beside uvicorn and etcd
+	@$(BIN)/python bench/bench_kube.py $(ARGS)
+
+crash: $(VENV)/dev.done ## Kill the embedded cluster with -9 under load, again and again (make crash ROUNDS=300)
+	@DOVETAIL_CRASH_ROUNDS=$(or $(ROUNDS),300) $(BIN)/pytest -q tests/embedded_apiserver/test_crash.py
 
 lint: $(VENV)/dev.done web/node_modules/.done ## Formatting, lint, types, the arrows between the rooms
 	$(BIN)/ruff format --check src tests bench samples scripts

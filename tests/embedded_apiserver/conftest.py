@@ -28,6 +28,7 @@ class Server:
     data_dir: Path
     process: "subprocess.Popen[str] | None" = None
     port: int = 0
+    options: tuple[str, ...] = ()
 
     @property
     def kubeconfig(self) -> Path:
@@ -42,6 +43,7 @@ class Server:
             str(self.data_dir),
             "--port",
             str(self.port),
+            *self.options,
         ]
         with (self.data_dir / "log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)

@@ -1,8 +1,12 @@
 """Acknowledged means durable: the server is killed with -9 under load, again and again, and nothing acknowledged is
-lost.
+lost; a watcher that resumes from what it saw last misses nothing and sees nothing twice.
+
+`make crash ROUNDS=300` runs the same for longer.
 """
 
 import asyncio
+import json
+import os
 import random
 import signal
 import subprocess
@@ -15,7 +19,8 @@ import pytest
 
 from .conftest import Http, Server, config_map, connected
 
-ROUNDS = 8
+ROUNDS = int(os.environ.get("DOVETAIL_CRASH_ROUNDS", "8"))
+WORKERS = 8
 PATH = "/api/v1/namespaces/default/configmaps"
 
 
@@ -62,26 +67,91 @@ async def worker(http: Http, ledger: Ledger, number: int, chooser: random.Random
         ledger.acknowledge(name, value)
 
 
-async def test_kill_nine_loses_nothing_that_was_acknowledged(own_server: Server) -> None:
-    ledger, chooser = Ledger(), random.Random(11)
+class Follower:
+    """A watcher that lists once and from then on only resumes, whatever happens to the server."""
+
+    def __init__(self) -> None:
+        self.state: dict[str, str] = {}
+        self.rev = 0
+        self.events = 0
+
+    def start(self, listed: Any) -> None:
+        self.state = {item["metadata"]["name"]: item["data"]["v"] for item in listed["items"]}
+        self.rev = int(listed["metadata"]["resourceVersion"])
+
+    async def follow(self, http: Http) -> None:
+        query = f"watch=1&resourceVersion={self.rev}&allowWatchBookmarks=true&timeoutSeconds=60"
+        async with http.session.get(f"{http.server.url}{PATH}?{query}") as answer:
+            async for line in answer.content:
+                self.take(json.loads(line))
+
+    def take(self, event: Any) -> None:
+        kind, obj = event["type"], event["object"]
+        assert kind != "ERROR", event
+        rev = int(obj["metadata"]["resourceVersion"])
+        assert rev >= self.rev
+        if kind == "BOOKMARK":
+            self.rev = rev
+            return
+        name = obj["metadata"]["name"]
+        assert rev > self.rev, "an event came twice"
+        assert (kind == "ADDED") == (name not in self.state), (event, self.state)
+        if kind == "DELETED":
+            del self.state[name]
+        else:
+            self.state[name] = obj["data"]["v"]
+        self.rev, self.events = rev, self.events + 1
+
+    async def catch_up(self, http: Http, rev: int) -> None:
+        """Everything that was committed up to ``rev`` of this resource."""
+        task = asyncio.create_task(self.follow(http))
+        async with asyncio.timeout(20):
+            while self.rev < rev and not task.done():  # noqa: ASYNC110
+                await asyncio.sleep(0.005)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def newest(listed: Any, follower: Follower) -> int:
+    """The revision that a follower must reach: of the newest object that is there."""
+    return max([int(item["metadata"]["resourceVersion"]) for item in listed["items"]] + [follower.rev])
+
+
+async def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    """With compaction going on all the time, and a watcher that lives through all of it."""
+    server = Server(tmp_path, options=("--upkeep-seconds", "0.05", "--keep-seconds", "5"))
+    await asyncio.to_thread(server.start)
+    ledger, follower, chooser = Ledger(), Follower(), random.Random(11)
     written = last = 0
-    for _ in range(ROUNDS):
-        async with connected(own_server) as http:
+    try:
+        for turn in range(ROUNDS):
+            async with connected(server) as http:
+                listed = (await http("GET", PATH))[1]
+                ledger.check({item["metadata"]["name"]: item["data"]["v"] for item in listed["items"]})
+                assert int(listed["metadata"]["resourceVersion"]) >= last
+                last = int(listed["metadata"]["resourceVersion"])
+                if turn == 0:
+                    follower.start(listed)
+                following = asyncio.create_task(follower.follow(http))
+                workers = [asyncio.create_task(worker(http, ledger, n, chooser)) for n in range(WORKERS)]
+                await asyncio.sleep(chooser.uniform(0.02, 0.25))
+                await asyncio.to_thread(server.end, signal.SIGKILL)
+                results = await asyncio.gather(following, *workers, return_exceptions=True)
+                assert all(isinstance(result, (aiohttp.ClientError, OSError)) for result in results[1:]), results
+                assert results[0] is None or isinstance(results[0], (aiohttp.ClientError, OSError)), results
+                written += len(ledger.sure)
+            await asyncio.to_thread(server.start)
+        assert written > ROUNDS
+        async with connected(server) as http:
             listed = (await http("GET", PATH))[1]
-            ledger.check({item["metadata"]["name"]: item["data"]["v"] for item in listed["items"]})
-            assert int(listed["metadata"]["resourceVersion"]) >= last
-            workers = [asyncio.create_task(worker(http, ledger, n, chooser)) for n in range(8)]
-            await asyncio.sleep(chooser.uniform(0.02, 0.25))
-            await asyncio.to_thread(own_server.end, signal.SIGKILL)
-            results = await asyncio.gather(*workers, return_exceptions=True)
-            assert all(isinstance(result, (aiohttp.ClientError, OSError)) for result in results), results
-            written += len(ledger.sure)
-            last = int(listed["metadata"]["resourceVersion"])
-        await asyncio.to_thread(own_server.start)
-    assert written > ROUNDS
-    async with connected(own_server) as http:
-        listed = (await http("GET", PATH))[1]
-    ledger.check({item["metadata"]["name"]: item["data"]["v"] for item in listed["items"]})
+            ledger.check(found := {item["metadata"]["name"]: item["data"]["v"] for item in listed["items"]})
+            await http("POST", PATH, config_map("end", v="end"))
+            await follower.catch_up(http, newest((await http("GET", PATH))[1], follower))
+            assert follower.state == found | {"end": "end"}
+            assert follower.events > ROUNDS
+    finally:
+        await asyncio.to_thread(server.end)
+    assert "Traceback" not in (tmp_path / "log").read_text()
 
 
 async def test_a_watch_resumes_after_a_restart_and_definitions_are_served_again(own_server: Server) -> None:
