@@ -8,6 +8,7 @@ import orjson
 
 from ..admission import chain
 from ..admission.plugin import CREATE, Attributes
+from ..admission.plugins.pod_topology import LABELS
 from ..errors import BadRequest, Conflict, NotFound, StatusError
 from ..foreign import part, parts
 from ..storage.records import ObjectKey, Record
@@ -73,6 +74,9 @@ def _assign(call: Call, name: str, binding: Object, options: WriteOptions) -> No
     annotations = part(binding, "metadata", "annotations")
     if annotations:
         pod["metadata"]["annotations"] = {**part(pod, "metadata", "annotations"), **annotations}
+    topology = {key: value for key, value in part(binding, "metadata", "labels").items() if key in LABELS}
+    if topology:
+        pod["metadata"]["labels"] = {**part(pod, "metadata", "labels"), **topology}
     scheduled = {"type": "PodScheduled", "status": "True", "lastProbeTime": None, "lastTransitionTime": call.api.now()}
     status: Object = pod.setdefault("status", {})
     others = [c for c in parts(status, "conditions") if c.get("type") != "PodScheduled"]

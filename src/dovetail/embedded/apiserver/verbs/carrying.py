@@ -30,6 +30,8 @@ def carry(resource: ResourceType, obj: Object, old: Object, subresource: str) ->
         obj.update(orjson.loads(orjson.dumps(old)))
         if not status_keeps_metadata(resource):
             metadata.carry(meta, old["metadata"])
+            if resource.store == "apps/deployments":
+                _carry_labels(meta, old["metadata"])
             obj["metadata"] = meta
         set_managed(obj["metadata"], parts(meta, "managedFields"))
         _carry_part(obj, sent, subresource)
@@ -39,6 +41,13 @@ def carry(resource: ResourceType, obj: Object, old: Object, subresource: str) ->
         resource.clear_status(obj)
         if "status" in old:
             obj["status"] = old["status"]
+
+
+def _carry_labels(meta: Object, old: Object) -> None:
+    """The one kind whose labels /status leaves alone."""
+    meta.pop("labels", None)
+    if "labels" in old:
+        meta["labels"] = old["labels"]
 
 
 def _carry_part(obj: Object, sent: Object, subresource: str) -> None:

@@ -320,4 +320,5 @@ def _validate(draft: Draft) -> None:
     errors += strategy.validate(context, obj, old)
     if errors:
         raise Invalid(resource.group, resource.kind, str(meta.get("name") or meta.get("generateName") or ""), errors)
-    call.warnings += strategy.warnings(context, obj, old)
+    if not draft.status_only:
+        call.warnings += strategy.warnings(context, obj, old)
