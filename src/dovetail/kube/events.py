@@ -6,6 +6,7 @@ never raises: an Event that cannot be written is logged and dropped, because not
 
 import logging
 import os
+import secrets
 import socket
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -73,7 +74,8 @@ class EventRecorder:
         return {
             "apiVersion": "v1",
             "kind": "Event",
-            "metadata": {"generateName": f"{str(meta.get('name'))[:200]}.", "namespace": namespace},
+            # not generateName: a prefix that ends in a dot is no valid name, and this is how all Events are named
+            "metadata": {"name": f"{str(meta.get('name'))[:200]}.{secrets.token_hex(8)}", "namespace": namespace},
             "involvedObject": involved,
             "type": type_,
             "reason": reason,
