@@ -10,6 +10,7 @@ import pytest
 from dovetail.kube import (
     CONFIGMAPS,
     CRDS,
+    EVENTS,
     NAMESPACES,
     SECRETS,
     SERVICEACCOUNTS,
@@ -151,6 +152,23 @@ async def test_an_owner_of_the_same_name_is_not_the_owner(client: Client, namesp
     await put(client, namespace, "stray", owner)
     await gone(client, CONFIGMAPS, "stray", namespace)
     assert await names(client, namespace) == {"owner"}
+
+
+async def test_an_owner_in_another_namespace_is_none_and_an_event_says_so(client: Client, namespace: str) -> None:
+    elsewhere = f"{namespace}-b"
+    await client.create(NAMESPACES, {"metadata": {"name": elsewhere}})
+    owner = await put(client, elsewhere, "owner")
+    await put(client, namespace, "stray", owner)
+    await gone(client, CONFIGMAPS, "stray", namespace)
+    assert await names(client, elsewhere) == {"owner"}
+
+    async def told() -> bool:
+        events = (await client.list(EVENTS, namespace)).items
+        wanted = f"[v1/ConfigMap, namespace: {namespace}, name: owner, uid: {uid_of(owner)}]"
+        text = f'ownerRef {wanted} does not exist in namespace "{namespace}"'
+        return any((e["reason"], e["message"]) == ("OwnerRefInvalidNamespace", text) for e in events)
+
+    await until(told)
 
 
 async def test_foreground_takes_the_dependents_first(client: Client, namespace: str) -> None:

@@ -17,6 +17,8 @@ def test_conditions() -> None:
     left = [Remainder("configmaps.", 2, {"x/y": 1}), Remainder("pods.", 1, {"x/y": 1, "a": 1})]
     first = deletion_conditions([], left, [ValueError("no")], NOON)
     assert told(first) == {
+        "NamespaceDeletionDiscoveryFailure": ("False", "All resources successfully discovered"),
+        "NamespaceDeletionGroupVersionParsingFailure": ("False", "All legacy kube types successfully parsed"),
         "NamespaceDeletionContentFailure": ("True", "Failed to delete all resource types, 1 remaining: no"),
         "NamespaceContentRemaining": (
             "True",
@@ -31,6 +33,13 @@ def test_conditions() -> None:
     assert deletion_conditions(first, left, [ValueError("no")], NOON + timedelta(seconds=9)) == first
     empty = deletion_conditions(first, [], [], NOON)
     assert {condition["status"] for condition in empty} == {"False"}
+    lost = deletion_conditions(first, [], [], NOON, ValueError("no answer"))
+    assert told(lost)["NamespaceDeletionDiscoveryFailure"] == (
+        "True", "Discovery failed for some groups, 1 failing: no answer",
+    )  # fmt: skip
+    several = deletion_conditions([], [], [ValueError("a"), ValueError("b"), ValueError("a")], NOON)
+    message = told(several)["NamespaceDeletionContentFailure"][1]
+    assert message == "Failed to delete all resource types, 3 remaining: [a, b]"
 
 
 def test_who_waits_for_us() -> None:

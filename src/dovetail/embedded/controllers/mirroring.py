@@ -51,7 +51,7 @@ def endpoint_mirroring(runtime: ControllerRuntime) -> Controller:
         present = [each for each in slices.lister.list(key.namespace) if labels_of(each).get(SERVICE_NAME) == key.name]
         wanted = wanted_slices(found) if found is not None and mirrored else []
         try:
-            await _converge(runtime, present, wanted)
+            await _converge(runtime, key, present, wanted)
         except Forbidden:
             if await is_alive(runtime.client, key.namespace):
                 raise
@@ -124,10 +124,15 @@ def _add(endpoints: list[Object], endpoint: Object) -> None:
         endpoints.append(endpoint)
 
 
-async def _converge(runtime: ControllerRuntime, present: Iterable[Object], wanted: list[Object]) -> None:
-    """Slices that fit are kept or updated, missing ones made, the others deleted."""
-    spare = {_identity(each): each for each in present}
-    surplus = [each for each in present if spare[_identity(each)] is not each]
+async def _converge(runtime: ControllerRuntime, key: Key, present: list[Object], wanted: list[Object]) -> None:
+    """Slices that fit are kept or updated, missing ones made, the others deleted. Before one is made, the API is asked
+    which there are: names are generated, so a cache that is behind our own writes would make a slice twice.
+    """
+    spare, surplus = _by_identity(present)
+    if any(_identity(wish) not in spare for wish in wanted):
+        selector = f"{MANAGED_BY}={MANAGER},{SERVICE_NAME}={key.name}"
+        present = (await runtime.client.list(ENDPOINTSLICES, key.namespace, label_selector=selector)).items
+        spare, surplus = _by_identity(present)
     for wish in wanted:
         found = spare.pop(_identity(wish), None)
         if found is None:
@@ -136,6 +141,13 @@ async def _converge(runtime: ControllerRuntime, present: Iterable[Object], wante
             await _update(runtime, found, wish)
     for leftover in (*surplus, *spare.values()):
         await _delete(runtime, leftover)
+
+
+def _by_identity(present: Iterable[Object]) -> tuple[dict[tuple[str, bytes], Object], list[Object]]:
+    """One slice of each identity, and those that repeat one."""
+    first: dict[tuple[str, bytes], Object] = {}
+    surplus = [each for each in present if first.setdefault(_identity(each), each) is not each]
+    return first, surplus
 
 
 def _identity(obj: Mapping[str, Any]) -> tuple[str, bytes]:

@@ -1,4 +1,4 @@
-"""Deleting a namespace: everything in it goes first, then the finalizer `kubernetes`, then the namespace itself.
+"""Deleting a namespace: everything in it goes first, pods before the rest, then the finalizer `kubernetes`, then it.
 
 Deleting a namespace only marks it (phase Terminating; the API then refuses new objects in it). This controller finds
 every namespaced resource by discovery, deletes what is there, and waits for what has finalizers of its own. What it
@@ -73,8 +73,12 @@ def patience(namespace: Mapping[str, Any], moment: datetime) -> float:
 
 async def _delete(client: Client, namespace: Mapping[str, Any]) -> RequeueAfter | None:
     name = key_of(namespace).name
-    resources = preferred_resources(await client.discover_all(), ("list", "delete"))
-    left, errors = await _empty(client, [r for r in resources if r.resource.namespaced], name)
+    try:
+        served = await client.discover_all()
+    except KubeError as error:
+        await _report(client, namespace, [], [], error)
+        raise
+    left, errors = await _empty_in_order(client, preferred_resources(served, ("list", "delete")), name)
     if not left and not errors:
         await _finalize(client, namespace)
         return None
@@ -82,6 +86,18 @@ async def _delete(client: Client, namespace: Mapping[str, Any]) -> RequeueAfter 
     if errors:
         raise NamespaceNotEmptied(name, errors)
     return RequeueAfter(patience(namespace, now()))
+
+
+async def _empty_in_order(
+    client: Client, resources: Sequence[ServedResource], namespace: str
+) -> tuple[list[Remainder], list[Exception]]:
+    """Pods go before all else, so that none loses its configuration, its network policy or its rights while it runs."""
+    namespaced = [served for served in resources if served.resource.namespaced]
+    pods = [served for served in namespaced if (served.resource.group, served.resource.plural) == ("", "pods")]
+    left, errors = await _empty(client, pods, namespace)
+    if left or errors:
+        return left, errors
+    return await _empty(client, [served for served in namespaced if served not in pods], namespace)
 
 
 async def _empty(
@@ -142,11 +158,15 @@ async def _finalize(client: Client, namespace: Mapping[str, Any]) -> None:
 
 
 async def _report(
-    client: Client, namespace: Mapping[str, Any], left: Sequence[Remainder], errors: Sequence[Exception]
+    client: Client,
+    namespace: Mapping[str, Any],
+    left: Sequence[Remainder],
+    errors: Sequence[Exception],
+    undiscovered: Exception | None = None,
 ) -> None:
     status: Object = namespace.get("status") or {}
     present: list[Mapping[str, Any]] = status.get("conditions") or []
-    conditions = deletion_conditions(present, left, errors, now())
+    conditions = deletion_conditions(present, left, errors, now(), undiscovered)
     if conditions != present:
         patch = {"status": {"conditions": conditions}}
         await client.patch(NAMESPACES, key_of(namespace).name, patch, subresource="status")

@@ -32,6 +32,20 @@ class _Question:
     well: str
 
 
+_DISCOVERY_FAILURE = _Question(
+    "NamespaceDeletionDiscoveryFailure",
+    "DiscoveryFailed",
+    "Discovery failed for some groups, {}",
+    "ResourcesDiscovered",
+    "All resources successfully discovered",
+)
+_PARSING_FAILURE = _Question(
+    "NamespaceDeletionGroupVersionParsingFailure",
+    "GroupVersionParsingFailed",
+    "Group versions could not be read, {}",
+    "ParsedGroupVersions",
+    "All legacy kube types successfully parsed",
+)
 _CONTENT_FAILURE = _Question(
     "NamespaceDeletionContentFailure",
     "ContentDeletionFailed",
@@ -56,14 +70,24 @@ _FINALIZERS_REMAINING = _Question(
 
 
 def deletion_conditions(
-    present: Sequence[Mapping[str, Any]], left: Sequence[Remainder], errors: Sequence[Exception], moment: datetime
+    present: Sequence[Mapping[str, Any]],
+    left: Sequence[Remainder],
+    errors: Sequence[Exception],
+    moment: datetime,
+    undiscovered: Exception | None = None,
 ) -> list[dict[str, Any]]:
-    """The namespace's conditions after a look at it; those that are present keep their times unless they change."""
+    """The namespace's conditions after a look at it; those that are present keep their times unless they change.
+
+    `undiscovered` is why the resources could not be found out. Names of groups that cannot be parsed do not occur: the
+    condition is there because readers expect all five.
+    """
     held: Counter[str] = Counter()
     for remainder in left:
         held.update(remainder.finalizers)
     facts = (
-        (_CONTENT_FAILURE, [f"{len(errors)} remaining: {error}" for error in errors[:1]]),
+        (_DISCOVERY_FAILURE, [f"1 failing: {undiscovered}"] if undiscovered else []),
+        (_PARSING_FAILURE, list[str]()),
+        (_CONTENT_FAILURE, [f"{len(errors)} remaining: {_joined(errors)}"] if errors else []),
         (_CONTENT_REMAINING, [f"{r.resource} has {r.count} resource instances" for r in left]),
         (_FINALIZERS_REMAINING, [f"{name} in {count} resource instances" for name, count in sorted(held.items())]),
     )
@@ -71,6 +95,12 @@ def deletion_conditions(
     for question, fact in facts:
         conditions = _answered(conditions, question, ", ".join(fact), moment)
     return conditions
+
+
+def _joined(errors: Sequence[Exception]) -> str:
+    """Several errors as Kubernetes shows them in one sentence."""
+    texts = list(dict.fromkeys(str(error) for error in errors))
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
 
 
 def _answered(

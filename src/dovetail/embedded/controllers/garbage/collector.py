@@ -7,7 +7,7 @@ version it was decided on, so that a change in between makes the write fail and 
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from dovetail.embedded.controllers.garbage.graph import ORPHAN, Graph, Node, Owner, node_of
+from dovetail.embedded.controllers.garbage.graph import ORPHAN, Graph, Node, Owner, is_stranger, node_of
 from dovetail.embedded.controllers.garbage.verdict import (
     Delete,
     DeleteDependents,
@@ -22,6 +22,7 @@ from dovetail.embedded.controllers.garbage.verdict import (
 from dovetail.kube import (
     Client,
     Controller,
+    EventRecorder,
     Key,
     NotFound,
     Object,
@@ -44,6 +45,7 @@ class Collector:
 
     def __init__(self, client: Client, graph: Graph) -> None:
         self._client, self._graph = client, graph
+        self._events = EventRecorder(client, "garbage-collector-controller")
         self.filled = False
         """Whether the graph is complete; before that an owner that is missing in it means nothing."""
         self.controller = Controller("garbage-collection", self._reconcile, workers=WORKERS)
@@ -59,6 +61,7 @@ class Collector:
         node = self._graph.get(key.name)
         if node is None:
             return None
+        await self._report_strangers(node)
         if isinstance(await self._judge(node), Keep):
             return self._look_again(node)
         live = await self._live(node)
@@ -98,6 +101,21 @@ class Collector:
         if uid_of(found) != owner.uid:
             return OwnerState.DANGLING
         return OwnerState.WAITING if node_of(resource, found).deletes_dependents_first else OwnerState.SOLID
+
+    async def _report_strangers(self, node: Node) -> None:
+        """An owner in another namespace is no owner: say so where people look."""
+        for owner in node.owners:
+            known = self._graph.get(owner.uid)
+            if known is None or node.deleting or not is_stranger(known, node):
+                continue
+            where = f"namespace: {node.key.namespace}, name: {owner.name}, uid: {owner.uid}"
+            who = f"[{owner.api_version}/{owner.kind}, {where}]"
+            subject = {
+                "apiVersion": node.resource.api_version, "kind": node.resource.kind,
+                "metadata": {"name": node.key.name, "namespace": node.key.namespace, "uid": node.uid},
+            }  # fmt: skip
+            text = f'ownerRef {who} does not exist in namespace "{node.key.namespace}"'
+            await self._events.record(subject, "Warning", "OwnerRefInvalidNamespace", text)
 
     async def _live(self, node: Node) -> Object | None:
         try:

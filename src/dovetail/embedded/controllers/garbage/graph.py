@@ -59,6 +59,11 @@ class Node:
         )
 
 
+def is_stranger(owner: Node, dependent: Node) -> bool:
+    """Whether the object that a reference means lies where it cannot own the dependent."""
+    return bool(owner.key.namespace) and owner.key.namespace != dependent.key.namespace
+
+
 _NO_FINALIZERS: frozenset[str] = frozenset()
 
 
@@ -110,7 +115,7 @@ class Graph:
         if node.deletes_dependents_first:
             look.add(node.uid)
             look |= self._dependents.get(node.uid, set())
-        if any(self._is_doubtful(owner.uid) for owner in node.owners):
+        if any(self._is_doubtful(owner.uid, node) for owner in node.owners):
             look.add(node.uid)
         return look | self._waiting_owners(old) | self._waiting_owners(node)
 
@@ -131,9 +136,9 @@ class Graph:
         for owner in after - before:
             self._dependents.setdefault(owner, set()).add(uid)
 
-    def _is_doubtful(self, uid: str) -> bool:
+    def _is_doubtful(self, uid: str, dependent: Node) -> bool:
         owner = self._nodes.get(uid)
-        return owner is None or owner.deletes_dependents_first
+        return owner is None or owner.deletes_dependents_first or is_stranger(owner, dependent)
 
     def _waiting_owners(self, node: Node | None) -> set[str]:
         owners = (self._nodes.get(uid) for uid in _owner_uids(node))
