@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 
 def part(obj: Mapping[str, Any], *path: str) -> dict[str, Any]:
@@ -18,3 +18,8 @@ def parts(obj: Mapping[str, Any], *path: str) -> list[Any]:
     """The list below ``path``; a new empty one where there is none."""
     value = part(obj, *path[:-1]).get(path[-1])
     return cast("list[Any]", value) if isinstance(value, list) else []
+
+
+def is_object(value: Any) -> TypeGuard[dict[str, Any]]:
+    """Whether a foreign value is an object (for the type checker: of anything)."""
+    return isinstance(value, dict)

@@ -177,7 +177,8 @@ def _priority_class(obj: Object) -> None:
 
 
 _RULES: dict[str, Callable[[Object], None]] = {
-    "/pods": pods.pod, "/services": _service, "/secrets": _secret, "/replicationcontrollers": workloads.replication_controller,
+    "/pods": pods.pod, "/services": _service, "/secrets": _secret,
+    "/replicationcontrollers": workloads.replication_controller,
     "/podtemplates": workloads.pod_template,
     "/endpoints": _endpoints, "discovery.k8s.io/endpointslices": _slice, "storage.k8s.io/csidrivers": _driver,
     "networking.k8s.io/ingressclasses": _ingress_class,
