@@ -137,10 +137,6 @@ def _transition_errors(status: Object, before: Object, spec: Object) -> Iterator
     met, had = is_true(now, "SuccessCriteriaMet"), is_true(earlier, "SuccessCriteriaMet")
     if had and not met:
         yield without_value("status.conditions", "cannot disable the SuccessCriteriaMet=True condition")
-    if (
-        is_true(earlier, "Complete")
-        and not is_true(earlier, "SuccessCriteriaMet")
-        and is_true(now, "SuccessCriteriaMet")
-    ):
+    if is_true(earlier, "Complete") and not had and met:
         text = "cannot set SuccessCriteriaMet=True for Job already has Complete=true conditions"
         yield without_value("status.conditions", text)

@@ -70,10 +70,12 @@ class JobStrategy(Strategy):
 
 
 def spec_warnings(spec: Object, field: str) -> Iterator[str]:
-    completions, parallelism = spec.get("completions"), spec.get("parallelism")
-    if spec.get("completionMode") == "Indexed" and completions is not None and parallelism is not None:
-        if completions > _SOFT and parallelism > _MANY:
-            yield "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail"  # noqa: E501
+    completions, parallelism = spec.get("completions") or 0, spec.get("parallelism") or 0
+    if spec.get("completionMode") == "Indexed" and completions > _SOFT and parallelism > _MANY:
+        yield (
+            "In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, "
+            "Kubernetes might not be able to track completedIndexes when a big number of indexes fail"
+        )
     yield from template_warnings(part(spec, "template"), f"{field}.template")
 
 
@@ -177,7 +179,8 @@ def _indexed_errors(spec: Object, field: str) -> Iterator[FieldError]:
         yield fe.invalid(f"{field}.maxFailedIndexes", failed, f"must be less than or equal to {_FAILED}")
     if completions is None or completions <= _SOFT or spec.get("backoffLimitPerIndex") is None:
         return
-    text = f"must be less than or equal to {_MANY} when completions are above {_SOFT} and used with backoff limit per index"
+    why = f"when completions are above {_SOFT} and used with backoff limit per index"
+    text = f"must be less than or equal to {_MANY} {why}"
     if failed is None:
         yield fe.required(f"{field}.maxFailedIndexes", f"must be specified when completions is above {_SOFT}")
     if parallelism is not None and parallelism > _MANY:
