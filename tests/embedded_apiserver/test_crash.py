@@ -117,6 +117,7 @@ def newest(listed: Any, follower: Follower) -> int:
     return max([int(item["metadata"]["resourceVersion"]) for item in listed["items"]] + [follower.rev])
 
 
+@pytest.mark.timeout(60 + 5 * ROUNDS)
 async def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
     """With compaction going on all the time, and a watcher that lives through all of it."""
     server = Server(tmp_path, options=("--upkeep-seconds", "0.05", "--keep-seconds", "5"))

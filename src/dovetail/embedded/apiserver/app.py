@@ -75,6 +75,12 @@ class App:
             self._endpoints.metrics.observed(served[0], reply.code, perf_counter() - started)
         return reply
 
+    def _count_watch(self, watch: watching.Watch, served: list[RequestInfo]) -> None:
+        running = self._endpoints.metrics.running
+        for info in served:
+            running(info, 1)
+            watch.on_close = lambda: running(info, -1)
+
     async def _counted(self, waiting: Awaitable[Reply], served: list[RequestInfo], started: float) -> Reply:
         metrics = self._endpoints.metrics
         for info in served:
@@ -100,6 +106,7 @@ class App:
             if isinstance(result, Stream):
                 return self._stream(request, result)
             if isinstance(result, watching.Watch):
+                self._count_watch(result, served)
                 return Reply(200, headers_of(request, result.content_type), result)
             if isinstance(result, Elsewhere):
                 return self._forwarded(request, result)

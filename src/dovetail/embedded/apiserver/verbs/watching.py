@@ -12,14 +12,16 @@ cursor where it is; nothing is buffered for it.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import orjson
 
-from ..errors import Expired, Invalid, StatusError, VersionTooLarge
+from ..errors import Expired, InternalError, Invalid, StatusError, VersionTooLarge
 from ..fielderrors import invalid
-from ..output.tables import Table, columns_for
+from ..output.tables import table_of
 from ..registry.resource import ResourceType
 from ..selecting.fields import FieldSelector
 from ..selecting.labels import LabelSelector
@@ -40,6 +42,8 @@ PAGE = 200
 CACHED = 64
 """Encoded events kept for the watchers whose turn comes later."""
 
+_log = logging.getLogger("dovetail.embedded.apiserver")
+
 
 class View:
     """What of a resource a watcher sees, and in which form."""
@@ -48,6 +52,7 @@ class View:
         self._resource, self._namespace = call.resource, call.namespace
         self._wanted, self._selected = wanted, selected
         self._encode = _encoder(call.resource, form, call.api.clock)
+        self._form = form
         self._everything = not wanted and not selected
         self._lines = call.api.hub.lines if form.kind == PLAIN and call.resource.store != CONVERTED else None
         name = selected.exactly("metadata.name")
@@ -89,8 +94,25 @@ class View:
 
     def bookmark(self, rev: int, initial_end: bool = False) -> bytes:
         annotations = {"annotations": {"k8s.io/initial-events-end": "true"}} if initial_end else {}
-        obj = {"metadata": {"resourceVersion": str(rev), **annotations}}
-        return _line("BOOKMARK", self._encode(orjson.dumps(obj)))
+        meta = {"resourceVersion": str(rev), **annotations}
+        return _line("BOOKMARK", orjson.dumps(self._mark(meta)))
+
+    def _mark(self, meta: dict[str, Any]) -> dict[str, Any]:
+        """An object that has nothing but metadata, in the form of the others."""
+        resource, form = self._resource, self._form
+        if form.kind == PLAIN:
+            return {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
+        whole = partial({"metadata": meta}, form.version)
+        if form.kind == PARTIAL:
+            return whole
+        kind = {"kind": "Table", "apiVersion": f"meta.k8s.io/{form.version}"}
+        rows: list[dict[str, Any]] = [{"cells": [], "object": whole}]
+        return {
+            **kind,
+            "metadata": {"resourceVersion": meta["resourceVersion"]},
+            "columnDefinitions": None,
+            "rows": rows,
+        }
 
 
 def _last_seen(change: Change) -> bytes:
@@ -117,7 +139,7 @@ def _encoder(resource: ResourceType, form: Form, clock: Callable[[], float]) -> 
 
 
 def _table_encoder(resource: ResourceType, form: Form, clock: Callable[[], float]) -> Callable[[bytes], bytes]:
-    table, first = Table(columns_for(resource), form.version, form.include), True
+    table, first = table_of(resource, form.version, form.include), True
 
     def encode(value: bytes) -> bytes:
         nonlocal first
@@ -146,7 +168,7 @@ def _version(call: Call) -> int:
 
 
 class Watch:
-    """A ``Flow``. ``rev`` 0: whatever is newest."""
+    """A ``Flow``. ``rev`` 0: whatever is newest. ``on_close`` is called once, when it is over."""
 
     content_type = JSON
 
@@ -163,6 +185,7 @@ class Watch:
         self._initial: Iterator[bytes] | None = None
         self._cursor: Cursor | None = None
         self._outlet: Outlet | None = None
+        self.on_close: Callable[[], None] | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._again: asyncio.Handle | None = None
 
@@ -183,6 +206,9 @@ class Watch:
                 handle.cancel()
         if self._cursor is not None:
             self._cursor.forget(self._advance)
+        if self.on_close is not None:
+            self.on_close()
+            self.on_close = None
 
     # -- inside
 
@@ -193,7 +219,7 @@ class Watch:
                 raise VersionTooLarge(self._rev, api.store.rev)
             start = api.store.rev if self._initial_first or not self._rev else self._rev
             self._cursor = api.hub.cursor(self._call.resource.store, start)
-        except StatusError as error:
+        except Exception as error:
             self._fail(error)
             return
         if self._initial_first:
@@ -210,21 +236,22 @@ class Watch:
         try:
             if self._initial is not None:
                 self._write_initial(outlet)
-                return
-            changes = cursor.take()
-        except StatusError as error:
+            elif self._write_changes(outlet, cursor):
+                self._soon()
+            elif self._over():
+                self._end()
+        except Exception as error:
             self._fail(error)
-            return
+
+    def _write_changes(self, outlet: Outlet, cursor: Cursor) -> bool:
+        """Whether there may be more."""
+        changes = cursor.take()
         if changes:
             line = self._view.line
             chunk = b"".join([line(change) for change in changes])
             if chunk:
                 outlet.send((chunk,))
-            if len(changes) == BATCH:
-                self._soon()
-                return
-        if self._over():
-            self._end()
+        return len(changes) == BATCH
 
     def _write_initial(self, outlet: Outlet) -> None:
         """One page; the next one in another turn of the loop."""
@@ -285,7 +312,11 @@ class Watch:
         resource, find = call.resource, call.api.catalogue.find
         return resource.custom is not None and find(resource.group, resource.version, resource.plural) is None
 
-    def _fail(self, error: StatusError) -> None:
+    def _fail(self, error: Exception) -> None:
+        """Whatever goes wrong ends this watch, and no other: nobody above could answer for it."""
+        if not isinstance(error, StatusError):
+            _log.error("a watch of %s broke off: %s", self._call.resource.store, error, exc_info=error)
+            error = InternalError(type(error).__name__)
         if self._outlet is not None:
             self._outlet.send((_line("ERROR", orjson.dumps(error.status())),))
         self._end()
