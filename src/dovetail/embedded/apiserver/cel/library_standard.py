@@ -85,6 +85,12 @@ _SIZED = ("string", "bytes", "list<T>", "map<K, V>")
 define(*(f"size({of}): int" for of in _SIZED), *(f"{of}.size(): int" for of in _SIZED))(len)
 unary("type(T): type")(lambda value: TypeValue(type_name(value)))
 unary("dyn(T): dyn")(lambda value: value)
+
+
+def _unconvertible(wanted: str) -> CelEvaluationError:
+    return CelEvaluationError(f"type conversion error from 'string' to '{wanted}'")
+
+
 _DECIMAL = re.compile(r"[+-]?\d+\Z")
 
 
@@ -94,7 +100,7 @@ def _int(value: Any) -> int:
         return value.nanos // 10**9
     if isinstance(value, str):
         if not _DECIMAL.match(value) or not INT_MIN <= int(value) <= INT_MAX:
-            raise CelEvaluationError(f'strconv.ParseInt: parsing "{value}": invalid syntax')
+            raise _unconvertible("int")
         return int(value)
     if not INT_MIN <= value <= INT_MAX:  # also NaN
         raise CelEvaluationError("integer overflow")
@@ -104,7 +110,7 @@ def _int(value: Any) -> int:
 @define("uint(uint): uint", "uint(int): uint", "uint(double): uint", "uint(string): uint")
 def _uint(value: Any) -> Uint:
     if isinstance(value, str) and not re.fullmatch(r"\d+", value):
-        raise CelEvaluationError(f'strconv.ParseUint: parsing "{value}": invalid syntax')
+        raise _unconvertible("uint")
     if not 0 <= float(value) <= UINT_MAX:
         raise CelEvaluationError("unsigned integer overflow")
     return Uint(int(value))
@@ -115,7 +121,7 @@ def _double(value: Any) -> float:
     try:
         return float(value)
     except ValueError as error:
-        raise CelEvaluationError(f'strconv.ParseFloat: parsing "{value}": invalid syntax') from error
+        raise _unconvertible("double") from error
 
 
 @define("bool(bool): bool", "bool(string): bool")
@@ -126,7 +132,7 @@ def _bool(value: Any) -> bool:
         return True
     if value in ("false", "False", "FALSE", "f", "F", "0"):
         return False
-    raise CelEvaluationError(f'strconv.ParseBool: parsing "{value}": invalid syntax')
+    raise _unconvertible("bool")
 
 
 @define("bytes(bytes): bytes", "bytes(string): bytes")
@@ -184,12 +190,12 @@ def timestamp(value: Any) -> Timestamp:
         return Timestamp(value * 10**9)
     match = _STAMP.match(value)
     if match is None:
-        raise CelEvaluationError(f'parsing time "{value}" as "2006-01-02T15:04:05Z07:00": cannot parse')
+        raise _unconvertible("google.protobuf.Timestamp")
     *date, fraction, sign, hours, minutes = match.groups()
     try:
         moment = datetime(*map(int, date), tzinfo=UTC)  # pyright: ignore[reportArgumentType]
     except ValueError as error:
-        raise CelEvaluationError(f'parsing time "{value}": out of range') from error
+        raise _unconvertible("google.protobuf.Timestamp") from error
     seconds = int((moment - _EPOCH).total_seconds())
     if sign:
         seconds -= (int(hours) * 3600 + int(minutes) * 60) * (1 if sign == "+" else -1)
@@ -211,7 +217,7 @@ def duration(value: Any) -> Duration:
         total += int(whole or 0) * unit + (int(fraction) * unit // 10 ** len(fraction) if fraction else 0)
         at = match.end()
     if not text or at != len(text) or total > INT_MAX:
-        raise CelEvaluationError(f'time: invalid duration "{value}"')
+        raise _unconvertible("google.protobuf.Duration")
     return Duration(-total if value[0] == "-" else total)
 
 

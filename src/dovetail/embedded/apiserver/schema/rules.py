@@ -188,27 +188,30 @@ class Evaluation:
         for rule in tree.rules:
             if self.budget < 0:
                 return
-            self._rule(tree, rule, bound, before, path or "<nil>", same)
+            failed = self._rule(tree, rule, bound, before, path or "<nil>")
+            if failed is not None:
+                self._say(_because(rule, path or "<nil>", value, failed), rule, same)
 
-    def _rule(self, tree: RuleTree, rule: Rule, value: Any, old: Any, path: str, same: bool) -> None:
+    def _rule(self, tree: RuleTree, rule: Rule, value: Any, old: Any, path: str) -> str | None:
+        """The message of a rule that does not hold; what cannot be evaluated goes to the errors."""
         if rule.program is None:
             self.errors.append(fe.invalid(path, tree.type, f"rule compile error: {rule.problem}"))
-            return
+            return None
         if rule.transition and old is None and not rule.optional_old:
-            return
+            return None
         bindings = {"self": value, "oldSelf": old}
         if rule.optional_old:
             bindings["oldSelf"] = Optional(old, True) if old is not None else Optional()
         try:
             if self._spend(rule.program, bindings) is True:
-                return
+                return None
         except CelCostExceeded as error:
             self._stop(fe.invalid(path, tree.type, self._exceeded(error, rule)))
-            return
+            return None
         except CelEvaluationError as error:
             self.errors.append(fe.invalid(path, tree.type, _failure(error, rule)))
-            return
-        self._say(_because(rule, path, tree.type, self._message(rule, bindings)), rule, same)
+            return None
+        return self._message(rule, bindings)
 
     def _spend(self, program: Program, bindings: Mapping[str, Any]) -> Any:
         allowed = min(_CALL_COST, self.budget)
@@ -264,7 +267,9 @@ def _failure(error: CelEvaluationError, rule: Rule) -> str:
     return f"{error} evaluating rule: {rule.short}"
 
 
-def _because(rule: Rule, path: str, type_name: str, message: str) -> FieldError:
+def _because(rule: Rule, path: str, value: Any, message: str) -> FieldError:
+    """Kubernetes shows the value of a scalar, and none of an object or list."""
+    shown = "" if isinstance(value, (dict, list)) else fe.show(value)
     if below := str(rule.raw.get("fieldPath") or "").strip():
         below = "".join(field_path(below))
         path = below.removeprefix(".") if path == "<nil>" else path + below
@@ -274,9 +279,9 @@ def _because(rule: Rule, path: str, type_name: str, message: str) -> FieldError:
         case "FieldValueRequired":
             return fe.required(path, message)
         case "FieldValueDuplicate":
-            return fe.duplicate(path, type_name)
+            return FieldError("FieldValueDuplicate", "Duplicate value", path, shown)
         case _:
-            return fe.invalid(path, type_name, message)
+            return FieldError("FieldValueInvalid", "Invalid value", path, shown, message)
 
 
 def field_path(text: str) -> Iterator[str]:

@@ -34,7 +34,7 @@ _UNCHECKED = FieldError(
     "FieldValueInvalid",
     "Invalid value",
     "<nil>",
-    '"null"',
+    "null",
     "some validation rules were not checked because the object was invalid; correct the existing errors to complete "
     "validation",
 )
