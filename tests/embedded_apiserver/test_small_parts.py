@@ -165,8 +165,18 @@ def test_no_bytes_break_the_protobuf_reader(body: bytes) -> None:
 
 
 def test_events_have_two_shapes() -> None:
-    new = {"regarding": {"kind": "Pod"}, "note": "n", "reportingController": "c", "reason": "r"}
+    new = {"regarding": {"kind": "Pod"}, "note": "n", "reportingController": "c", "reason": "r", "metadata": {}}
+    empty = {"eventTime": None, "source": {}, "firstTimestamp": None, "lastTimestamp": None, "reportingInstance": ""}
     core = to_core(new)
-    assert core == {"involvedObject": {"kind": "Pod"}, "message": "n", "reportingComponent": "c", "reason": "r"}
-    assert orjson.loads(to_version("events.k8s.io", orjson.dumps(core))) == new
+    assert core == {
+        "involvedObject": {"kind": "Pod"}, "message": "n", "reportingComponent": "c", "reason": "r", "metadata": {},
+        **empty,
+    }  # fmt: skip
+    zero = {
+        "deprecatedFirstTimestamp": None,
+        "deprecatedLastTimestamp": None,
+        "deprecatedSource": {},
+        "eventTime": None,
+    }
+    assert orjson.loads(to_version("events.k8s.io", orjson.dumps(core))) == {**new, **zero, "eventTime": None}
     assert orjson.loads(to_version("", orjson.dumps(core))) == core

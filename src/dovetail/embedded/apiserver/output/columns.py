@@ -1,64 +1,25 @@
-"""The columns of built-in kinds, as kubectl users know them (Kubernetes ``pkg/printers/internalversion``)."""
+"""The columns of built-in kinds, as kubectl users know them (Kubernetes ``pkg/printers/internalversion``).
+
+Kinds that Kubernetes has no columns for (roles, limit ranges, definitions) show when they were created.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..foreign import part, parts
-from .cells import at, computed, condition, keys, number, selector, text
-from .columns_workloads import CONTAINERS, CRON, DAEMONS, DEPLOYMENTS, JOBS, PODS, REPLICAS, ratio
+from ..objects.events import core_names
+from .age import human_duration
+from .cells import at, computed, condition, flag, keys, number, text
+from .columns_network import NETWORK
+from .columns_pods import PODS
+from .columns_storage import STORAGE
+from .columns_workloads import WORKLOADS
 from .tables import AGE, CREATED, NAME, Column, since
 
 Object = Mapping[str, Any]
-
-# -- services and endpoints
-
-
-def _external_ip(obj: Object) -> str:
-    spec = part(obj, "spec")
-    listed = ",".join(parts(spec, "externalIPs"))
-    if spec.get("type") == "ExternalName":
-        return str(spec.get("externalName", ""))
-    if spec.get("type") == "LoadBalancer":
-        ingress = parts(obj, "status", "loadBalancer", "ingress")
-        return ",".join(i.get("ip") or i.get("hostname", "") for i in ingress) or listed or "<pending>"
-    return listed or "<none>"
-
-
-def _ports(obj: Object) -> str:
-    shown: list[str] = []
-    for port in parts(obj, "spec", "ports"):
-        node = f":{port['nodePort']}" if port.get("nodePort") else ""
-        shown.append(f"{port.get('port')}{node}/{port.get('protocol', 'TCP')}")
-    return ",".join(shown) or "<none>"
-
-
-def _endpoints(obj: Object) -> str:
-    shown: list[str] = []
-    for subset in parts(obj, "subsets"):
-        numbers = [f":{port['port']}" for port in parts(subset, "ports") if "port" in port] or [""]
-        shown += [f"{address.get('ip')}{number}" for number in numbers for address in parts(subset, "addresses")]
-    if len(shown) > 3:
-        return ",".join(shown[:3]) + f" + {len(shown) - 3} more..."
-    return ",".join(shown) or "<none>"
-
-
-def _slice_ports(obj: Object) -> str:
-    return ",".join(str(p.get("port", "*")) for p in parts(obj, "ports")) or "<unset>"
-
-
-def _slice_endpoints(obj: Object) -> str:
-    addresses = [address for endpoint in parts(obj, "endpoints") for address in parts(endpoint, "addresses")]
-    more = f" + {len(addresses) - 3} more..." if len(addresses) > 3 else ""
-    return ",".join(addresses[:3]) + more or "<unset>"
-
-
-_SERVICES = (
-    NAME, text("Type", "spec.type"), text("Cluster-IP", "spec.clusterIP", "<none>"),
-    computed("External-IP", _external_ip), computed("Port(s)", _ports), AGE,
-    computed("Selector", selector("spec.selector"), priority=1),
-)  # fmt: skip
 
 # -- access
 
@@ -70,7 +31,9 @@ def _role_ref(obj: Object) -> str:
 def _subjects(kind: str) -> Callable[[Object], str]:
     def cell(obj: Object) -> str:
         found = [s for s in parts(obj, "subjects") if s.get("kind") == kind]
-        return ", ".join(f"{s['namespace']}/{s['name']}" if kind == "ServiceAccount" else s["name"] for s in found)
+        return ", ".join(
+            f"{s.get('namespace', '')}/{s['name']}" if kind == "ServiceAccount" else s["name"] for s in found
+        )
 
     return cell
 
@@ -81,152 +44,183 @@ _BINDINGS = (
     computed("ServiceAccounts", _subjects("ServiceAccount"), priority=1),
 )  # fmt: skip
 
-# -- the rest
+
+def _request_state(obj: Object) -> str:
+    kinds = [c.get("type") for c in parts(obj, "status", "conditions")]
+    state = "Denied" if "Denied" in kinds else "Approved" if "Approved" in kinds else "Pending"
+    state += ",Failed" if "Failed" in kinds else ""
+    return state + (",Issued" if at(obj, "status.certificate") else "")
+
+
+def _requested_duration(obj: Object) -> str:
+    seconds = at(obj, "spec.expirationSeconds")
+    return "<none>" if seconds is None else human_duration(seconds)
+
+
+# -- nodes and events
 
 
 def _node_status(obj: Object) -> str:
-    ready = "Ready" if condition(obj, "Ready") else "NotReady"
+    known = any(c.get("type") == "Ready" for c in parts(obj, "status", "conditions"))
+    ready = ("Ready" if condition(obj, "Ready") else "NotReady") if known else "Unknown"
     return f"{ready},SchedulingDisabled" if at(obj, "spec.unschedulable") else ready
 
 
 def _node_roles(obj: Object) -> str:
-    prefix = "node-role.kubernetes.io/"
-    labels = part(obj["metadata"], "labels")
-    return ",".join(sorted(key.removeprefix(prefix) for key in labels if key.startswith(prefix))) or "<none>"
+    prefix, labels = "node-role.kubernetes.io/", part(obj["metadata"], "labels")
+    roles = {key.removeprefix(prefix) for key in labels if key.startswith(prefix)} | {labels.get("kubernetes.io/role")}
+    return ",".join(sorted(role for role in roles if role)) or "<none>"
+
+
+def _address(kind: str) -> Callable[[Object], str]:
+    def cell(obj: Object) -> str:
+        found = (a.get("address") for a in parts(obj, "status", "addresses") if a.get("type") == kind)
+        return str(next(found, "<none>"))
+
+    return cell
 
 
 _NODES = (
     NAME, computed("Status", _node_status), computed("Roles", _node_roles), AGE,
-    text("Version", "status.nodeInfo.kubeletVersion"),
+    text("Version", "status.nodeInfo.kubeletVersion"), computed("Internal-IP", _address("InternalIP"), priority=1),
+    computed("External-IP", _address("ExternalIP"), priority=1),
+    text("OS-Image", "status.nodeInfo.osImage", "<unknown>", 1),
+    text("Kernel-Version", "status.nodeInfo.kernelVersion", "<unknown>", 1),
+    text("Container-Runtime", "status.nodeInfo.containerRuntimeVersion", "<unknown>", 1),
 )  # fmt: skip
 
 
-def _event_object(obj: Object) -> str:
+def _about(obj: Object) -> str:
     involved = part(obj, "involvedObject")
-    return f"{str(involved.get('kind', '')).lower()}/{involved.get('name', '')}"
+    kind, name = str(involved.get("kind", "")).lower(), involved.get("name")
+    return f"{kind}/{name}" if name else kind
 
 
-def _event_seen(obj: Object, now: float) -> str:
+def _first_seen(obj: Object, now: float) -> str:
+    return since(obj.get("firstTimestamp") or obj.get("eventTime"), now)
+
+
+def _last_seen(obj: Object, now: float) -> str:
     series = at(obj, "series.lastObservedTime")
-    return since(series or obj.get("lastTimestamp") or obj.get("eventTime") or obj.get("firstTimestamp"), now)
+    return (
+        since(series, now)
+        if series
+        else since(obj["lastTimestamp"], now)
+        if obj.get("lastTimestamp")
+        else (_first_seen(obj, now))
+    )
 
 
-_EVENTS = (
-    Column("Last Seen", _event_seen), text("Type", "type"), text("Reason", "reason"), computed("Object", _event_object),
-    text("Message", "message"), text("Source", "source.component", priority=1), number("Count", "count", 1),
-    Column("Name", NAME.cell, priority=1),
+def _times(obj: Object) -> int:
+    return at(obj, "series.count") or obj.get("count") or 1
+
+
+def _source(obj: Object) -> str:
+    source = part(obj, "source")
+    component = source.get("component") or obj.get("reportingComponent") or ""
+    host = source.get("host") or obj.get("reportingInstance")
+    return f"{component}, {host}" if host else str(component)
+
+
+_CORE_EVENTS = (
+    Column("Last Seen", _last_seen), text("Type", "type"), text("Reason", "reason"), computed("Object", _about),
+    text("Subobject", "involvedObject.fieldPath", priority=1), computed("Source", _source, priority=1),
+    computed("Message", lambda obj: str(obj.get("message", "")).strip()), Column("First Seen", _first_seen, priority=1),
+    computed("Count", _times, priority=1), Column("Name", NAME.cell, priority=1),
 )  # fmt: skip
 
 
-def _hosts(obj: Object) -> str:
-    return ",".join(rule.get("host") or "*" for rule in parts(obj, "spec", "rules")) or "*"
+def _as_core(column: Column) -> Column:
+    """Events of events.k8s.io are shown like those of core/v1."""
+
+    def cell(obj: Object, now: float) -> Any:
+        return column.cell(core_names(obj), now)
+
+    return dataclasses.replace(column, cell=cell)
 
 
-def _addresses(obj: Object) -> str:
-    ingress = parts(obj, "status", "loadBalancer", "ingress")
-    return ",".join(str(i.get("ip") or i.get("hostname") or "") for i in ingress)
+_EVENTS = tuple(map(_as_core, _CORE_EVENTS))
+
+# -- the rest
 
 
-_INGRESSES = (
-    NAME, text("Class", "spec.ingressClassName", "<none>"), computed("Hosts", _hosts), computed("Address", _addresses),
-    computed("Ports", lambda obj: "80, 443" if at(obj, "spec.tls") else "80"), AGE,
-)  # fmt: skip
+def _quota(limits: bool) -> Callable[[Object], str]:
+    def cell(obj: Object) -> str:
+        hard, used = part(obj, "status", "hard"), part(obj, "status", "used")
+        names = sorted(name for name in hard if name.startswith("limits.") is limits)
+        return ", ".join(f"{name}: {used.get(name, '0')}/{hard[name]}" for name in names)
+
+    return cell
 
 
-def _modes(path: str) -> Callable[[Object], str]:
-    short = {"ReadWriteOnce": "RWO", "ReadOnlyMany": "ROX", "ReadWriteMany": "RWX", "ReadWriteOncePod": "RWOP"}
-    return lambda obj: ",".join(str(short.get(mode, mode)) for mode in parts(obj, *path.split(".")))
+def _component(field: str) -> Callable[[Object], str]:
+    def cell(obj: Object) -> str:
+        healthy = [c for c in parts(obj, "conditions") if c.get("type") == "Healthy"]
+        return str(healthy[0].get(field, "")) if healthy else ""
+
+    return cell
 
 
-_CLAIMS = (
-    NAME, text("Status", "status.phase"), text("Volume", "spec.volumeName"),
-    text("Capacity", "status.capacity.storage"),
-    computed("Access Modes", _modes("status.accessModes")), text("StorageClass", "spec.storageClassName"),
-    text("VolumeAttributesClass", "spec.volumeAttributesClassName", "<unset>"), AGE,
-    text("VolumeMode", "spec.volumeMode", priority=1),
-)  # fmt: skip
+def _health(obj: Object) -> str:
+    return {"True": "Healthy", "False": "Unhealthy"}.get(_component("status")(obj), "Unknown")
 
 
-def _claim(obj: Object) -> str:
-    reference = at(obj, "spec.claimRef")
-    return f"{reference.get('namespace')}/{reference.get('name')}" if reference else ""
+def _service(obj: Object) -> str:
+    service = at(obj, "spec.service")
+    return f"{service.get('namespace')}/{service.get('name')}" if service else "Local"
 
 
-_VOLUMES = (
-    NAME, text("Capacity", "spec.capacity.storage"), computed("Access Modes", _modes("spec.accessModes")),
-    text("Reclaim Policy", "spec.persistentVolumeReclaimPolicy"), text("Status", "status.phase"),
-    computed("Claim", _claim),
-    text("StorageClass", "spec.storageClassName"),
-    text("VolumeAttributesClass", "spec.volumeAttributesClassName", "<unset>"),
-    text("Reason", "status.reason"), AGE, text("VolumeMode", "spec.volumeMode", priority=1),
-)  # fmt: skip
+def _available(obj: Object) -> str:
+    for found in parts(obj, "status", "conditions"):
+        if found.get("type") == "Available":
+            status = str(found.get("status"))
+            return status if status == "True" else f"{status} ({found.get('reason', '')})"
+    return "Unknown"
 
 
-def _hooks(obj: Object) -> int:
-    return len(parts(obj, "webhooks"))
+def _count(*path: str) -> Callable[[Object], int]:
+    return lambda obj: len(parts(obj, *path))
 
 
-_WEBHOOKS = (NAME, computed("Webhooks", _hooks, "integer"), AGE)
-
-
-def _scaled(obj: Object) -> str:
-    target = part(obj, "spec", "scaleTargetRef")
-    return f"{target.get('kind')}/{target.get('name')}"
-
+_WEBHOOKS = (NAME, computed("Webhooks", _count("webhooks"), "integer"), AGE)
 
 BUILTIN: dict[str, tuple[Column, ...]] = {
+    **NETWORK,
+    **STORAGE,
+    **WORKLOADS,
     "/pods": PODS,
-    "/services": _SERVICES,
-    "/configmaps": (NAME, computed("Data", keys("data", "binaryData"), "integer"), AGE),
-    "/secrets": (NAME, text("Type", "type"), computed("Data", keys("data"), "integer"), AGE),
-    "/namespaces": (NAME, text("Status", "status.phase"), AGE),
     "/nodes": _NODES,
     "/events": _EVENTS,
-    "/endpoints": (NAME, computed("Endpoints", _endpoints), AGE),
-    "/serviceaccounts": (NAME, computed("Secrets", lambda obj: len(parts(obj, "secrets")), "integer"), AGE),
-    "/persistentvolumeclaims": _CLAIMS,
-    "/persistentvolumes": _VOLUMES,
-    "/replicationcontrollers": REPLICAS,
-    "apps/deployments": DEPLOYMENTS,
-    "apps/replicasets": REPLICAS,
-    "apps/statefulsets": (NAME, computed("Ready", ratio("status.readyReplicas", "spec.replicas")), AGE, *CONTAINERS),
-    "apps/daemonsets": DAEMONS,
-    "batch/jobs": JOBS,
-    "batch/cronjobs": CRON,
-    "networking.k8s.io/ingresses": _INGRESSES,
-    "networking.k8s.io/networkpolicies": (NAME, computed("Pod-Selector", selector("spec.podSelector")), AGE),
-    "networking.k8s.io/ingressclasses": (
-        NAME, text("Controller", "spec.controller"), text("Parameters", "spec.parameters.name", "<none>"), AGE,
+    "/configmaps": (NAME, computed("Data", keys("data", "binaryData")), AGE),
+    "/secrets": (NAME, text("Type", "type"), computed("Data", keys("data")), AGE),
+    "/namespaces": (NAME, text("Status", "status.phase"), AGE),
+    "/serviceaccounts": (NAME, computed("Secrets", _count("secrets")), AGE),
+    "/limitranges": (NAME, CREATED),
+    "/resourcequotas": (
+        NAME, computed("Request", _quota(limits=False)), computed("Limit", _quota(limits=True)), AGE,
+    ),
+    "/componentstatuses": (
+        NAME, computed("Status", _health), computed("Message", _component("message")),
+        computed("Error", _component("error")),
     ),
     "rbac.authorization.k8s.io/roles": (NAME, CREATED),
     "rbac.authorization.k8s.io/clusterroles": (NAME, CREATED),
     "rbac.authorization.k8s.io/rolebindings": _BINDINGS,
     "rbac.authorization.k8s.io/clusterrolebindings": _BINDINGS,
+    "certificates.k8s.io/certificatesigningrequests": (
+        NAME, AGE, text("SignerName", "spec.signerName", "<none>"), text("Requestor", "spec.username"),
+        computed("RequestedDuration", _requested_duration), computed("Condition", _request_state),
+    ),
     "coordination.k8s.io/leases": (NAME, text("Holder", "spec.holderIdentity"), AGE),
-    "discovery.k8s.io/endpointslices": (
-        NAME, text("AddressType", "addressType"), computed("Ports", _slice_ports),
-        computed("Endpoints", _slice_endpoints), AGE,
-    ),
-    "storage.k8s.io/storageclasses": (
-        NAME, text("Provisioner", "provisioner"), text("ReclaimPolicy", "reclaimPolicy"),
-        text("VolumeBindingMode", "volumeBindingMode"),
-        computed("AllowVolumeExpansion", lambda obj: bool(obj.get("allowVolumeExpansion"))), AGE,
-    ),
+    "node.k8s.io/runtimeclasses": (NAME, text("Handler", "handler"), AGE),
     "scheduling.k8s.io/priorityclasses": (
-        NAME, number("Value", "value"), computed("Global-Default", lambda obj: bool(obj.get("globalDefault"))), AGE,
+        NAME, number("Value", "value"), flag("Global-Default", "globalDefault"), AGE,
         text("PreemptionPolicy", "preemptionPolicy"),
     ),
-    "policy/poddisruptionbudgets": (
-        NAME, text("Min Available", "spec.minAvailable", "N/A"), text("Max Unavailable", "spec.maxUnavailable", "N/A"),
-        number("Allowed Disruptions", "status.disruptionsAllowed"), AGE,
-    ),
     "apiextensions.k8s.io/customresourcedefinitions": (NAME, CREATED),
+    "apiregistration.k8s.io/apiservices": (
+        NAME, computed("Service", _service), computed("Available", _available), AGE,
+    ),
     "admissionregistration.k8s.io/mutatingwebhookconfigurations": _WEBHOOKS,
     "admissionregistration.k8s.io/validatingwebhookconfigurations": _WEBHOOKS,
-    "autoscaling/horizontalpodautoscalers": (
-        NAME, computed("Reference", _scaled),
-        computed("Targets", lambda obj: "<unknown>"),
-        number("MinPods", "spec.minReplicas"), number("MaxPods", "spec.maxReplicas"),
-        number("Replicas", "status.currentReplicas"), AGE,
-    ),
 }  # fmt: skip

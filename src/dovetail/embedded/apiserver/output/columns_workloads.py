@@ -1,4 +1,4 @@
-"""The columns of pods and of what makes pods."""
+"""The columns of what makes pods."""
 
 from __future__ import annotations
 
@@ -7,103 +7,155 @@ from datetime import datetime
 from typing import Any
 
 from ..foreign import part, parts
-from .cells import at, computed, condition, number, selector, templates, text
-from .tables import AGE, NAME, Column, since
+from .age import human_duration
+from .cells import at, computed, condition, elapsed, first_few, labels, number, selector, templates, text
+from .tables import AGE, NAME, Column
 
 Object = Mapping[str, Any]
 
-CONTAINERS = (
+_CONTAINERS = (
     computed("Containers", templates("spec.template.spec.containers", "name"), priority=1),
     computed("Images", templates("spec.template.spec.containers", "image"), priority=1),
 )
 _SELECTOR = computed("Selector", selector("spec.selector"), priority=1)
 
-# -- pods
 
-
-def _pod_ready(obj: Object) -> str:
-    statuses = parts(obj, "status", "containerStatuses")
-    ready = sum(bool(status.get("ready")) for status in statuses)
-    return f"{ready}/{len(parts(obj, 'spec', 'containers'))}"
-
-
-def _pod_status(obj: Object) -> str:
-    if obj["metadata"].get("deletionTimestamp"):
-        return "Terminating"
-    reason = str(at(obj, "status.reason") or at(obj, "status.phase") or "Unknown")
-    for status in parts(obj, "status", "containerStatuses"):
-        state = part(status, "state")
-        waiting, ended = part(state, "waiting"), part(state, "terminated")
-        reason = str(waiting.get("reason") or ended.get("reason") or reason)
-    return reason
-
-
-def _pod_restarts(obj: Object) -> str:
-    return str(sum(int(s.get("restartCount", 0)) for s in parts(obj, "status", "containerStatuses")))
-
-
-PODS = (
-    NAME, computed("Ready", _pod_ready), computed("Status", _pod_status), computed("Restarts", _pod_restarts), AGE,
-    text("IP", "status.podIP", "<none>", 1), text("Node", "spec.nodeName", "<none>", 1),
-    text("Nominated Node", "status.nominatedNodeName", "<none>", 1),
-    computed("Readiness Gates", lambda obj: "<none>", priority=1),
-)  # fmt: skip
-
-# -- workloads
-
-
-def ratio(ready: str, wanted: str) -> Callable[[Object], str]:
+def _ratio(ready: str, wanted: str) -> Callable[[Object], str]:
     return lambda obj: f"{at(obj, ready, 0) or 0}/{at(obj, wanted, 0) or 0}"
 
 
-DEPLOYMENTS = (
-    NAME, computed("Ready", ratio("status.readyReplicas", "spec.replicas")),
-    number("Up-to-date", "status.updatedReplicas"), number("Available", "status.availableReplicas"), AGE,
-    *CONTAINERS, _SELECTOR,
-)  # fmt: skip
-REPLICAS = (
+_REPLICAS = (
     NAME, number("Desired", "spec.replicas"), number("Current", "status.replicas"),
-    number("Ready", "status.readyReplicas"),
-    AGE, *CONTAINERS, _SELECTOR,
-)  # fmt: skip
-DAEMONS = (
-    NAME, number("Desired", "status.desiredNumberScheduled"), number("Current", "status.currentNumberScheduled"),
-    number("Ready", "status.numberReady"), number("Up-to-date", "status.updatedNumberScheduled"),
-    number("Available", "status.numberAvailable"),
-    computed("Node Selector", selector("spec.template.spec.nodeSelector")), AGE, *CONTAINERS, _SELECTOR,
+    number("Ready", "status.readyReplicas"), AGE, *_CONTAINERS,
 )  # fmt: skip
 
 
 def _job_status(obj: Object) -> str:
-    for kind, shown in (("Complete", "Complete"), ("Failed", "Failed"), ("Suspended", "Suspended")):
+    for kind in ("Complete", "Failed"):
         if condition(obj, kind):
-            return shown
-    return "Terminating" if obj["metadata"].get("deletionTimestamp") else "Running"
+            return kind
+    if obj["metadata"].get("deletionTimestamp"):
+        return "Terminating"
+    return next((k for k in ("Suspended", "FailureTarget", "SuccessCriteriaMet") if condition(obj, k)), "Running")
+
+
+def _completions(obj: Object) -> str:
+    done, spec = at(obj, "status.succeeded", 0) or 0, part(obj, "spec")
+    if "completions" in spec:
+        return f"{done}/{spec['completions']}"
+    parallel = spec.get("parallelism") or 0
+    return f"{done}/1 of {parallel}" if parallel > 1 else f"{done}/1"
 
 
 def _job_duration(obj: Object, now: float) -> str:
-    started = at(obj, "status.startTime")
-    ended = at(obj, "status.completionTime")
+    started, ended = at(obj, "status.startTime"), at(obj, "status.completionTime")
     if not started:
         return ""
-    return since(started, datetime.fromisoformat(ended).timestamp() if ended else now)
+    until = datetime.fromisoformat(ended).timestamp() if ended else now
+    return human_duration(until - datetime.fromisoformat(started).timestamp())
 
 
-JOBS = (
-    NAME, computed("Status", _job_status), computed("Completions", ratio("status.succeeded", "spec.completions")),
-    Column("Duration", _job_duration), AGE, *CONTAINERS, _SELECTOR,
-)  # fmt: skip
+def _suspended(obj: Object) -> str:
+    value = at(obj, "spec.suspend")
+    return "<unset>" if value is None else str(bool(value))
 
 
-def _last_schedule(obj: Object, now: float) -> str:
-    when = at(obj, "status.lastScheduleTime")
-    return since(when, now) if when else "<none>"
+_JOB_PODS = "spec.jobTemplate.spec.template.spec.containers"
 
 
-CRON = (
-    NAME, text("Schedule", "spec.schedule"), text("Timezone", "spec.timeZone", "<none>"),
-    computed("Suspend", lambda obj: str(bool(at(obj, "spec.suspend")))),
-    computed("Active", lambda obj: len(parts(obj, "status", "active")), "integer"),
-    Column("Last Schedule", _last_schedule),
-    AGE,
-)  # fmt: skip
+def _controller(obj: Object) -> str:
+    for owner in parts(obj["metadata"], "ownerReferences"):
+        if owner.get("controller"):
+            group = str(owner.get("apiVersion", "")).rpartition("/")[0]
+            kind = str(owner.get("kind", "")).lower()
+            return f"{kind}.{group}/{owner.get('name')}" if group else f"{kind}/{owner.get('name')}"
+    return "<none>"
+
+
+# -- autoscalers
+
+
+def _targets(obj: Object) -> str:
+    specs, current = parts(obj, "spec", "metrics"), parts(obj, "status", "currentMetrics")
+    shown = [_target(spec, current[i] if i < len(current) else {}) for i, spec in enumerate(specs)]
+    return first_few(shown, 2) or "<none>"
+
+
+def _target(spec: Object, status: Object) -> str:
+    kind = str(spec.get("type", ""))
+    field = kind[:1].lower() + kind[1:]
+    source, now = part(spec, field), part(status, field, "current")
+    target, name = part(source, "target"), source.get("name")
+    if kind in ("Resource", "ContainerResource"):
+        if "averageValue" in target:
+            return f"{name}: {now.get('averageValue', '<unknown>')}/{target['averageValue']}"
+        used, wanted = now.get("averageUtilization"), target.get("averageUtilization")
+        shown = "<unknown>" if used is None else f"{used}%"
+        return f"{name}: {shown}/{'<auto>' if wanted is None else f'{wanted}%'}"
+    if kind not in ("External", "Object", "Pods"):
+        return "<unknown type>"
+    if "averageValue" in target:
+        average = f"{now.get('averageValue', '<unknown>')}/{target['averageValue']}"
+        return average if kind == "Pods" else f"{average} (avg)"
+    return f"{now.get('value', '<unknown>')}/{target.get('value')}"
+
+
+def _scaled(obj: Object) -> str:
+    target = part(obj, "spec", "scaleTargetRef")
+    return f"{target.get('kind')}/{target.get('name')}"
+
+
+def _least(obj: Object) -> str:
+    return str(at(obj, "spec.minReplicas", "<unset>"))
+
+
+def _amount(path: str) -> Callable[[Object], str]:
+    return lambda obj: str(at(obj, path, "N/A"))
+
+
+WORKLOADS: dict[str, tuple[Column, ...]] = {
+    "/podtemplates": (
+        NAME, computed("Containers", templates("template.spec.containers", "name")),
+        computed("Images", templates("template.spec.containers", "image")),
+        computed("Pod Labels", labels("template.metadata.labels")),
+    ),
+    "/replicationcontrollers": (*_REPLICAS, computed("Selector", labels("spec.selector"), priority=1)),
+    "apps/controllerrevisions": (
+        NAME, computed("Controller", _controller), number("Revision", "revision", "string"), AGE,
+    ),
+    "apps/daemonsets": (
+        NAME, number("Desired", "status.desiredNumberScheduled"), number("Current", "status.currentNumberScheduled"),
+        number("Ready", "status.numberReady"), number("Up-to-date", "status.updatedNumberScheduled"),
+        number("Available", "status.numberAvailable"),
+        computed("Node Selector", labels("spec.template.spec.nodeSelector")), AGE, *_CONTAINERS, _SELECTOR,
+    ),
+    "apps/deployments": (
+        NAME, computed("Ready", _ratio("status.readyReplicas", "spec.replicas")),
+        number("Up-to-date", "status.updatedReplicas", "string"),
+        number("Available", "status.availableReplicas", "string"), AGE, *_CONTAINERS, _SELECTOR,
+    ),
+    "apps/replicasets": (*_REPLICAS, _SELECTOR),
+    "apps/statefulsets": (NAME, computed("Ready", _ratio("status.readyReplicas", "spec.replicas")), AGE, *_CONTAINERS),
+    "batch/cronjobs": (
+        NAME, text("Schedule", "spec.schedule"), text("Timezone", "spec.timeZone", "<none>"),
+        computed("Suspend", _suspended, "boolean"),
+        computed("Active", lambda obj: len(parts(obj, "status", "active")), "integer"),
+        elapsed("Last Schedule", "status.lastScheduleTime", "<none>"), AGE,
+        computed("Containers", templates(_JOB_PODS, "name"), priority=1),
+        computed("Images", templates(_JOB_PODS, "image"), priority=1),
+        computed("Selector", selector("spec.jobTemplate.spec.selector"), priority=1),
+    ),
+    "batch/jobs": (
+        NAME, computed("Status", _job_status), computed("Completions", _completions),
+        Column("Duration", _job_duration), AGE, *_CONTAINERS, _SELECTOR,
+    ),
+    "autoscaling/horizontalpodautoscalers": (
+        NAME, computed("Reference", _scaled), computed("Targets", _targets), computed("MinPods", _least),
+        number("MaxPods", "spec.maxReplicas", "string"), number("Replicas", "status.currentReplicas", "string"), AGE,
+    ),
+    "policy/poddisruptionbudgets": (
+        NAME, computed("Min Available", _amount("spec.minAvailable")),
+        computed("Max Unavailable", _amount("spec.maxUnavailable")),
+        number("Allowed Disruptions", "status.disruptionsAllowed"), AGE,
+    ),
+}  # fmt: skip

@@ -64,11 +64,12 @@ DEFAULT = (NAME, AGE)
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """``include``: what rows carry beside their cells (None, Metadata, Object)."""
+    """``include``: what rows carry beside their cells (None, Metadata, Object). ``conditions`` say more of a row."""
 
     columns: Sequence[Column]
     version: str = "v1"
     include: str = "Metadata"
+    conditions: Callable[[Object], list[dict[str, str]]] | None = None
 
     def encode(
         self,
@@ -88,12 +89,23 @@ class Table:
 
     def row(self, obj: Object, now: float) -> dict[str, Any]:
         row: dict[str, Any] = {"cells": [column.cell(obj, now) for column in self.columns]}
+        if self.conditions is not None and (found := self.conditions(obj)):
+            row["conditions"] = found
         if self.include == "Object":
             row["object"] = obj
         elif self.include != "None":
             kind = {"kind": "PartialObjectMetadata", "apiVersion": f"meta.k8s.io/{self.version}"}
             row["object"] = {**kind, "metadata": obj["metadata"]}
         return row
+
+
+def table_of(resource: ResourceType, version: str, include: str) -> Table:
+    """The table of a kind."""
+    if resource.store != "/pods":
+        return Table(columns_for(resource), version, include)
+    from .columns_pods import row_conditions
+
+    return Table(columns_for(resource), version, include, row_conditions)
 
 
 def columns_for(resource: ResourceType) -> Sequence[Column]:
@@ -134,19 +146,26 @@ def _nothing(obj: Any) -> list[Any]:
 
 
 def _typed(found: list[Any], kind: str, now: float) -> Any:
+    """Kubernetes shows the first value that a path finds, and nothing where it is of another type."""
     first = found[0]
+    if first is None:
+        return None
     if kind == "date":
-        return since(first, now)
+        return _elapsed(first, now) if isinstance(first, str) else None
     if kind == "string":
-        shown = [_text(value) for value in found]
-        return shown[0] if len(shown) == 1 else ",".join(shown)
+        return _text(first)
     if kind == "integer" and isinstance(first, (int, float)) and not isinstance(first, bool):
         return int(first)
-    if kind == "number" and isinstance(first, (int, float)):
-        return float(first)
+    if kind == "number" and isinstance(first, (int, float)) and not isinstance(first, bool):
+        return first
     if kind == "boolean" and isinstance(first, bool):
         return first
     return None
+
+
+def _elapsed(text: str, now: float) -> str:
+    found = since(text, now)
+    return "<invalid>" if found == "<unknown>" else found
 
 
 def _text(value: Any) -> str:

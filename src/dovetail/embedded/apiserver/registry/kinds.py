@@ -2,7 +2,7 @@
 
 Columns: group/version, kind, plural, short names, flags. Flags: ``c`` cluster-scoped, ``s`` status subresource, ``S``
 scale subresource, ``g`` has a generation, ``a`` in category "all", ``x`` in category "api-extensions", ``1`` create
-only (a review: nothing is stored).
+only (a review: nothing is stored), ``r`` read only, ``d`` not deleted in bulk.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ v1 ConfigMap configmaps cm -
 v1 Endpoints endpoints ep -
 v1 Event events ev -
 v1 LimitRange limitranges limits -
-v1 Namespace namespaces ns cs
+v1 Namespace namespaces ns csd
 v1 Node nodes no cs
 v1 PersistentVolumeClaim persistentvolumeclaims pvc s
 v1 PersistentVolume persistentvolumes pv cs
@@ -64,32 +64,34 @@ rbac.authorization.k8s.io/v1 ClusterRole clusterroles - c
 rbac.authorization.k8s.io/v1 RoleBinding rolebindings - -
 rbac.authorization.k8s.io/v1 Role roles - -
 scheduling.k8s.io/v1 PriorityClass priorityclasses pc cg
-storage.k8s.io/v1 CSIDriver csidrivers - cg
+storage.k8s.io/v1 CSIDriver csidrivers - c
 storage.k8s.io/v1 CSINode csinodes - c
 storage.k8s.io/v1 CSIStorageCapacity csistoragecapacities - -
 storage.k8s.io/v1 StorageClass storageclasses sc c
-storage.k8s.io/v1 VolumeAttachment volumeattachments - csg
+storage.k8s.io/v1 VolumeAttachment volumeattachments - cs
+storage.k8s.io/v1 VolumeAttributesClass volumeattributesclasses vac c
 """
 
 # Field selectors that kube-apiserver supports beyond metadata.name and metadata.namespace.
+_REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
 _SELECTABLE = {
-    "pods": (
+    "/pods": (
         "spec.nodeName", "spec.restartPolicy", "spec.schedulerName", "spec.serviceAccountName", "spec.hostNetwork",
-        "status.phase", "status.podIP", "status.nominatedNodeName",
+        "status.phase", "status.podIP", "status.podIPs", "status.nominatedNodeName",
     ),
-    "events": (
-        "involvedObject.kind", "involvedObject.namespace", "involvedObject.name", "involvedObject.uid",
-        "involvedObject.apiVersion", "involvedObject.resourceVersion", "involvedObject.fieldPath",
-        "reason", "reportingComponent", "source", "type",
+    "/events": (
+        *(f"involvedObject.{name}" for name in _REFERENCE), "reason", "reportingComponent", "source", "type",
     ),
-    "namespaces": ("status.phase",),
-    "nodes": ("spec.unschedulable",),
-    "secrets": ("type",),
-    "services": ("spec.clusterIP", "spec.type"),
-    "replicasets": ("status.replicas",),
-    "replicationcontrollers": ("status.replicas",),
-    "jobs": ("status.successful",),
-    "certificatesigningrequests": ("spec.signerName",),
+    "events.k8s.io/events": (
+        *(f"regarding.{name}" for name in _REFERENCE), "reason", "reportingController", "type",
+    ),
+    "/namespaces": ("status.phase",),
+    "/nodes": ("spec.unschedulable",),
+    "/secrets": ("type",),
+    "/services": ("spec.clusterIP", "spec.type"),
+    "/replicationcontrollers": ("status.replicas",),
+    "batch/jobs": ("status.successful",),
+    "certificates.k8s.io/certificatesigningrequests": ("spec.signerName",),
 }  # fmt: skip
 
 _SCALE = {
@@ -135,6 +137,14 @@ def builtin_kinds() -> Iterator[ResourceType]:
         yield _resource(group, version, kind, plural, () if short == "-" else tuple(short.split(",")), flags)
 
 
+def _verbs(flags: str) -> tuple[str, ...]:
+    if "1" in flags:
+        return ("create",)
+    if "r" in flags:
+        return ("get", "list")
+    return tuple(verb for verb in ALL_VERBS if verb != "deletecollection" or "d" not in flags)
+
+
 def _resource(group: str, version: str, kind: str, plural: str, short: tuple[str, ...], flags: str) -> ResourceType:
     subresources = dict(_EXTRA.get(plural, {}))
     if "s" in flags:
@@ -145,8 +155,8 @@ def _resource(group: str, version: str, kind: str, plural: str, short: tuple[str
     return ResourceType(
         group, version, plural, kind,
         namespaced="c" not in flags, singular=kind.lower(), short_names=short, categories=categories,
-        verbs=("create",) if "1" in flags else ("get", "list") if "r" in flags else ALL_VERBS,
+        verbs=_verbs(flags),
         subresources=subresources, generation="g" in flags, list_kind=f"{kind}List",
-        selectable=_SELECTABLE.get(plural, ()), scale_paths=_SCALE if "S" in flags else {},
+        selectable=_SELECTABLE.get(f"{group}/{plural}", ()), scale_paths=_SCALE if "S" in flags else {},
         shape=lambda: _shape(group, version, kind), stored_as=_OTHER_STORE.get(f"{group}/{plural}", ""),
     )  # fmt: skip

@@ -33,8 +33,8 @@ class FieldSelector:
 EVERYTHING = FieldSelector()
 
 
-def parse(text: str, supported: Sequence[str], kind: str) -> FieldSelector:
-    """Raises BadRequest when the text or a field is wrong (``kind`` names the resource in the error)."""
+def parse(text: str, supported: Sequence[str], custom: bool = False) -> FieldSelector:
+    """Raises BadRequest when the text is none, or names a field that the kind does not offer."""
     if not text:
         return EVERYTHING
     terms: list[tuple[str, bool, str]] = []
@@ -43,31 +43,50 @@ def parse(text: str, supported: Sequence[str], kind: str) -> FieldSelector:
             continue
         found = _TERM.match(part)
         if found is None:
-            raise BadRequest(
-                f'Unable to find "{kind}" that match label selector "", field selector "{text}": invalid '
-                f"selector: '{part}'; can't understand '{part}'"
-            )
+            raise BadRequest(f"invalid selector: '{text}'; can't understand '{part}'")
         field = found["field"]
         if field not in _ALWAYS and field not in supported:
-            raise BadRequest(
-                f'Unable to find "{kind}" that match label selector "", field selector "{text}": field label not '
-                f"supported: {field}"
-            )
+            raise BadRequest(_unknown(field, bool(supported) or custom))
         value = re.sub(r"\\(.)", r"\1", found["value"])
-        terms.append((field, found["operator"] != "!=", value))
+        terms.append((_STORED.get(field, field), found["operator"] != "!=", value))
     return FieldSelector(tuple(terms))
 
 
+def _unknown(field: str, listed: bool) -> str:
+    """Kinds that list their fields say less."""
+    if listed:
+        return f"field label not supported: {field}"
+    return f'"{field}" is not a known field selector: only "metadata.name", "metadata.namespace"'
+
+
 def _lookup(obj: Mapping[str, Any], path: str) -> str:
-    value: Any = obj
-    for part in path.split("."):
-        if not isinstance(value, Mapping):
-            return ""
-        value = cast("Mapping[str, Any]", value).get(part)
+    if path == "source":
+        return str(_found(obj, "source.component") or obj.get("reportingComponent") or "")
+    if path == "status.podIPs":
+        return str(_found(obj, "status.podIP") or "")
+    value = _found(obj, path)
     if value is None:
         return _ABSENT.get(path, "")
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
+def _found(obj: Mapping[str, Any], path: str) -> Any:
+    value: Any = obj
+    for part in path.split("."):
+        if not isinstance(value, Mapping):
+            return None
+        value = cast("Mapping[str, Any]", value).get(part)
+    return value
+
+
 # What Go's zero value of the field prints as.
-_ABSENT = {"spec.unschedulable": "false", "spec.hostNetwork": "false", "status.successful": "0", "status.replicas": "0"}
+_ABSENT = {
+    "spec.unschedulable": "false", "spec.hostNetwork": "false", "status.successful": "0", "status.replicas": "0",
+    "involvedObject.resourceVersion": "",
+}  # fmt: skip
+# Names of events.k8s.io for what is stored in the shape of core/v1.
+_REFERENCE = ("kind", "namespace", "name", "uid", "apiVersion", "resourceVersion", "fieldPath")
+_STORED = {
+    **{f"regarding.{name}": f"involvedObject.{name}" for name in _REFERENCE},
+    "reportingController": "reportingComponent",
+}

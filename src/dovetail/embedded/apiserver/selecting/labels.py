@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..errors import BadRequest
+from ..fielderrors import show
 from ..foreign import part, parts
+from ..objects import names
 
 _TOKEN = re.compile(r"\s*(==|!=|=|>|<|!|\(|\)|,|[^\s,()=!<>]+)")
-_KEY = re.compile(
-    r"(?:(?=.{1,253}/)[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?([A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?)\Z"
-)
-_VALUE = re.compile(r"(([A-Za-z0-9][-A-Za-z0-9_.]{0,61})?[A-Za-z0-9])?\Z")
+_OPERATORS = {"=": "in", "==": "in", "!=": "notin", "in": "in", "notin": "notin", ">": "gt", "<": "lt"}
+_SPECIAL = frozenset(("=", "==", "!=", ">", "<", "!", "(", ")", ",", ""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +89,11 @@ def from_object(selector: Mapping[str, Any] | None) -> LabelSelector:
 
 
 class _Parser:
+    """Kubernetes' grammar (apimachinery ``labels/selector.go``) and its sentences for what does not fit."""
+
     def __init__(self, text: str) -> None:
-        self.text = text
         self.tokens = [match.group(1) for match in _TOKEN.finditer(text)]
         self.at = 0
-
-    def fail(self, why: str) -> BadRequest:
-        return BadRequest(f"unable to parse requirement: {why}")
 
     def peek(self) -> str:
         return self.tokens[self.at] if self.at < len(self.tokens) else ""
@@ -106,68 +104,82 @@ class _Parser:
         return token
 
     def requirements(self) -> list[Requirement]:
-        found = [self.requirement()]
-        while self.peek():
-            if self.next() != ",":
-                raise self.fail(f"found '{self.tokens[self.at - 1]}', expected: ',' or 'end of string'")
-            found.append(self.requirement())
-        return found
+        found: list[Requirement] = []
+        while True:
+            if self.peek() in _SPECIAL and self.peek() != "!":
+                raise BadRequest(f"found '{self.peek()}', expected: !, identifier, or 'end of string'")
+            try:
+                found.append(self.requirement())
+            except _Unfit as error:
+                raise BadRequest(f"unable to parse requirement: {error}") from error
+            separator = self.next()
+            if not separator:
+                return found
+            if separator != ",":
+                raise BadRequest(f"found '{separator}', expected: ',' or 'end of string'")
+            if self.peek() in _SPECIAL and self.peek() != "!":
+                raise BadRequest(f"found '{self.peek()}', expected: identifier after ','")
 
     def requirement(self) -> Requirement:
         if self.peek() == "!":
             self.next()
             return Requirement(self.key(), "missing")
-        key, operator = self.key(), self.peek()
-        if operator in ("", ","):
+        key = self.key()
+        if self.peek() in ("", ","):
             return Requirement(key, "exists")
-        self.next()
-        if operator in ("=", "=="):
-            return Requirement(key, "in", frozenset({self.value()}))
-        if operator == "!=":
-            return Requirement(key, "notin", frozenset({self.value()}))
-        if operator in ("in", "notin"):
-            return Requirement(key, operator, self.values())
-        if operator in (">", "<"):
-            return self.comparison(key, operator)
-        raise self.fail(f"found '{operator}', expected: in, notin, =, ==, !=, gt, lt")
+        token = self.next()
+        operator = _OPERATORS.get(token)
+        if operator is None:
+            raise _Unfit(f"found '{token}', expected: in, notin, =, ==, !=, gt, lt")
+        values = self.values() if token in ("in", "notin") else [self.value()]
+        self.check(key, operator, values)
+        return Requirement(key, operator, frozenset(values))
 
-    def comparison(self, key: str, operator: str) -> Requirement:
-        value = self.value()
-        if not value.lstrip("-").isdigit():
-            raise self.fail(
-                f"values[0][{key}]: Invalid value: \"{value}\": for 'Gt', 'Lt' operators, the value must be an integer"
-            )
-        return Requirement(key, "gt" if operator == ">" else "lt", frozenset({value}))
+    def check(self, key: str, operator: str, values: list[str]) -> None:
+        for index, value in enumerate(sorted(values)):
+            if operator in ("gt", "lt") and not value.lstrip("-").isdigit():
+                text = "for 'Gt', 'Lt' operators, the value must be an integer"
+                raise _Unfit(f"values[{index}]: Invalid value: {show(value)}: {text}")
+            if problems := names.label_value(value):
+                raise _Unfit(f"values[{index}][{key}]: Invalid value: {show(value)}: {'; '.join(problems)}")
 
     def key(self) -> str:
         token = self.next()
-        if not token or not _KEY.match(token):
-            shown = token or "<nil>"
-            raise self.fail(
-                f"<nil>: Invalid value: \"{shown}\": name part must consist of alphanumeric characters, '-', '_' or '.'"
-            )
+        if token in _SPECIAL:
+            raise _Unfit(f"found '{token}', expected: identifier")
+        if problems := names.qualified(token):
+            raise _Unfit(f"<nil>: Invalid value: {show(token)}: {'; '.join(problems)}")
         return token
 
     def value(self) -> str:
         if self.peek() in ("", ","):
             return ""
         token = self.next()
-        if not _VALUE.match(token):
-            raise self.fail(
-                f'values[0][{token}]: Invalid value: "{token}": a valid label must be an empty string or '
-                "consist of alphanumeric characters, '-', '_' or '.'"
-            )
+        if token in _SPECIAL:
+            raise _Unfit(f"found '{token}', expected: identifier")
         return token
 
-    def values(self) -> frozenset[str]:
-        if self.next() != "(":
-            raise self.fail("found the end, expected: '('")
-        found: set[str] = set()
+    def values(self) -> list[str]:
+        token = self.next()
+        if token != "(":
+            raise _Unfit(f"found '{token}' expected: '('")
+        if self.peek() == ")":
+            self.next()
+            return [""]
+        if self.peek() in _SPECIAL and self.peek() != ",":
+            raise _Unfit(f"found '{self.peek()}', expected: ',', ')' or identifier")
+        found: list[str] = []
         while True:
             token = self.peek()
-            found.add("" if token in (",", ")") else self.value())
+            if token in _SPECIAL and token not in (",", ")"):
+                raise _Unfit(f"found '{token}', expected: identifier")
+            found.append("" if token in (",", ")") else self.next())
             separator = self.next()
             if separator == ")":
-                return frozenset(found)
+                return list(dict.fromkeys(found))
             if separator != ",":
-                raise self.fail(f"found '{separator}', expected: ',' or ')'")
+                raise _Unfit(f"found '{separator}', expected: ',' or ')'")
+
+
+class _Unfit(ValueError):
+    """A requirement that is none; the text says why."""

@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from ..errors import NotAcceptable
-from ..output.tables import Table, columns_for
+from ..output.tables import table_of
 from ..registry.resource import ResourceType
 from ..storage.records import Record
 
@@ -67,7 +67,7 @@ def to_yaml(body: bytes) -> bytes:
 def one(form: Form, resource: ResourceType, value: bytes, now: float) -> bytes:
     """A single object, ``value`` as stored."""
     if form.kind == TABLE:
-        table = Table(columns_for(resource), form.version, form.include)
+        table = table_of(resource, form.version, form.include)
         return table.encode([resource.decode(value)], now, "")
     if form.kind == PARTIAL:
         return orjson.dumps(partial(resource.decode(value), form.version))
@@ -84,7 +84,7 @@ def many(
 ) -> list[bytes]:
     """A whole list with this ListMeta, in pieces."""
     if form.kind == TABLE:
-        table = Table(columns_for(resource), form.version, form.include)
+        table = table_of(resource, form.version, form.include)
         objects = [resource.decode(record.value) for record in records]
         return [table.encode(objects, now, str(meta.get("resourceVersion", "")), meta)]
     return [opening(form, resource, meta), items(form, resource, records), closing()]

@@ -156,7 +156,7 @@ def outward(call: Call, record: Record) -> Record:
 def selectors(call: Call) -> tuple[LabelSelector, FieldSelector]:
     """Those of the query; a name in the URL counts as one."""
     wanted = labels.parse(call.query.get("labelSelector"))
-    selected = fields.parse(call.query.get("fieldSelector"), call.resource.selectable, call.resource.plural)
+    selected = fields.parse(call.query.get("fieldSelector"), call.resource.selectable, bool(call.resource.custom))
     if call.info.name:
         selected = FieldSelector((*selected.terms, ("metadata.name", True, call.info.name)))
     return wanted, selected
