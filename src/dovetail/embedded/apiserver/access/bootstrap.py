@@ -42,8 +42,8 @@ def bootstrap(api: Api, ca_pem: bytes, front_proxy_pem: bytes, further: Iterable
         writer.reconcile(role, _completed_role)
     for binding in (*policy.cluster_role_bindings(), *policy.role_bindings()):
         writer.reconcile(binding, _completed_binding)
-    writer.ensure(authentication_facts(ca_pem, front_proxy_pem))
-    for obj in (*system_priority_classes(), *further):
+    writer.reconcile(authentication_facts(ca_pem, front_proxy_pem), _completed_facts)
+    for obj in (token_tracking(api), *system_priority_classes(), *further):
         writer.ensure(obj)
     api.store.flush()
 
@@ -83,7 +83,21 @@ def authentication_facts(ca_pem: bytes, front_proxy_pem: bytes) -> Object:
     }  # fmt: skip
 
 
+def token_tracking(api: Api) -> Object:
+    """Since when it is watched whether token Secrets are used."""
+    name = "kube-apiserver-legacy-service-account-token-tracking"
+    return {
+        "apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": "kube-system"},
+        "data": {"since": api.now()[:10]},
+    }  # fmt: skip
+
+
 # -- what is there, completed
+
+
+def _completed_facts(found: Object, wanted: Object) -> Object | None:
+    """Certificates that were replaced on disk replace those that are told."""
+    return None if found.get("data") == wanted["data"] else {**found, "data": wanted["data"]}
 
 
 def _completed_role(found: Object, wanted: Object) -> Object | None:
