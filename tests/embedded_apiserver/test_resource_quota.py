@@ -1,6 +1,7 @@
 """ResourceQuota: never overrun, given back at once, and refused in the words of Kubernetes."""
 
 import asyncio
+import random
 from typing import Any
 
 import pytest
@@ -242,6 +243,51 @@ async def test_who_charged_is_recorded(quotas: Quotas) -> None:
     _, found = await quotas.http("GET", quotas.path("resourcequotas/q"))
     entries = {(e["manager"], e.get("subresource", "")) for e in found["metadata"]["managedFields"]}
     assert ("kube-apiserver", "status") in entries
+
+
+async def test_the_books_agree_with_a_count_after_any_history(quotas: Quotas) -> None:
+    """Creations, deletions, changes of type and finished pods, all at once and in any order."""
+    hard = {
+        "pods": "9", "count/pods": "30", "requests.cpu": "5", "services": "8", "services.nodeports": "9",
+        "requests.storage": "20Gi", "persistentvolumeclaims": "7", "count/services": "50",
+    }  # fmt: skip
+    await quotas.limit("q", hard)
+    await quotas.limit("short", {"pods": "4"}, scopes=["Terminating"])
+    chance = random.Random(7)
+
+    async def act(number: int) -> int:
+        name = f"x{chance.randrange(12)}"
+        await asyncio.sleep(chance.random() * 0.3)
+        action = chance.randrange(7)
+        if action == 0:
+            limits = {"activeDeadlineSeconds": 9} if chance.random() < 0.5 else {}
+            return (await quotas.create("pods", pod(name, {"cpu": f"{chance.randrange(1, 900)}m"}, **limits)))[0]
+        if action == 1:
+            return (await quotas.create("services", service(name, chance.choice(["ClusterIP", "NodePort"]), 2)))[0]
+        if action == 2:
+            request = {"resources": {"requests": {"storage": f"{chance.randrange(1, 4)}Gi"}}}
+            claim = {"metadata": {"name": name}, "spec": {**request, "accessModes": ["ReadWriteOnce"]}}
+            return (await quotas.create("persistentvolumeclaims", claim))[0]
+        if action == 3:
+            done = {"status": {"phase": chance.choice(["Succeeded", "Failed"])}}
+            return (await quotas.http("PATCH", quotas.path(f"pods/{name}/status"), done, **MERGE))[0]
+        if action == 4:
+            kind = {"spec": {"type": chance.choice(["ClusterIP", "NodePort"])}}
+            return (await quotas.http("PATCH", quotas.path(f"services/{name}"), kind, **MERGE))[0]
+        if action == 5:
+            plural = chance.choice(["pods", "services"])
+            return (await quotas.http("DELETE", quotas.path(f"{plural}/{name}?gracePeriodSeconds=0")))[0]
+        path = quotas.path(f"persistentvolumeclaims/{name}")
+        await quotas.http("DELETE", path)
+        return (await quotas.http("PATCH", path, {"metadata": {"finalizers": None}}, **MERGE))[0]
+
+    codes = await asyncio.gather(*(act(number) for number in range(200)))
+    assert {200, 201, 403, 404} <= set(codes) <= {200, 201, 403, 404, 409, 422}
+    for name in ("q", "short"):
+        path = quotas.path(f"resourcequotas/{name}/status")
+        kept = await quotas.used(name)
+        _, counted = await quotas.http("PATCH", path, {"status": {"used": None}}, **MERGE)
+        assert kept == counted["status"]["used"]
 
 
 def test_node_ports_are_counted_by_intent() -> None:
