@@ -1,8 +1,10 @@
 """Certificates, tokens, impersonation, RBAC and its reviews, and the files that a start leaves behind."""
 
 import asyncio
+import ssl
 import stat
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,10 @@ import pytest
 from cryptography import x509
 from cryptography.x509.oid import NameOID
 
+from dovetail.embedded.apiserver import pki
 from dovetail.embedded.apiserver.pki import Authority, Subject
+from dovetail.embedded.apiserver.renewal import renew_once
+from dovetail.embedded.apiserver.transport import tls_context
 
 from .conftest import Http, Server, config_map, connected
 
@@ -232,6 +237,33 @@ def test_certificates_are_kept_and_renewed_when_they_must_be(tmp_path: Path) -> 
     (tmp_path / "ca.key").unlink()
     replaced = Authority(tmp_path)
     assert replaced.client(subject).certificate != client.certificate
+
+
+async def test_a_running_server_shows_its_renewed_certificate(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setattr(pki, "LEAF_DAYS", pki.RENEW_DAYS - 1)
+    old = authority.server(["localhost"])
+    context = tls_context(old.certificate_file, old.key_file, authority.ca_file)
+    monkeypatch.undo()
+    server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=context)
+    port = server.sockets[0].getsockname()[1]
+
+    async def shown() -> int:
+        trusting = ssl.create_default_context(cafile=authority.ca_file)
+        _, writer = await asyncio.open_connection("127.0.0.1", port, ssl=trusting, server_hostname="localhost")
+        der = writer.get_extra_info("ssl_object").getpeercert(binary_form=True)
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        return x509.load_der_x509_certificate(der).serial_number
+
+    written: list[bool] = []
+    async with server:
+        first = await shown()
+        new = renew_once(context, old, lambda: authority.server(["localhost"]), lambda: written.append(True))
+        assert (new.certificate != old.certificate, written) == (True, [True])
+        assert await shown() == x509.load_pem_x509_certificate(new.certificate).serial_number != first
+        assert renew_once(context, new, lambda: authority.server(["localhost"]), lambda: None) == new
 
 
 async def test_stopping_ends_watches_at_once(own_server: Server) -> None:

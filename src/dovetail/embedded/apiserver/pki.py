@@ -57,9 +57,6 @@ class Authority:
         self.ca_file = folder / "ca.crt"
         self._key = _load_key(folder / "ca.key")
         self._certificate = self._load_or_create()
-        self._accounts = folder / "sa.key"
-        if not self._accounts.exists():  # the token controller reads it, too, and may be faster than the first token
-            _load_key(self._accounts)
 
     @property
     def ca_pem(self) -> bytes:
@@ -89,7 +86,12 @@ class Authority:
 
     def signing_key(self) -> bytes:
         """The PEM of the key that signs service account tokens."""
-        return _pem(_load_key(self._accounts))
+        return _pem(_load_key(self.folder / "sa.key"))
+
+    def keep_signing_key(self) -> None:
+        """Make the key of ``signing_key`` if there is none: the token controller reads the file, too."""
+        if not (self.folder / "sa.key").exists():
+            _load_key(self.folder / "sa.key")
 
     def _leaf(
         self, file: str, name: x509.Name, usage: x509.ObjectIdentifier, names: x509.SubjectAlternativeName | None

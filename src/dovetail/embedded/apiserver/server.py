@@ -13,6 +13,7 @@ import logging
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import orjson
 
@@ -32,6 +33,7 @@ from .objects.services import FIRST
 from .pki import Authority, Subject
 from .registry.catalogue import Catalogue
 from .registry.resource import pack
+from .renewal import renew_certificates
 from .settings import ApiServerSettings
 from .storage.database import Database
 from .storage.history import History
@@ -95,6 +97,7 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     aggregator = Aggregator(api, front.client(Subject("front-proxy-client", "front-proxy-client")))
     api.store.on_commit.append(aggregator.changed)
     app = App(api, authenticator, endpoints, aggregator)
+    authority.keep_signing_key()
     certificate = authority.server(_hosts(settings))
     context = tls_context(certificate.certificate_file, certificate.key_file, authority.ca_file)
     listener = Listener(app, settings.host, settings.port, context)
@@ -103,11 +106,14 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     try:
         publish_service(api, FIRST, listener.port)
         endpoints.server = _address(settings.host, listener.port)
-        write_kubeconfigs(settings, authority, endpoints.server)
+        server = partial(authority.server, _hosts(settings))
+        clients = partial(write_kubeconfigs, settings, authority, endpoints.server)
+        clients()
         on_ready()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(aggregator.run(), name="aggregation")
             tasks.create_task(_upkeep(api, settings), name="upkeep")
+            tasks.create_task(renew_certificates(context, server, clients), name="renewal")
     finally:
         endpoints.health.stopping = True
         api.hub.close()
