@@ -15,6 +15,7 @@ from ..foreign import part
 from . import node as n
 from .gotypes import go_struct
 from .node import Node, WireMap
+from .schema_words import schema_shape
 
 _PRIMITIVES = {
     "s": n.STRING, "i": n.INTEGER, "n": n.NUMBER, "b": n.BOOLEAN, "t": n.TIME, "y": n.BYTES, "q": n.QUANTITY,
@@ -61,6 +62,8 @@ class Definitions:
         self._built[index] = struct
         for name, form in fields["p"].items():
             struct.fields[name] = self._node(form)
+        if struct.name == "CustomResourceValidation":
+            struct.fields["openAPIV3Schema"] = schema_shape()
         struct.wire, struct.go = _wire(part(fields, "n")), go_struct(self._names[index])
         return struct
 

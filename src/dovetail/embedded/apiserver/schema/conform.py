@@ -21,6 +21,7 @@ from ..quantities import QuantityMalformed, canonical
 from . import node as n
 from .gotimes import TimeMalformed, micro_time, second_time
 from .node import Node
+from .schema_words import OR_BOOL, OR_LIST
 
 _RANGES = {"int32": 1 << 31, "int64": 1 << 63}
 _GO_TYPES = {
@@ -107,6 +108,8 @@ def _walk(node: Node, value: Any, path: str, unknown: list[str], go_type: str) -
     if kind == n.STRUCT:
         if of is dict:
             return _struct(node, value, path, unknown)
+        if (of is bool and node.name == OR_BOOL) or (of is list and node.name == OR_LIST):
+            return value
     elif kind == n.LIST:
         if of is list:
             return _list(node.item, value, path, unknown, go_type)

@@ -142,7 +142,7 @@ def node_of(schema: Schema) -> Node:
     node.preserve = bool(schema.get("x-kubernetes-preserve-unknown-fields"))
     node.embedded = bool(schema.get("x-kubernetes-embedded-resource"))
     node.atomic = schema.get("x-kubernetes-map-type") == "atomic"
-    if "default" in schema:
+    if schema.get("default") is not None:
         node.default = schema["default"]
     if node.embedded:
         node.fields.update({"metadata": definitions().object_meta, "apiVersion": _STRING, "kind": _STRING})
