@@ -43,3 +43,8 @@ def test_workers_share_a_port_and_nothing_else() -> None:
 
 def test_verbose_reaches_everybody() -> None:
     assert all("--verbose" in given for given in arguments(Layout(DATA, HERE, 1, verbose=True)).values())
+
+
+def test_the_domain_of_ingresses_goes_to_the_controllers() -> None:
+    found = arguments(Layout(DATA, HERE, 1, ingress_domain="apps.example.com"))
+    assert found["controller-manager"][-2:] == ("--ingress-domain", "apps.example.com")

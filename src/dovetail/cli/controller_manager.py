@@ -8,7 +8,8 @@ from dovetail.lifecycle import assembly
 from dovetail.lifecycle.settings import LifecycleSettings
 
 
-async def serve(kubeconfig: Path | None, leader_elect: bool, on_ready: Callable[[], None]) -> None:
+async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str, on_ready: Callable[[], None]) -> None:
     """Run all reconcilers until cancelled."""
-    settings = LifecycleSettings(kubeconfig=kubeconfig, leader_elect=leader_elect)
+    ingress = {"domainSuffix": ingress_domain} if ingress_domain else {}
+    settings = LifecycleSettings(kubeconfig=kubeconfig, leader_elect=leader_elect, ingress=ingress)
     await assembly.serve(settings, on_ready, materialise.controllers)

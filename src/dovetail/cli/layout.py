@@ -30,7 +30,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Layout:
-    """What `dovetail up` was asked for. `kubeconfig` None means the embedded cluster."""
+    """What `dovetail up` was asked for. `kubeconfig` None means the embedded cluster; `ingress_domain` may be ""."""
 
     data: DataDirectory
     gateway: Address
@@ -38,6 +38,7 @@ class Layout:
     workers: int = 0
     kubeconfig: Path | None = None
     verbose: bool = False
+    ingress_domain: str = ""
 
     @property
     def worker_count(self) -> int:
@@ -79,7 +80,10 @@ class Layout:
     def controllers(self) -> ProcessSpec:
         """Every reconciler."""
         kubeconfig = str(self.kubeconfig_of("controllers"))
-        return self._spec("controller-manager", "controller-manager", "--kubeconfig", kubeconfig)
+        arguments = ["controller-manager", "--kubeconfig", kubeconfig]
+        if self.ingress_domain:
+            arguments += ["--ingress-domain", self.ingress_domain]
+        return self._spec("controller-manager", *arguments)
 
     def console(self) -> ProcessSpec:
         """The page and the bundles."""

@@ -101,15 +101,26 @@ def gateway_worker(
 @click.command("controller-manager")
 @click.option("--kubeconfig", type=_PATH, help="The cluster; by default kubectl's, or the pod's.")
 @click.option("--leader-elect", is_flag=True, help="Work only while holding the lease; for more than one replica.")
+@click.option(
+    "--ingress-domain",
+    default="",
+    help="The domain below which extensions get host names for their Ingresses (the value "
+    "global.extension.ingress.domainSuffix of every release).",
+)
 @tied
 def controller_manager(
-    kubeconfig: Path | None, leader_elect: bool, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
+    kubeconfig: Path | None,
+    leader_elect: bool,
+    ingress_domain: str,
+    ready_fd: int | None,
+    lifeline_fd: int | None,
+    verbose: bool,
 ) -> None:
     """Run every reconciler: repositories, extensions, install plans, roles."""
     from dovetail.cli.controller_manager import serve
 
     run(
-        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(kubeconfig, leader_elect, on_ready)),
+        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(kubeconfig, leader_elect, ingress_domain, on_ready)),
         Ties(ready_fd, lifeline_fd),
         verbose=verbose,
     )

@@ -48,6 +48,11 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 )
 @click.option("--tls-cert", type=_FILE, help="Serve HTTPS with this certificate chain (PEM).")
 @click.option("--tls-key", type=_FILE, help="The key of --tls-cert (PEM).")
+@click.option(
+    "--ingress-domain",
+    help="The domain below which extensions get host names for their Ingresses (by default localhost, unless "
+    "--kubeconfig names a cluster).",
+)
 @click.option("--workers", default=0, show_default="one a core", help="How many gateway processes to run.")
 @click.option("--dev", is_flag=True, help="For working on Dovetail or an extension: log decisions, show logs here.")
 @click.option(
@@ -60,7 +65,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @click.option("--lifeline-fd", type=int, hidden=True)
 def up(
     data_dir: Path, bind: str, port: int, kube_port: int, kubeconfig: Path | None, tls_cert: Path | None,
-    tls_key: Path | None, workers: int, dev: bool, output: str, lifeline_fd: int | None,
+    tls_key: Path | None, ingress_domain: str | None, workers: int, dev: bool, output: str, lifeline_fd: int | None,
 ) -> None:  # fmt: skip
     """Start the platform here and keep it running until Ctrl-C.
 
@@ -77,7 +82,10 @@ def up(
     try:
         gateway = Address(bind, _free(bind, port, "--port"), tls_cert, tls_key)
         kube = 0 if kubeconfig else _free("127.0.0.1", kube_port, "--kube-port")
-        layout = Layout(data, gateway, kube, workers, kubeconfig.resolve() if kubeconfig else None, dev)
+        layout = Layout(
+            data, gateway, kube, workers, kubeconfig.resolve() if kubeconfig else None, dev,
+            ingress_domain if ingress_domain is not None else "" if kubeconfig else "localhost",
+        )  # fmt: skip
         _check_page()
         asyncio.run(_run(layout, json_output=output == "json", show_logs=dev))
     except* CommandError as group:
