@@ -10,7 +10,7 @@ import re
 from typing import Any
 
 from ...foreign import is_object, part, parts
-from ...quantities import family_of, value, written
+from ...quantities import in_millis
 from .resources import pod_level_defaults
 
 Object = dict[str, Any]
@@ -99,8 +99,8 @@ def _probe(probe: Object) -> None:
     for name, default in _PROBE:
         probe.setdefault(name, default)
     _http(probe.get("httpGet"))
-    if is_object(probe.get("grpc")):
-        probe["grpc"].setdefault("service", "")
+    if is_object(grpc := probe.get("grpc")):
+        fill(grpc, service="")
 
 
 def _http(action: Any) -> None:
@@ -149,13 +149,9 @@ def _resources(resources: Any) -> None:
 
 def _whole_milli(quantities: Any) -> None:
     """Amounts finer than a thousandth are rounded up."""
-    if not is_object(quantities):
-        return
-    for name, text in quantities.items():
-        number = value(text) * 1000
-        if number != number.to_integral_value():
-            rounded = number.to_integral_value(rounding="ROUND_CEILING") / 1000
-            quantities[name] = written(rounded, family_of(text))
+    if is_object(quantities):
+        for name, text in quantities.items():
+            quantities[name] = in_millis(str(text))
 
 
 def _requests_from_limits(resources: Object) -> None:
