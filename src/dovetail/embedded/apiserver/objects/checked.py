@@ -22,14 +22,11 @@ Rules = Callable[[Object, "Object | None"], Iterator[FieldError]]
 class Checked(Strategy):
     """``rules(obj, old)`` gives the problems of an object; ``old`` is None for a new one."""
 
-    def __init__(self, rules: Rules, warning: str = "") -> None:
-        self._rules, self._warning = rules, warning
+    def __init__(self, rules: Rules) -> None:
+        self._rules = rules
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
         return [] if context.subresource == "status" else list(self._rules(obj, old))
-
-    def warnings(self, context: Context, obj: Object, old: Object | None) -> list[str]:
-        return [self._warning] if self._warning else []
 
 
 class Claims(Checked):
@@ -74,20 +71,25 @@ class Nodes(Checked):
         return list(self._rules(obj, old))
 
 
+class Autoscalers(Checked):
+    def prepare(self, context: Context, obj: Object, old: Object | None) -> None:
+        if old is None:  # the empty status of the version that is stored, whichever was sent
+            obj["status"] = {"desiredReplicas": 0, "currentMetrics": None}
+
+
 class Events(Strategy):
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
         return list(event_errors(obj, old, strict=bool(context.resource.group)))
 
 
-_ENDPOINTS_WARNING = "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice"
 _NETWORKING, _STORAGE = "networking.k8s.io", "storage.k8s.io"
 STRATEGIES: dict[str, Strategy] = {
-    "/endpoints": Checked(endpoints.endpoints_errors, _ENDPOINTS_WARNING),
+    "/endpoints": Checked(endpoints.endpoints_errors),
     "/events": Events(),
     "/nodes": Nodes(nodes.node_errors),
     "/persistentvolumeclaims": Claims(volumes.claim_errors),
     "/persistentvolumes": Volumes(volumes.volume_errors),
-    "autoscaling/horizontalpodautoscalers": Checked(autoscalers.autoscaler_errors),
+    "autoscaling/horizontalpodautoscalers": Autoscalers(autoscalers.autoscaler_errors),
     "coordination.k8s.io/leases": Checked(nodes.lease_errors),
     "discovery.k8s.io/endpointslices": Checked(endpoints.slice_errors),
     f"{_NETWORKING}/ingresses": Checked(ingresses.ingress_errors),

@@ -6,6 +6,7 @@ Not every default of Kubernetes is here; what is missing reads as the same behav
 
 from __future__ import annotations
 
+import base64
 import copy
 from collections.abc import Callable
 from typing import Any
@@ -64,7 +65,17 @@ def _slice(obj: Object) -> None:
         _fill(port, protocol="TCP")
 
 
+def _namespace(obj: Object) -> None:
+    name = part(obj, "metadata").get("name")
+    if name:
+        obj["metadata"].setdefault("labels", {})["kubernetes.io/metadata.name"] = name
+
+
 def _secret(obj: Object) -> None:
+    texts = part(obj, "stringData")
+    obj.pop("stringData", None)
+    for key, text in texts.items():
+        obj.setdefault("data", {})[key] = base64.b64encode(str(text).encode()).decode()
     _fill(obj, type="Opaque")
 
 
@@ -177,7 +188,7 @@ def _priority_class(obj: Object) -> None:
 
 
 _RULES: dict[str, Callable[[Object], None]] = {
-    "/pods": pods.pod, "/services": _service, "/secrets": _secret,
+    "/pods": pods.pod, "/services": _service, "/secrets": _secret, "/namespaces": _namespace,
     "/replicationcontrollers": workloads.replication_controller,
     "/podtemplates": workloads.pod_template,
     "/endpoints": _endpoints, "discovery.k8s.io/endpointslices": _slice, "storage.k8s.io/csidrivers": _driver,

@@ -8,11 +8,13 @@ only (a review: nothing is stored), ``r`` read only, ``d`` not deleted in bulk.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
+from functools import cache, partial
 
+from ..objects.autoscaler_versions import first_version, to_second
+from ..objects.events import to_core, to_version
 from ..schema.builtin import definitions
 from ..schema.node import ANY_NODE, Node
-from .resource import ALL_VERBS, ResourceType
+from .resource import ALL_VERBS, Conversion, ResourceType
 
 _TABLE = """
 v1 Binding bindings - 1
@@ -47,6 +49,7 @@ authorization.k8s.io/v1 LocalSubjectAccessReview localsubjectaccessreviews - 1
 authorization.k8s.io/v1 SelfSubjectAccessReview selfsubjectaccessreviews - c1
 authorization.k8s.io/v1 SelfSubjectRulesReview selfsubjectrulesreviews - c1
 authorization.k8s.io/v1 SubjectAccessReview subjectaccessreviews - c1
+autoscaling/v1 HorizontalPodAutoscaler horizontalpodautoscalers hpa sa
 autoscaling/v2 HorizontalPodAutoscaler horizontalpodautoscalers hpa sa
 batch/v1 CronJob cronjobs cj sga
 batch/v1 Job jobs - sga
@@ -113,7 +116,15 @@ _EXTRA: dict[str, dict[str, tuple[str, ...]]] = {
     "serviceaccounts": {"token": ("create",)},
     "certificatesigningrequests": {"approval": _UPDATES},
 }  # fmt: skip
+_DEPRECATED = {
+    "/componentstatuses": "v1 ComponentStatus is deprecated in v1.19+",
+    "/endpoints": "v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice",
+}
 _OTHER_STORE = {"events.k8s.io/events": "/events"}
+_CONVERSIONS = {
+    "events.k8s.io/v1/events": Conversion(to_core, partial(to_version, "events.k8s.io")),
+    "autoscaling/v1/horizontalpodautoscalers": Conversion(to_second, first_version),
+}
 
 
 def _shape(group: str, version: str, kind: str) -> Node:
@@ -159,4 +170,6 @@ def _resource(group: str, version: str, kind: str, plural: str, short: tuple[str
         subresources=subresources, generation="g" in flags, list_kind=f"{kind}List",
         selectable=_SELECTABLE.get(f"{group}/{plural}", ()), scale_paths=_SCALE if "S" in flags else {},
         shape=lambda: _shape(group, version, kind), stored_as=_OTHER_STORE.get(f"{group}/{plural}", ""),
+        deprecation=_DEPRECATED.get(f"{group}/{plural}", ""),
+        conversion=_CONVERSIONS.get(f"{group}/{version}/{plural}"),
     )  # fmt: skip

@@ -19,6 +19,14 @@ ALL_VERBS = ("create", "delete", "deletecollection", "get", "list", "patch", "up
 Object = dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """Between the shape of a version and the shape in which the kind is stored, where they differ."""
+
+    inward: Callable[[Object], Object]
+    outward: Callable[[bytes], bytes]
+
+
 @dataclass(frozen=True, eq=False)
 class ResourceType:
     """``store`` is the key under which all versions of the kind are stored; ``subresources`` maps a name to verbs.
@@ -48,6 +56,7 @@ class ResourceType:
     scale_paths: Mapping[str, str] = field(default_factory=dict[str, str])
     shape: Callable[[], Node] = field(default=lambda: ANY_NODE)
     stored_as: str = ""
+    conversion: Conversion | None = None
     remote: str = ""
     deprecation: str = ""
 

@@ -13,6 +13,8 @@ from .reviews import REVIEWS, review
 
 async def dispatch(call: Call) -> Answer | Stream:
     """Everything but get, list and watch of whole objects (``app`` answers these at once). Raises StatusError."""
+    if call.resource.deprecation:
+        call.warnings.append(call.resource.deprecation)
     if call.info.subresource:
         return await _subresource(call)
     verb, resource = call.info.verb, call.resource

@@ -24,7 +24,6 @@ from .call import Call
 from .listoptions import Place, Revisions, list_errors, place, revision, token_for
 from .output import TABLE, Form, closing, items, many, negotiate, one, opening, to_yaml
 
-CONVERTED = "/events"
 PAGE = 500
 """Objects read in one turn of the loop."""
 
@@ -114,7 +113,7 @@ class _Lister:
         return meta
 
     def outward(self, records: list[Record]) -> list[Record]:
-        if self._call.resource.store != CONVERTED:
+        if self._call.resource.conversion is None:
             return records
         return [outward(self._call, record) for record in records]
 
@@ -145,12 +144,10 @@ class _Lister:
 
 
 def outward(call: Call, record: Record) -> Record:
-    """The record in the version asked for, for the one kind that two groups share (events)."""
-    if call.resource.store != CONVERTED:
+    """The record in the version asked for, for the few kinds that have several shapes."""
+    if call.resource.conversion is None:
         return record
-    from ..objects.events import to_version
-
-    return record._replace(value=to_version(call.resource.group, record.value))
+    return record._replace(value=call.resource.conversion.outward(record.value))
 
 
 def selectors(call: Call) -> tuple[LabelSelector, FieldSelector]:

@@ -32,7 +32,7 @@ from .answer import JSON
 from .call import Call
 from .listoptions import version_problem, watch_errors
 from .output import PARTIAL, PLAIN, TABLE, Form, negotiate, partial
-from .reading import CONVERTED, matches, selectors
+from .reading import matches, selectors
 
 BOOKMARK_SECONDS = 60.0
 LAST_BOOKMARK_SECONDS = 2.0
@@ -54,7 +54,7 @@ class View:
         self._encode = _encoder(call.resource, form, call.api.clock)
         self._form = form
         self._everything = not wanted and not selected
-        self._lines = call.api.hub.lines if form.kind == PLAIN and call.resource.store != CONVERTED else None
+        self._lines = call.api.hub.lines if form.kind == PLAIN and call.resource.conversion is None else None
         name = selected.exactly("metadata.name")
         self._name = name if len(selected.terms) == 1 and not wanted else ""
 
@@ -131,10 +131,9 @@ def _encoder(resource: ResourceType, form: Form, clock: Callable[[], float]) -> 
         return _table_encoder(resource, form, clock)
     if form.kind == PARTIAL:
         return lambda value: orjson.dumps(partial(resource.decode(value), form.version))
-    if resource.store == CONVERTED:
-        from ..objects.events import to_version
-
-        return lambda value: resource.encode(to_version(resource.group, value))
+    conversion = resource.conversion
+    if conversion is not None:
+        return lambda value: resource.encode(conversion.outward(value))
     return resource.encode
 
 

@@ -12,7 +12,6 @@ from ..apply.managers import apply
 from ..apply.typed import check_typed
 from ..errors import BadRequest, Conflict, Forbidden, NotFound, StatusError, UnsupportedMediaType
 from ..foreign import part
-from ..objects.events import to_core, to_version
 from ..patching.json_patch import LIMIT, apply_json_patch
 from ..patching.merge_patch import apply_merge_patch
 from ..patching.rejected import PatchMalformed, PatchRejected
@@ -37,7 +36,6 @@ from .decoding import (
     shown_patch,
 )
 from .output import PLAIN, negotiate, one, to_yaml
-from .reading import CONVERTED
 from .storing import check_namespace, key_of, name_mismatch, writer_of
 from .update_rules import created_by_update
 
@@ -97,18 +95,17 @@ def _check_may_create(call: Call) -> None:
 
 
 def _inward(call: Call, obj: Object) -> Object:
-    if call.resource.store == CONVERTED and call.resource.group:
-        return to_core(obj)
-    return obj
+    conversion = call.resource.conversion
+    return obj if conversion is None else conversion.inward(obj)
 
 
 async def answer_with(call: Call, encoded: bytes, code: int) -> Answer:
     """Wait until it is durable, then show it in the form asked for."""
     await call.api.store.committed()
     form = negotiate(call.accept, call.query.get("includeObject"))
-    if call.resource.store == CONVERTED and call.resource.group:
+    if call.resource.conversion is not None:
         stored = b"{" + encoded[len(call.resource.header) :]
-        encoded = call.resource.encode(to_version(call.resource.group, stored))
+        encoded = call.resource.encode(call.resource.conversion.outward(stored))
     if form.kind != PLAIN:
         encoded = one(form, call.resource, b"{" + encoded[len(call.resource.header) :], call.api.clock())
     return Answer(to_yaml(encoded), code, "application/yaml") if form.yaml else Answer(encoded, code)
@@ -159,9 +156,8 @@ def read_patch(call: Call, kind: str, options: WriteOptions) -> tuple[Any, list[
 
 
 def _current(call: Call, record: Record) -> Object:
-    if call.resource.store == CONVERTED and call.resource.group:
-        return call.resource.decode(to_version(call.resource.group, record.value))
-    return call.resource.decode(record.value)
+    conversion = call.resource.conversion
+    return call.resource.decode(record.value if conversion is None else conversion.outward(record.value))
 
 
 def patched_object(kind: str, current: Object, document: Any, call: Call) -> Any:

@@ -15,7 +15,6 @@ import orjson
 
 from ...errors import Forbidden, NotFound, StatusError
 from ...foreign import part
-from ...objects.events import to_core, to_version
 from ...registry.resource import ResourceType
 from ...storage.records import ObjectKey
 from ..plugin import CREATE, UPDATE, Attributes, Object
@@ -84,9 +83,10 @@ def convert(obj: Object | None, source: ResourceType, target: ResourceType) -> O
     """An object in another version of its kind. Versions of custom resources differ in name only."""
     if obj is None or source is target or obj.get("apiVersion") != source.api_version:
         return obj
-    if source.store == "/events":
-        core = to_core({key: value for key, value in obj.items() if key not in ("apiVersion", "kind")})
-        return target.decode(to_version(target.group, orjson.dumps(core)))
+    if source.conversion is not None or target.conversion is not None:
+        stored = {key: value for key, value in obj.items() if key not in ("apiVersion", "kind")}
+        value = orjson.dumps(stored)  # a write is in the shape in which the kind is stored by now
+        return target.decode(value if target.conversion is None else target.conversion.outward(value))
     return {**obj, "apiVersion": target.api_version, "kind": target.kind}
 
 
