@@ -22,6 +22,7 @@ from .access.bootstrap import bootstrap, publish_service
 from .access.identity import MASTERS
 from .access.rbac import Authorizer
 from .access.service_tokens import ServiceTokens
+from .admission.webhooks.dispatch import close as close_webhooks
 from .aggregation.aggregator import Aggregator
 from .app import App
 from .discovery.endpoints import Endpoints
@@ -118,6 +119,7 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
         endpoints.health.stopping = True
         api.hub.close()
         await asyncio.shield(listener.stop(STOP_SECONDS))
+        await close_webhooks()
         api.store.flush()
 
 

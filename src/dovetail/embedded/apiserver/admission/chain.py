@@ -41,26 +41,29 @@ PLUGINS: tuple[Plugin, ...] = (
     PodTopologyLabels(),
     ResourceQuota(),
 )
+# Most plugins do one of the three.
+_WAITING = tuple(plugin for plugin in PLUGINS if type(plugin).wait is not Plugin.wait)
+_MUTATING = tuple(plugin for plugin in PLUGINS if type(plugin).mutate is not Plugin.mutate)
+_VALIDATING = tuple(plugin for plugin in PLUGINS if type(plugin).validate is not Plugin.validate)
 
 
 async def wait(attributes: Attributes) -> None:
     """Let plugins wait for what a creation needs."""
     if attributes.operation != CREATE:
         return
-    for plugin in PLUGINS:
-        if type(plugin).wait is not Plugin.wait:
-            await plugin.wait(attributes)
+    for plugin in _WAITING:
+        await plugin.wait(attributes)
 
 
 def mutate(attributes: Attributes) -> None:
     """Raises StatusError."""
-    for plugin in PLUGINS:
+    for plugin in _MUTATING:
         plugin.mutate(attributes)
 
 
 def validate(attributes: Attributes) -> None:
     """Raises StatusError."""
-    for plugin in PLUGINS:
+    for plugin in _VALIDATING:
         plugin.validate(attributes)
 
 

@@ -51,7 +51,9 @@ class NameNotGenerated(AlreadyExists):
 
 @dataclass(slots=True)
 class Draft:
-    """A write in the making. ``record`` and ``old`` are the version that it changes (None: a creation)."""
+    """A write in the making. ``record`` and ``old`` are the version that it changes (None: a creation). ``tick`` is
+    the store's revision when it began: as long as that is the same, nothing else has been written.
+    """
 
     call: Call
     options: WriteOptions
@@ -59,6 +61,7 @@ class Draft:
     obj: Object
     record: Record | None = None
     old: Object | None = None
+    tick: int = -1
 
     @property
     def status_only(self) -> bool:
@@ -123,7 +126,7 @@ def begin_create(call: Call, obj: Object, options: WriteOptions, managed: list[O
     drop_repeated_owners(call, meta, "")
     attributes = admission_attributes(call, CREATE, obj, None, options)
     attributes.name = attributes.name or str(meta.get("name") or "")
-    return Draft(call, options, attributes, obj)
+    return Draft(call, options, attributes, obj, tick=call.api.store.next_rev)
 
 
 def prepare_create(draft: Draft) -> None:
@@ -156,7 +159,7 @@ def _draw_name(draft: Draft) -> None:
 def finish_create(draft: Draft) -> bytes:
     call, obj = draft.call, draft.obj
     resource, name = call.resource, obj["metadata"]["name"]
-    if resource.namespaced:
+    if resource.namespaced and draft.tick != call.api.store.next_rev:
         check_open(call.api, resource, call.namespace, name)
     key = key_of(call, name)
     if call.api.store.latest(key) is not None:
