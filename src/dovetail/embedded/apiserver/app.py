@@ -24,6 +24,7 @@ from .compression import GZIP_HEADERS, compressed, compressed_chunks, wants_gzip
 from .discovery.endpoints import Endpoints
 from .errors import Forbidden, InternalError, MethodNotAllowed, NoSuchPath, StatusError, TooLarge
 from .overload import Overload
+from .protobuf_replies import in_json, translated
 from .replies import headers_of, pretty, reply_to_error
 from .requests import Query, RequestInfo, parse, timeout_seconds
 from .transport.messages import BODY_LIMIT, Reply, Request
@@ -68,20 +69,23 @@ class App:
     def respond(self, request: Request) -> Reply | Awaitable[Reply]:
         started = perf_counter()
         served: list[RequestInfo] = []
+        accept = request.header(b"accept")
         reply = self._respond(request, served)
         if not isinstance(reply, Reply):
-            return self._counted(reply, served, started)
+            return self._counted(reply, served, started, accept)
         if served:
             self._endpoints.metrics.observed(served[0], reply.code, perf_counter() - started)
-        return reply
+        return translated(reply, accept)
 
     def _count_watch(self, watch: watching.Watch, served: list[RequestInfo]) -> None:
-        running = self._endpoints.metrics.running
-        for info in served:
+        if served:
+            running, info = self._endpoints.metrics.running, served[0]
             running(info, 1)
             watch.on_close = lambda: running(info, -1)
 
-    async def _counted(self, waiting: Awaitable[Reply], served: list[RequestInfo], started: float) -> Reply:
+    async def _counted(
+        self, waiting: Awaitable[Reply], served: list[RequestInfo], started: float, accept: bytes
+    ) -> Reply:
         metrics = self._endpoints.metrics
         for info in served:
             metrics.running(info, 1)
@@ -92,7 +96,7 @@ class App:
                 metrics.running(info, -1)
         for info in served:
             metrics.observed(info, reply.code, perf_counter() - started)
-        return reply
+        return translated(reply, accept)
 
     def _respond(self, request: Request, served: list[RequestInfo]) -> Reply | Awaitable[Reply]:
         """``served`` gets the request when what it asks for exists: only such requests are counted, by their names."""
@@ -167,10 +171,11 @@ class App:
             raise NoSuchPath
         served.append(info)
         known = dict(headers)
+        accept = known.get(b"accept", b"").decode("latin-1")
         call = Call(
             self._api, info, resource, user, query, request.body,
             content_type=known.get(b"content-type", b"application/json").decode("latin-1"),
-            accept=known.get(b"accept", b"").decode("latin-1"),
+            accept=in_json(accept) if resource.custom is None else accept,
             user_agent=known.get(b"user-agent", b"").decode("latin-1"), warnings=warnings,
         )  # fmt: skip
         if resource.deprecation:

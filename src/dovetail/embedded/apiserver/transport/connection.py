@@ -30,6 +30,7 @@ STUCK_SECONDS = 60.0
 HEAD_LIMIT = 256 * 1024
 DRAIN_LIMIT = 16 * BODY_LIMIT
 """As much of a body that is too large is read and thrown away, so that its sender gets to reading the refusal."""
+READ_SIZE = 256 * 1024  # uvloop's
 PIPELINED = 8
 WRITE_BUFFER = 512 * 1024
 
@@ -56,7 +57,7 @@ class Connection(asyncio.Protocol):
         self._url = b""
         self._headers: Headers = []
         self._body: list[bytes] = []
-        self._size = self._head_size = 0
+        self._size = self._head_size = self._read = 0
         self._reading = False  # inside a request that is not complete
         self._request: Request | None = None
         self._queue: deque[Request] = deque()
@@ -74,6 +75,9 @@ class Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        if self._listener.stopping:  # its handshake began before
+            self.abort()
+            return
         self._transport.set_write_buffer_limits(high=WRITE_BUFFER)
         self._peer = self._peer_of(self._transport)
         self._listener.connections.add(self)
@@ -101,8 +105,8 @@ class Connection(asyncio.Protocol):
             if self._socket is not None and not self._socket.received(data):
                 self._close()
             return
-        if self._reading or not self._busy:
-            self._head_size += len(data)
+        self._read = len(data)
+        self._head_size += self._read
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade as upgrade:
@@ -117,7 +121,7 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._refuse(400)
         else:
-            if self._reading and self._request is None and self._head_size > HEAD_LIMIT:
+            if self._reading and self._request is None and self._head_size > HEAD_LIMIT + READ_SIZE:
                 self._refuse(431)
 
     # -- the parser's calls
@@ -125,7 +129,7 @@ class Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._url, self._headers, self._body, self._size = b"", [], [], 0
         self._request = None
-        self._reading, self._head_size = True, 0
+        self._reading, self._head_size = True, self._read  # at most: what came before in the same read counts, too
         if not self._busy:
             self._since = self._listener.now
 
@@ -200,6 +204,7 @@ class Connection(asyncio.Protocol):
     def _send(self, request: Request, reply: Reply) -> None:
         self._task = None
         if self._transport is None:
+            self._drop(reply)
             return
         body, alive = reply.body, request.keep_alive and not self._closing and not request.upgrade
         if isinstance(body, Sequence):
@@ -211,11 +216,17 @@ class Connection(asyncio.Protocol):
         else:
             self._write(head(reply.code, reply.headers, keep_alive=alive, length=None))
             if request.method == "HEAD":
+                self._drop(reply)
                 self._done(False)
             elif isinstance(body, AsyncIterator):
                 self._task = asyncio.create_task(self._pump(body, alive), name="stream")
             else:
                 self._open(body, ChunkedOutlet(self._write, self._is_writable, lambda: self._done(alive)))
+
+    def _drop(self, reply: Reply) -> None:
+        """A reply that nobody gets: what would be pushed is told so."""
+        if not isinstance(reply.body, (Sequence, AsyncIterator)):
+            reply.body.close()
 
     def _open_socket(self, request: Request, flow: Flow) -> None:
         key = request.header(b"sec-websocket-key")

@@ -48,6 +48,7 @@ class Listener:
         self.host, self.port = host, port
         self.connections: set[Connection] = set()
         self.now = time.monotonic()
+        self.stopping = False
         self._application, self._context = application, context
         self._server: asyncio.Server | None = None
         self._sweeper: asyncio.TimerHandle | None = None
@@ -77,6 +78,7 @@ class Listener:
 
     async def stop(self, grace: float) -> None:
         """Stop listening, let requests end for ``grace`` seconds, then cut what is left."""
+        self.stopping = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         if self._server is not None:
