@@ -46,8 +46,14 @@ class ServiceAccount(Plugin):
             await asyncio.sleep(pause)
 
     def mutate(self, attributes: Attributes) -> None:
-        if not _is_new_pod(attributes) or _is_mirror(attributes):
+        """What may not be is refused here already, before the pod's own rules are asked."""
+        if not _is_new_pod(attributes):
             return
+        if not _is_mirror(attributes):
+            self._complete(attributes)
+        self.validate(attributes)
+
+    def _complete(self, attributes: Attributes) -> None:
         assert attributes.obj is not None
         spec: Object = attributes.obj.setdefault("spec", {})
         if not spec.get("serviceAccountName"):
