@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from ..errors import MethodNotAllowed, NoSuchPath
-from . import binding, connecting, deleting, evicting, reading, subresources, token_requests, writing
+from . import asking, binding, connecting, deleting, evicting, reading, subresources, token_requests, writing
 from .answer import Answer, Stream
 from .call import Call
 from .reviews import REVIEWS, review
@@ -13,14 +13,13 @@ from .reviews import REVIEWS, review
 
 async def dispatch(call: Call) -> Answer | Stream:
     """Everything but get, list and watch of whole objects (``app`` answers these at once). Raises StatusError."""
-    if call.resource.deprecation:
-        call.warnings.append(call.resource.deprecation)
     if call.info.subresource:
         return await _subresource(call)
     verb, resource = call.info.verb, call.resource
     if verb not in resource.verbs:
         raise MethodNotAllowed(resource.group, resource.plural, verb)
     if resource.plural in REVIEWS:
+        await asking.admit_review(call)
         return await review(call)
     if resource.store == "/bindings":
         return await binding.bind(call)
@@ -37,11 +36,16 @@ async def dispatch(call: Call) -> Answer | Stream:
     raise MethodNotAllowed(resource.group, resource.plural, verb)
 
 
+async def _token(call: Call) -> Answer:
+    await asking.admit_token(call)
+    return await token_requests.token(call)
+
+
 _Handler = Callable[[Call], Awaitable[Answer | Stream]]
 _SUBRESOURCES: dict[str, _Handler] = {
     "scale": subresources.scale,
     "finalize": subresources.finalize,
-    "token": token_requests.token,
+    "token": _token,
     "binding": binding.bind,
     "eviction": evicting.evict,
     "log": connecting.logs,
