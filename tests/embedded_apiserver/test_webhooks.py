@@ -335,6 +335,36 @@ async def test_rules_selectors_and_conditions(http: Http, hook: Hook, namespace:
     assert await asks({"rules": on("configmaps", operations=("DELETE",))}, create, collection) != []
 
 
+async def test_what_is_asked_and_not_stored(http: Http, hook: Hook, namespace: str) -> None:
+    base = f"/api/v1/namespaces/{namespace}"
+    for plural, body in (
+        ("serviceaccounts", {"kind": "ServiceAccount", "metadata": {"name": "default"}}),
+        ("pods", {"kind": "Pod", "metadata": {"name": "p"}, "spec": {"containers": [{"name": "c", "image": "x"}]}}),
+    ):
+        code, answer = await http("POST", f"{base}/{plural}", {"apiVersion": "v1", **body})
+        assert code in (201, 409), answer  # every namespace may have its account already
+    binding = {"apiVersion": "v1", "kind": "Binding", "metadata": {"name": "p"}, "target": {"name": "n"}}
+    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": "p"}}
+    requests: list[tuple[str, Any, str]] = [
+        (f"{base}/serviceaccounts/default/token", {"spec": {}}, "CREATE TokenRequest serviceaccounts/token"),
+        (f"{base}/pods/p/exec?command=ls", None, "CONNECT PodExecOptions pods/exec"),
+        (f"{base}/pods/p/binding", binding, "CREATE Binding pods/binding"),
+        (f"{base}/pods/p/eviction", eviction, "CREATE Eviction pods/eviction"),
+    ]
+    async with configured(http, "Validating", webhook(hook, namespace, rules=on("*/*"))):
+        for target, body, _ in requests:
+            await http("POST", target, body)
+    asked = [f"{r['operation']} {r['kind']['kind']} {r['resource']['resource']}/{r['subResource']}" for r in hook.asked]
+    assert asked == [wanted for _, _, wanted in requests]
+    assert (hook.asked[1]["object"]["command"], hook.asked[1]["name"]) == (["ls"], "p")
+    hook.asked.clear()
+    reviews = webhook(hook, namespace, rules=on("selfsubjectreviews"), namespaceSelector={})
+    hook.verdict = lambda request: {"allowed": False}
+    async with configured(http, "Validating", reviews):
+        body = {"kind": "SelfSubjectReview", "apiVersion": "authentication.k8s.io/v1"}
+        assert (await http("POST", "/apis/authentication.k8s.io/v1/selfsubjectreviews", body))[0] == 400
+
+
 async def test_a_condition_that_fails(http: Http, hook: Hook, namespace: str, path: str) -> None:
     conditions = [{"name": "odd", "expression": "object.data.missing == 'x'"}]
     async with configured(http, "Validating", webhook(hook, namespace, matchConditions=conditions)):

@@ -118,6 +118,8 @@ def _repeated_yaml(raw: bytes) -> dict[str, int]:
 
 def read_object(call: Call, options: WriteOptions) -> Object:
     """The body as a complete object of the resource's kind: conforming, pruned, defaulted."""
+    if call.resource.custom is not None and media_type(call.content_type) == protobuf.MEDIA_TYPE:
+        raise UnsupportedMediaType(MEDIA_TYPES[:2])
     try:
         value = parse(call.body, call.content_type)
     except NotReadable as error:

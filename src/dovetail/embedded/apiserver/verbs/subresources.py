@@ -22,6 +22,7 @@ from ..schema.node import ANY_NODE, Node
 from ..storage.records import Record
 from .admitting import modify
 from .answer import Answer
+from .asking import admit_finalize
 from .call import Call, WriteOptions
 from .decoding import APPLY, NotReadable, Object, parse, read_object
 from .output import PLAIN, negotiate, to_yaml
@@ -230,6 +231,7 @@ async def finalize(call: Call) -> Answer:
     """Write ``spec.finalizers`` of a namespace; without any left, a deleted one goes."""
     options = call.write_options()
     wanted = read_object(call, options)
+    await admit_finalize(call, wanted)
     record = existing(call)
     check_version(call.resource, record, wanted["metadata"].get("resourceVersion"))
     obj = call.resource.decode(record.value)
