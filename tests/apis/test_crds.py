@@ -2,6 +2,7 @@
 
 import copy
 
+import argon2
 import pytest
 import yaml
 
@@ -101,7 +102,6 @@ def test_a_plain_password_is_refused(password):
 
 
 def test_the_hash_of_our_own_hasher_is_accepted():
-    argon2 = pytest.importorskip("argon2")
     hashed = argon2.PasswordHasher(time_cost=1, memory_cost=64).hash("Secret-123")
     assert refusals(_user(hashed)) == []
 

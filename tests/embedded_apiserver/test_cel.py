@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+import cel as rust_cel
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -216,5 +217,4 @@ _DATA = {"a": 3, "b": -7, "l": [1, 2, 3], "s": "abc"}
 @settings(max_examples=150, deadline=None)
 @given(_BOOLS)
 def test_both_engines_agree(expression: str) -> None:
-    rust = pytest.importorskip("cel")
-    assert value(expression, self=_DATA) == rust.compile(expression).execute({"self": _DATA})
+    assert value(expression, self=_DATA) == rust_cel.compile(expression).execute({"self": _DATA})

@@ -4,12 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+import helm_python as helm
 import pytest
 
 from .charts import write_chart
 from .conftest import Server
-
-helm = pytest.importorskip("helm_python")
 
 
 @pytest.fixture

@@ -46,7 +46,7 @@ class Program:
         self, bindings: Mapping[str, Any], cost: int = CALL_COST, seconds: float = CALL_SECONDS
     ) -> tuple[Any, int]:
         """(the value, what it cost). Raises like ``evaluate``."""
-        from .evaluator import METER, Meter
+        from .meter import METER, Meter
 
         meter = Meter(cost, seconds)
         try:
