@@ -22,7 +22,7 @@ from .aggregation.aggregator import Aggregator
 from .aggregation.backends import Backend
 from .compression import GZIP_HEADERS, compressed, compressed_chunks, wants_gzip
 from .discovery.endpoints import Endpoints
-from .errors import Forbidden, InternalError, MethodNotAllowed, NoSuchPath, StatusError, TooLarge
+from .errors import BadRequest, Forbidden, InternalError, MethodNotAllowed, NoSuchPath, StatusError, TooLarge
 from .overload import Overload
 from .protobuf_replies import in_json, translated
 from .replies import headers_of, pretty, reply_to_error
@@ -45,6 +45,7 @@ class Elsewhere:
 
 Result = Answer | Stream | watching.Watch | Elsewhere
 _log = logging.getLogger("dovetail.embedded.apiserver")
+_ORJSON_TOO_DEEP = "Recursion limit reached"
 
 
 class PageNotFound(Exception):
@@ -143,6 +144,8 @@ class App:
         if isinstance(error, sqlite3.Error):
             _log.error("the database failed: %s (%s %s)", error, request.method, request.path)
             error = InternalError(f"the database cannot be used: {error}")
+        if isinstance(error, RecursionError) or (isinstance(error, TypeError) and str(error) == _ORJSON_TOO_DEEP):
+            error = BadRequest("the object is nested too deeply")
         if not isinstance(error, StatusError):
             _log.error("request failed: %s %s", request.method, request.path, exc_info=error)
             error = InternalError(type(error).__name__)

@@ -12,6 +12,7 @@ import ipaddress
 import logging
 import os
 import sqlite3
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
@@ -47,6 +48,8 @@ _log = logging.getLogger("dovetail.embedded.apiserver")
 
 EVENT_SECONDS = 3600.0
 STOP_SECONDS = 2.0
+_FRAMES = 3_000
+"""Objects may be 250 levels deep, and some of what reads them takes several calls a level."""
 _COMPONENTS = ("gateway", "controllers", "console")
 _ALWAYS = (
     "127.0.0.1",
@@ -62,6 +65,7 @@ _ALWAYS = (
 
 async def serve(settings: ApiServerSettings, on_ready: Callable[[], None]) -> None:
     """Run the API server. Raises StartError when it cannot start."""
+    sys.setrecursionlimit(max(_FRAMES, sys.getrecursionlimit()))
     started = False
 
     def ready() -> None:

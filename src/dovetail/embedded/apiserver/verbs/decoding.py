@@ -6,6 +6,7 @@ its fields of the right type; only then unknown and repeated fields count (``fie
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -21,12 +22,14 @@ from ..schema.builtin import definitions
 from ..schema.conform import Mismatch, conform
 from ..schema.node import ANY
 from .call import Call, WriteOptions
-from .strictness import duplicates, go_value, json_problem, yaml_duplicates
+from .strictness import duplicates, go_value, json_problem
 
 Object = dict[str, Any]
 
 MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 APPLY = "application/apply-patch+yaml"
+MAX_DEPTH = 250
+"""Levels of lists and maps; orjson writes no more."""
 _SHOWN = 30
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 _NOT_OBJECT = (
@@ -60,25 +63,35 @@ def parse(raw: bytes, content_type: str) -> Any:
 
 
 def parse_json(raw: bytes) -> Any:
-    """Raises NotReadable."""
+    """Raises NotReadable, also for what could be read and never written again."""
     try:
-        return orjson.loads(raw)
+        value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
         raise NotReadable(json_problem(raw)) from error
+    if too_deep(raw, value):
+        raise NotReadable("exceeded max depth")
+    return value
+
+
+def too_deep(raw: bytes, value: Any) -> bool:
+    if raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH:
+        return False
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        return True
+    return False
 
 
 def _parse_yaml(raw: bytes) -> Any:
-    try:
-        return orjson.loads(raw)  # most apply patches are JSON, which is YAML
-    except orjson.JSONDecodeError:
-        pass
-    import yaml
+    if raw[:1] == b"{":
+        with suppress(NotReadable):
+            return parse_json(raw)  # most apply patches are JSON, which is YAML
+    from . import yaml_text  # as heavy as it is rare
 
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        parsed = yaml.load(raw, Loader=loader)
-        return orjson.loads(orjson.dumps(parsed, default=str, option=orjson.OPT_NON_STR_KEYS))
-    except (yaml.YAMLError, UnicodeDecodeError, TypeError) as error:
+        return yaml_text.load(raw)
+    except yaml_text.NotYaml as error:
         raise NotReadable(f"yaml: {error}") from error
 
 
@@ -110,10 +123,9 @@ def repeated(raw: bytes, content_type: str, value: Any) -> Repeated:
 
 
 def _repeated_yaml(raw: bytes) -> dict[str, int]:
-    import yaml
+    from . import yaml_text
 
-    node = yaml.compose(raw, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))
-    return {text: place for place, text in enumerate(yaml_duplicates(node))}
+    return {text: place for place, text in enumerate(yaml_text.repeated(raw))}
 
 
 def read_object(call: Call, options: WriteOptions) -> Object:

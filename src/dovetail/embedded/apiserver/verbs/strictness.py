@@ -175,26 +175,3 @@ def go_value(value: Any) -> str:
     if value is None:
         return "<nil>"
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-# -- YAML
-
-
-def yaml_duplicates(node: Any) -> Iterator[str]:
-    """``line 3: key "a" already set in map`` for every key given again, of a composed YAML document."""
-    children: list[Any] = []
-    value: Any = getattr(node, "value", None)
-    if isinstance(value, list):
-        seen: set[str] = set()
-        for child in cast("list[Any]", value):
-            if isinstance(child, tuple):
-                key, item = cast("tuple[Any, Any]", child)
-                name = str(key.value)
-                if name in seen:
-                    yield f'line {key.start_mark.line + 1}: key "{name}" already set in map'
-                seen.add(name)
-                children.append(item)
-            else:
-                children.append(child)
-    for child in children:
-        yield from yaml_duplicates(child)
