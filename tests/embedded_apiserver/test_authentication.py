@@ -59,6 +59,8 @@ async def test_a_token_says_what_kubernetes_says_and_the_published_keys_verify_i
     assert code == 201
     assert answer["spec"] == {"audiences": [ISSUER], "expirationSeconds": 3600, "boundObjectRef": None}
     assert answer["metadata"]["name"] == "robot"
+    entry = answer["metadata"]["managedFields"][0]
+    assert (entry["subresource"], entry["fieldsV1"]) == ("token", {"f:spec": {"f:expirationSeconds": {}}})
     claims = claims_of(answer["status"]["token"])
     assert set(claims) == {"aud", "exp", "iat", "iss", "jti", "kubernetes.io", "nbf", "sub"}
     assert (claims["iss"], claims["aud"], claims["exp"] - claims["iat"]) == (ISSUER, [ISSUER], 3600)
@@ -237,6 +239,9 @@ async def test_impersonation(http: Http) -> None:
     ]  # fmt: skip
     for headers, user in cases:
         assert await who(http, **headers) == (201, user)
+    for header, key in (("x%41y", "xAy"), ("x%zz%2f", "x%zz%2f")):
+        _, me = await who(http, **{"impersonate_user": "bob", f"impersonate_extra_{header}": "v"})
+        assert me["extra"] == {key: ["v"]}
     # nobody may ask who he is: the rights are those of the one who is impersonated
     code, body = await who(http, impersonate_user="system:anonymous")
     assert (code, 'User "system:anonymous" cannot create' in body["message"]) == (403, True)

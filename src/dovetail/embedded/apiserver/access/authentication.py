@@ -6,6 +6,7 @@ good is refused, never taken for anonymous; beside a good client certificate a t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from urllib.parse import unquote
@@ -19,6 +20,7 @@ from .service_tokens import ServiceTokens, TokenRejected
 Headers = Iterable[tuple[bytes, bytes]]
 _EXTRA = b"impersonate-extra-"
 _GROUP = "authentication.k8s.io"
+_BROKEN_ESCAPE = re.compile("%(?![0-9a-f]{2})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ def _wish(headers: list[tuple[bytes, str]]) -> _Wish:
     extra: dict[str, tuple[str, ...]] = {}
     for header, value in headers:
         if header.startswith(_EXTRA):
-            key = unquote(header[len(_EXTRA) :].decode("ascii", "replace")).lower()
+            key = _extra_key(header[len(_EXTRA) :].decode("ascii", "replace").lower())
             extra[key] = (*extra.get(key, ()), value)
 
     def values(name: bytes) -> tuple[str, ...]:
@@ -108,6 +110,11 @@ def _wish(headers: list[tuple[bytes, str]]) -> _Wish:
 
     users, uids = values(b"impersonate-user"), tuple(uid for uid in values(b"impersonate-uid")[:1] if uid)
     return _Wish(users, values(b"impersonate-group"), uids, extra)
+
+
+def _extra_key(encoded: str) -> str:
+    """Percent-encoded bytes decoded; a key with a broken escape stays as it came."""
+    return encoded if _BROKEN_ESCAPE.search(encoded) else unquote(encoded)
 
 
 def _printed(wish: _Wish) -> str:

@@ -9,22 +9,25 @@ A role with an aggregationRule has the rules that are written in it; writing the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import orjson
 
 from ..foreign import parts
-from ..storage.records import Change
+from ..storage.records import Change, Record
 from ..storage.store import Store
 from .identity import MASTERS, User
-from .rules import GROUP, Attributes, Object, Policy, Rule, forbidden_sentence
+from .rules import GROUP, Attributes, Policy, Rule, forbidden_sentence
 
 __all__ = ["GROUP", "Attributes", "Authorizer", "Decision", "Rule", "forbidden_sentence"]
 
 _RESOURCES = {f"{GROUP}/{plural}" for plural in ("clusterroles", "clusterrolebindings", "roles", "rolebindings")}
 _KEPT = 8192
 
+_Place = tuple[str, str, str]
+_Reader = Callable[[bytes], Any]
 _Key = tuple[str, tuple[str, ...], str, str, str, str, str, str]
 
 
@@ -51,6 +54,7 @@ class Authorizer:
         self._store = store
         self._policy: Policy | None = None
         self._answers: dict[_Key, _Answer] = {}
+        self._known: dict[_Place, tuple[int, Any]] = {}
 
     def changed(self, changes: Iterable[Change]) -> None:
         if any(change.key.resource in _RESOURCES for change in changes):
@@ -100,16 +104,28 @@ class Authorizer:
     @property
     def policy(self) -> Policy:
         if self._policy is None:
+            known, self._known = self._known, {}
             roles: dict[tuple[str, str], tuple[Rule, ...]] = {}
             for plural in ("clusterroles", "roles"):
-                for role in self._all(plural):
-                    meta = role["metadata"]
-                    rules = tuple(Rule.read(rule) for rule in parts(role, "rules"))
-                    roles[meta.get("namespace", ""), meta["name"]] = rules
-            bindings = (binding for plural in ("clusterrolebindings", "rolebindings") for binding in self._all(plural))
+                for record in self._store.list(f"{GROUP}/{plural}").records:
+                    roles[record.namespace, record.name] = self._read(known, plural, record, _rules)
+            bindings = [
+                self._read(known, plural, record, orjson.loads)
+                for plural in ("clusterrolebindings", "rolebindings")
+                for record in self._store.list(f"{GROUP}/{plural}").records
+            ]
             self._policy = Policy(roles, bindings)
         return self._policy
 
-    def _all(self, plural: str) -> Iterator[Object]:
-        for record in self._store.list(f"{GROUP}/{plural}").records:
-            yield orjson.loads(record.value)
+    def _read(self, known: dict[_Place, tuple[int, Any]], plural: str, record: Record, read: _Reader) -> Any:
+        """What is stored, parsed; a version that was parsed before is not parsed again."""
+        place = (plural, record.namespace, record.name)
+        found = known.get(place)
+        if found is None or found[0] != record.rev:
+            found = (record.rev, read(record.value))
+        self._known[place] = found
+        return found[1]
+
+
+def _rules(value: bytes) -> tuple[Rule, ...]:
+    return tuple(Rule.read(rule) for rule in parts(orjson.loads(value), "rules"))

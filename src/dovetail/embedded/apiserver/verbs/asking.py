@@ -1,4 +1,4 @@
-"""Admission of what is asked and never stored: access and token reviews, token requests, finalizers of a namespace.
+"""Admission of what is asked and never stored: access and token reviews, finalizers of a namespace.
 
 Only webhooks have a say in these. A mutating one changes the body that the verb then reads.
 """
@@ -11,26 +11,16 @@ from ..admission import chain
 from ..admission.plugin import CREATE, UPDATE, Attributes
 from .call import Call
 from .decoding import Object
-from .small_objects import Kind, read_small
+from .small_objects import read_small
 from .storing import existing
-
-_TOKEN_REQUEST = ("authentication.k8s.io", "v1", "TokenRequest")
 
 
 async def admit_review(call: Call) -> None:
-    resource = call.resource
-    await _admit(call, (resource.group, resource.version, resource.kind))
-
-
-async def admit_token(call: Call) -> None:
-    await _admit(call, _TOKEN_REQUEST)
-
-
-async def _admit(call: Call, kind: Kind) -> None:
     if not call.api.webhooks.any():
         return
-    attributes = _attributes(call, CREATE, read_small(call, kind, ()), None)
-    attributes.kind = kind
+    resource = call.resource
+    obj = read_small(call, (resource.group, resource.version, resource.kind), ())
+    attributes = _attributes(call, CREATE, obj, None)
     await _ask(attributes)
     call.body, call.content_type = orjson.dumps(attributes.obj), "application/json"
 

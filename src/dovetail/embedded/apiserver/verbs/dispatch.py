@@ -36,16 +36,11 @@ async def dispatch(call: Call) -> Answer | Stream:
     raise MethodNotAllowed(resource.group, resource.plural, verb)
 
 
-async def _token(call: Call) -> Answer:
-    await asking.admit_token(call)
-    return await token_requests.token(call)
-
-
 _Handler = Callable[[Call], Awaitable[Answer | Stream]]
 _SUBRESOURCES: dict[str, _Handler] = {
     "scale": subresources.scale,
     "finalize": subresources.finalize,
-    "token": _token,
+    "token": token_requests.token,
     "binding": binding.bind,
     "eviction": evicting.evict,
     "log": connecting.logs,

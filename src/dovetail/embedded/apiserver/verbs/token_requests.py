@@ -3,55 +3,61 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any, cast
 
 import orjson
 
 from ..access.service_tokens import DEFAULT_SECONDS, ISSUER, MAXIMUM_SECONDS, MINIMUM_SECONDS, BoundTo
+from ..admission import chain
+from ..admission.plugin import CREATE, Attributes
+from ..apply.managers import Writer, record_update
 from ..errors import BadRequest, Conflict, Invalid, NotFound
 from ..fielderrors import FieldError, invalid
 from ..foreign import part, parts
+from ..schema.builtin import definitions
 from ..storage.records import ObjectKey, Record
 from .answer import Answer
 from .call import Call
-from .decoding import Object, parse
+from .decoding import Object
+from .small_objects import read_small
 from .storing import existing
 
-GROUP = "authentication.k8s.io"
+GROUP, API_VERSION = "authentication.k8s.io", "authentication.k8s.io/v1"
+KIND = (GROUP, "v1", "TokenRequest")
 _PLURALS = {"Pod": "pods", "Secret": "secrets", "Node": "nodes"}
 
 
 async def token(call: Call) -> Answer:
     """``create``. Nothing is stored."""
-    call.write_options()
-    request = _request(call)
-    meta = part(request, "metadata")
-    _check_place(call, meta)
+    options = call.write_options()
+    request = read_small(call, KIND, ())
+    _check_place(call, part(request, "metadata"))
     account = orjson.loads(existing(call).value)["metadata"]
-    spec = part(request, "spec")
-    seconds = _seconds(spec)
+    spec: Object = {**part(request, "spec"), "expirationSeconds": _seconds(part(request, "spec"))}
+    request["spec"] = spec
+    writer = Writer(options.manager, API_VERSION, "token", call.api.now())
+    managed = record_update(definitions().kind_node(*KIND), None, {"spec": spec}, writer)
+    await chain.admit(
+        Attributes(
+            call.api, CREATE, call.resource, "token", call.namespace, call.info.name, request, None, call.user,
+            options.dry_run, options.wire(CREATE), call.warnings, kind=KIND,
+        )
+    )  # fmt: skip
+    return Answer(orjson.dumps(_answer(call, request, str(account["uid"]), managed)), 201)
+
+
+def _answer(call: Call, request: Object, uid: str, managed: list[Object]) -> Object:
+    spec, reference = part(request, "spec"), part(request, "spec", "boundObjectRef")
     audiences = [str(audience) for audience in parts(spec, "audiences")] or [ISSUER]
-    reference = part(spec, "boundObjectRef")
     bound = _bound(call, reference) if reference else BoundTo({})
-    signed, expires = call.api.tokens.issue(call.namespace, call.info.name, account["uid"], audiences, seconds, bound)
-    answer = {
-        "kind": "TokenRequest", "apiVersion": f"{GROUP}/v1",
-        "metadata": {
-            **meta, "name": call.info.name, "namespace": call.namespace, "creationTimestamp": call.api.now(),
-        },
-        "spec": {
-            "audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": reference or None,
-        },
+    seconds = int(spec["expirationSeconds"])
+    signed, expires = call.api.tokens.issue(call.namespace, call.info.name, uid, audiences, seconds, bound)
+    place = {"name": call.info.name, "namespace": call.namespace, "creationTimestamp": call.api.now()}
+    return {
+        "kind": "TokenRequest", "apiVersion": API_VERSION,
+        "metadata": {**part(request, "metadata"), **place, "managedFields": managed},
+        "spec": {"audiences": audiences, "expirationSeconds": seconds, "boundObjectRef": reference or None},
         "status": {"token": signed, "expirationTimestamp": _time(expires)},
     }  # fmt: skip
-    return Answer(orjson.dumps(answer), 201)
-
-
-def _request(call: Call) -> Object:
-    request: Any = parse(call.body, call.content_type) if call.body else {}
-    if not isinstance(request, dict):
-        raise BadRequest("the object provided is unrecognized (must be of type TokenRequest)")
-    return cast("Object", request)
 
 
 def _check_place(call: Call, meta: Object) -> None:
@@ -68,8 +74,6 @@ def _seconds(spec: Object) -> int:
     seconds = spec.get("expirationSeconds")
     if seconds is None:
         return DEFAULT_SECONDS
-    if not isinstance(seconds, int):
-        raise BadRequest(f"spec.expirationSeconds is a number of seconds, not {orjson.dumps(seconds).decode()}")
     text = ""
     if seconds < MINIMUM_SECONDS:
         text = "may not specify a duration less than 10 minutes"
