@@ -11,6 +11,8 @@ from . import fields as f
 from .fields import FieldSet
 
 Object = dict[str, Any]
+Identity = tuple[str, str, str, str]
+"""manager, operation, apiVersion, subresource"""
 
 UPDATERS = 10
 """So many Update entries are kept; the oldest beyond that become one of ``ancient-changes``."""
@@ -52,8 +54,9 @@ class Writer:
             entry["subresource"] = self.subresource
         return entry
 
-    def same(self, entry: Mapping[str, Any], operation: str) -> bool:
-        return identity(entry) == identity(self.entry(operation, {}))
+    def identity(self, operation: str) -> Identity:
+        version = "" if operation == "Apply" else self.api_version
+        return self.manager or "unknown", operation, version, self.subresource
 
     def before_apply(self) -> Writer:
         """In whose name everything is recorded that was there before the first apply."""
@@ -63,7 +66,7 @@ class Writer:
         return {key: entry for key, entry in members.items() if key[2:] not in self.reset} if self.reset else members
 
 
-def identity(entry: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def identity(entry: Mapping[str, Any]) -> Identity:
     """Each manager has at most one entry of this: an applier's is the same in all versions."""
     operation = str(entry.get("operation", ""))
     version = "" if operation == "Apply" else str(entry.get("apiVersion", ""))
@@ -105,9 +108,11 @@ def plain(obj: Mapping[str, Any]) -> Object:
 def stated(entry: Object, members: FieldSet) -> Object | None:
     """The entry with these fields, less what is nobody's; None when nothing is left."""
     left = f.difference(members, _NOBODYS)
-    if not left:
-        return None
-    return entry if left == owned(entry) else {**entry, "fieldsV1": left}
+    return with_fields(entry, left) if left else None
+
+
+def with_fields(entry: Object, members: FieldSet) -> Object:
+    return entry if members is entry.get("fieldsV1") else {**entry, "fieldsV1": members}
 
 
 def arranged(entries: Sequence[Object]) -> list[Object]:
@@ -126,7 +131,7 @@ def capped(entries: Sequence[Object]) -> list[Object]:
     if len(updaters) <= UPDATERS:
         return list(entries)
     kept = {identity(entry): entry for entry in entries}
-    first: dict[str, tuple[str, str, str, str]] = {}
+    first: dict[str, Identity] = {}
     count = len(updaters)
     for entry in sorted(updaters, key=_age):
         if count <= UPDATERS:

@@ -23,7 +23,19 @@ from ..schema.node import Node
 from . import fields as f
 from .comparison import compare, field_set, with_named
 from .conflicts import Conflict, conflict_error
-from .entries import Writer, arranged, capped, entries_of, is_reset, owned, plain, readable, stated
+from .entries import (
+    Writer,
+    arranged,
+    capped,
+    entries_of,
+    identity,
+    is_reset,
+    owned,
+    plain,
+    readable,
+    stated,
+    with_fields,
+)
 from .fields import FieldSet
 from .merge import merge, remove
 
@@ -45,6 +57,8 @@ def record_update(node: Node, old: Mapping[str, Any] | None, new: Mapping[str, A
     entries = _base(old, new, writer)
     if old is not None and not entries:
         return []
+    if old is not None and entries is old["metadata"].get("managedFields") and plain(old) == plain(new):
+        return entries
     return _recorded(node, entries, _nothing(node) if old is None else old, new, writer)
 
 
@@ -54,26 +68,26 @@ def _recorded(
     changed, removed = map(writer.without_reset, compare(node, plain(old), plain(new)))
     result: list[Object] = []
     mine: FieldSet = {}
-    time = writer.now
+    time, own = writer.now, writer.identity("Update")
     for entry in entries:
-        left = f.difference(f.difference(owned(entry), changed), removed) if changed or removed else owned(entry)
-        if writer.same(entry, "Update"):
+        left = _left(entry, changed, removed)
+        if identity(entry) == own:
             mine, time = left, str(entry.get("time") or time)
-        elif kept := stated(entry, left):
-            result.append(kept)
+        elif left:
+            result.append(with_fields(entry, left))
     entry = stated({**writer.entry("Update", {}), "time": writer.now if changed else time}, f.union(mine, changed))
     return arranged(capped([*result, entry] if entry else result))
 
 
 def _base(old: Mapping[str, Any] | None, new: Mapping[str, Any], writer: Writer) -> list[Object]:
     """The record on which a write builds: the client's, when it sent a readable one, else that of the live object."""
-    live = entries_of(old) if old is not None else []
+    live: list[Object] = part(old, "metadata").get("managedFields") or [] if old is not None else []
     claimed = part(new, "metadata").get("managedFields")
-    if writer.subresource:
-        return live if readable(live) else []
+    if writer.subresource or not claimed or claimed == live:
+        return [] if claimed == [] and not writer.subresource else live
     if is_reset(claimed):
         return []
-    return claimed if claimed and readable(claimed) else live
+    return claimed if readable(claimed) else live
 
 
 def _nothing(node: Node) -> Object:
@@ -108,16 +122,17 @@ def apply(node: Node, live: Object | None, wish: Object, writer: Writer, force: 
 def _applied(
     node: Node, live: Object, wish: Object, entries: Sequence[Object], writer: Writer
 ) -> tuple[Object, list[Object], list[Conflict]]:
-    own = next((entry for entry in entries if writer.same(entry, "Apply")), None)
-    others = [entry for entry in entries if not writer.same(entry, "Apply")]
+    who = writer.identity("Apply")
+    own = next((entry for entry in entries if identity(entry) == who), None)
+    others = [entry for entry in entries if entry is not own]
     wished = writer.without_reset(field_set(node, wish))
     merged: Object = merge(node, live, wish)
-    if own is not None and owned(own):
+    if own is not None and f.difference(owned(own), wished):
         held = [wished, *(owned(entry) for entry in others)]
         merged = _pruned(node, merged, with_named(node, owned(own)), held)
     changed, removed = map(writer.without_reset, compare(node, live, merged))
     conflicts: list[Conflict] = [(entry, both) for entry in others if (both := f.intersection(owned(entry), changed))]
-    result = [kept for entry in others if (kept := stated(entry, _left(entry, changed, removed)))]
+    result = [with_fields(entry, left) for entry in others if (left := _left(entry, changed, removed))]
     if mine := stated(writer.entry("Apply", {}), wished):
         result.append(mine)
     if own is not None and mine is not None and not changed and not removed:
@@ -128,7 +143,11 @@ def _applied(
 
 
 def _left(entry: Object, changed: FieldSet, removed: FieldSet) -> FieldSet:
-    return f.difference(f.difference(owned(entry), changed), removed)
+    """What stays of an entry when others take ``changed`` and ``removed`` is gone."""
+    left = owned(entry)
+    if changed:
+        left = f.difference(left, changed)
+    return f.difference(left, removed) if removed else left
 
 
 def _pruned(node: Node, merged: Object, last: FieldSet, held: Sequence[FieldSet]) -> Object:

@@ -327,8 +327,8 @@ def _stored_versions(crd: Object, spec: Object) -> Iterator[FieldError]:
                 f"{field}[{index}]",
                 name,
                 f"missing from spec.versions; {name} was previously a storage version, and must remain in "
-                f"spec.versions until a storage migration ensures no data remains persisted in {name} and removes {name} "
-                "from status.storedVersions",
+                f"spec.versions until a storage migration ensures no data remains persisted in {name} and removes "
+                f"{name} from status.storedVersions",
             )
 
 

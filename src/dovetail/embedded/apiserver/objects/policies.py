@@ -255,7 +255,7 @@ def _selector_errors(spec: Object) -> Iterator[FieldError]:
             yield fe.invalid(f"{field}.scopeName", scope, "unsupported scope")
         for name in sorted(part(spec, "hard")):
             if _is_quota_name(name) and not _applies(scope, name):
-                yield fe.invalid(field, selector, "unsupported scope applied to resource")
+                yield fe.invalid(field, _as_in_go(selector), "unsupported scope applied to resource")
         if scope in _EXISTS_ONLY and operator != "Exists":
             yield fe.invalid(f"{field}.operator", operator, _EXISTS_TEXT)
         if operator in ("In", "NotIn"):
@@ -269,6 +269,13 @@ def _selector_errors(spec: Object) -> Iterator[FieldError]:
             yield fe.invalid(f"{field}.values", values, text)
     if any(set(pair) <= found for pair in _CONFLICTS):
         yield fe.invalid(field, spec.get("scopes"), "conflicting scopes")
+
+
+def _as_in_go(selector: Object) -> Object:
+    """Kubernetes shows its internal type here, whose fields have no JSON names."""
+    names = (("ScopeName", "scopeName"), ("Operator", "operator"), ("Values", "values"))
+    items = parts(selector, "matchExpressions")
+    return {"MatchExpressions": [{shown: item.get(name) for shown, name in names} for item in items]}
 
 
 _EXISTS_TEXT = (
