@@ -20,6 +20,7 @@ from dovetail.console.bundles.fetching import endpoint_address, fetch, service_p
 from dovetail.console.errors import FetchFailed
 from dovetail.kube import ENDPOINTS, SERVICES, Client
 from tests.conftest import KubeApi
+from tests.own_address import own_address
 
 CODE = b"System.register([], function () { return {} })"
 
@@ -48,7 +49,7 @@ def certificate(folder: Path, *names: str) -> tuple[Path, str]:
 
 
 @contextlib.asynccontextmanager
-async def backend(tls: Path | None = None) -> AsyncIterator[int]:
+async def backend(tls: Path | None = None, host: str = "127.0.0.1") -> AsyncIterator[int]:
     """A server on a port of its own: /index.js, /echo (the Host it was asked for), /gone, /away, /endless."""
 
     async def index(request: web.Request) -> web.Response:
@@ -80,7 +81,7 @@ async def backend(tls: Path | None = None) -> AsyncIterator[int]:
         context.load_cert_chain(tls)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    site = web.TCPSite(runner, host, 0, ssl_context=context)
     await site.start()
     assert site._server is not None
     yield site._server.sockets[0].getsockname()[1]
@@ -135,14 +136,15 @@ async def test_tls_is_verified_against_the_bundles_own_certificates(nobody: Clie
 async def test_a_service_is_dialled_at_its_endpoint_under_its_own_name(platform_crds: KubeApi, tmp_path: Path):
     path, pem = certificate(tmp_path, "bundle-backend.default.svc")
     meta = {"name": "bundle-backend", "namespace": "default"}
-    async with backend(path) as port, platform_crds.client() as client:
+    host = own_address()
+    async with backend(path, host) as port, platform_crds.client() as client:
         await client.create(SERVICES, {
             "apiVersion": "v1", "kind": "Service", "metadata": meta,
             "spec": {"ports": [{"name": "https", "port": 8443, "targetPort": port}]},
         }, "default")  # fmt: skip
         await client.create(ENDPOINTS, {
             "apiVersion": "v1", "kind": "Endpoints", "metadata": meta,
-            "subsets": [{"addresses": [{"ip": "127.0.0.1"}], "ports": [{"name": "https", "port": port}]}],
+            "subsets": [{"addresses": [{"ip": host}], "ports": [{"name": "https", "port": port}]}],
         }, "default")  # fmt: skip
         service = Backend(service=ServiceRef("default", "bundle-backend", "https"), path="/echo", ca_pem=pem)
         assert await fetch(client, service) == b"bundle-backend.default.svc"

@@ -1,4 +1,4 @@
-"""A backend that tells what reached it: `python -m tests.e2e.echo [CERT KEY]` prints its port and serves until ended.
+"""A backend that tells what reached it: `python -m tests.e2e.echo HOST [CERT KEY]` prints its port and serves on.
 
 Any request is answered with JSON: method, path with query, headers (a list of pairs), body. A WebSocket gets the same
 as its first message, then its own messages back, each in its kind; "close" ends it with code 4001.
@@ -44,21 +44,21 @@ async def converse(request: web.Request, facts: dict[str, object]) -> web.WebSoc
     return socket
 
 
-async def serve(context: ssl.SSLContext | None) -> None:
+async def serve(host: str, context: ssl.SSLContext | None) -> None:
     app = web.Application(client_max_size=64 << 20)
     app.router.add_route("*", "/{path:.*}", answer)
     runner = web.AppRunner(app)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
+    site = web.TCPSite(runner, host, 0, ssl_context=context)
     await site.start()
     print(runner.addresses[0][1], flush=True)
     await asyncio.Event().wait()
 
 
 @contextmanager
-def echo(certificate: Certificate | None = None) -> Iterator[str]:
+def echo(certificate: Certificate | None = None, host: str = "127.0.0.1") -> Iterator[str]:
     """Run it in a process of its own; its address."""
-    command = [sys.executable, "-m", "tests.e2e.echo"]
+    command = [sys.executable, "-m", "tests.e2e.echo", host]
     if certificate is not None:
         command += [str(certificate.chain), str(certificate.key)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
@@ -66,7 +66,7 @@ def echo(certificate: Certificate | None = None) -> Iterator[str]:
         assert process.stdout is not None
         port = process.stdout.readline().strip()
         assert port, "the echo backend did not start"
-        yield f"{'https' if certificate else 'http'}://127.0.0.1:{port}"
+        yield f"{'https' if certificate else 'http'}://{host}:{port}"
     finally:
         process.terminate()
         process.wait(10)
@@ -76,10 +76,10 @@ def echo(certificate: Certificate | None = None) -> Iterator[str]:
 
 def main() -> None:
     context = None
-    if len(sys.argv) == 3:
+    if len(sys.argv) == 4:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(sys.argv[1], sys.argv[2])
-    asyncio.run(serve(context))
+        context.load_cert_chain(sys.argv[2], sys.argv[3])
+    asyncio.run(serve(sys.argv[1], context))
 
 
 if __name__ == "__main__":

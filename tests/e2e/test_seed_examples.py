@@ -18,6 +18,7 @@ from tests.e2e.certificates import Certificate, make_certificate
 from tests.e2e.demo.world import World, expect_status, wait
 from tests.e2e.echo import echo
 from tests.e2e.running import answers, tiny_extension
+from tests.own_address import own_address
 
 pytestmark = pytest.mark.e2e
 
@@ -99,7 +100,8 @@ def test_api_service_with_an_authority_that_is_not_the_backends(
 
 def test_api_service_by_service(world: World, examples, applied, secure_echo: str) -> None:
     """The commented half of the example: `service` with a path, on endpoints that the cluster knows."""
-    with echo() as url:
+    host = own_address()
+    with echo(host=host) as url:
         obj = examples["APIService"]
         spec = obj["spec"]
         for key in ("url", "caBundle", "insecureSkipTLSVerify"):
@@ -125,7 +127,7 @@ def test_api_service_by_service(world: World, examples, applied, secure_echo: st
                     "labels": {"kubernetes.io/service-name": "ks-devops"},
                 },
                 "addressType": "IPv4",
-                "endpoints": [{"addresses": ["127.0.0.1"], "conditions": {"ready": True}}],
+                "endpoints": [{"addresses": [host], "conditions": {"ready": True}}],
                 "ports": [{"port": int(url.rpartition(":")[2])}],
             }
         )
