@@ -10,8 +10,8 @@ from importlib import import_module
 from tests.e2e.kube.table import ROWS, Row
 
 _MODULES = (
-    "lists", "watches", "writes", "custom", "access", "admission", "controllers", "helm", "python", "kopf",
-    "unsupported",
+    "lists", "watches", "writes", "custom", "aggregation", "access", "admission", "controllers", "helm",
+    "python", "kopf", "unsupported",
 )  # fmt: skip
 
 

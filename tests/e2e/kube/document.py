@@ -30,12 +30,16 @@ def _lines() -> Iterator[str]:
     supported = [row for row in rows() if row.supported]
     for area in dict.fromkeys(row.area for row in supported):
         yield f"\n## {area}\n\n| Behaviour | Checked with | Kubernetes documentation |\n| --- | --- | --- |\n"
-        yield from (f"| {row.says} | {row.client} | {_link(row)} |\n" for row in supported if row.area == area)
+        yield from (f"| {_cell(row.says)} | {row.client} | {_link(row)} |\n" for row in supported if row.area == area)
     yield _UNSUPPORTED
     for row in rows():
         if not row.supported:
-            what, _, how = row.says.partition(": ")
+            what, _, how = _cell(row.says).partition(": ")
             yield f"| {what} | {how} | {_link(row)} |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _link(row: Row) -> str:

@@ -153,7 +153,7 @@ def partial_metadata(cluster: Cluster) -> None:
 
 @row(
     "Lists",
-    "describe, get -o yaml|json|jsonpath|custom-columns, sorted",
+    "describe, get -o yaml, json, jsonpath and custom-columns, sorted",
     "kubectl",
     "reference/kubectl/#output-options",
 )
