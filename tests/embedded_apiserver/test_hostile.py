@@ -148,7 +148,9 @@ async def test_wild_patches_never_break_anything(http: Http, namespace: str) -> 
             patch,
             content_type=f"application/{kind}",
         )
-        assert code < 500, (kind, target, patch, answer)
+        # kube-apiserver, too, answers 500 when an applied object is not of its type.
+        untyped = "apply" in kind and "failed to create typed patch object" in str(answer.get("message"))
+        assert code < 500 or untyped, (kind, target, patch, answer)
 
 
 async def test_wild_queries_and_paths(http: Http, namespace: str) -> None:

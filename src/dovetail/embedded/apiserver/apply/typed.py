@@ -13,6 +13,7 @@ from typing import Any, cast
 import orjson
 
 from ..errors import StatusError
+from ..foreign import part
 from ..schema import node as n
 from ..schema.node import Node
 from .comparison import child_of, element
@@ -27,7 +28,7 @@ class NotTyped(StatusError):
     code, reason = 500, ""
 
     def __init__(self, obj: Mapping[str, Any], errors: list[str]) -> None:
-        meta = cast("Mapping[str, Any]", obj.get("metadata") or {})
+        meta = part(obj, "metadata")
         group, _, version = str(obj.get("apiVersion", "")).rpartition("/")
         where = f"{meta.get('namespace', '')}/{meta.get('name', '')}; {group}/{version}, Kind={obj.get('kind', '')}"
         text = errors[0] if len(errors) == 1 else "\n  ".join(["errors:", *errors])
