@@ -16,6 +16,7 @@ from dovetail.gateway.cluster_upstream import cluster_upstream
 from dovetail.gateway.control import Control
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
+from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.iam import keys
 from dovetail.iam.sessions import Sessions
@@ -68,6 +69,7 @@ async def _serve(
     objects = RoutingObjects(runtime, built_in)
     availability = Availability(client, objects)
     publisher = Publisher(run / "snapshot.sock")
+    reports = ReportServer(beside(run / "snapshot.sock"))
     start = Snapshot(generation=0, issuer=settings.issuer, keys=public)
     control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
     sessions = Sessions(client, issuer, control.revoke)
@@ -85,6 +87,7 @@ async def _serve(
     async with asyncio.TaskGroup() as group:
         synced, listening = asyncio.Event(), asyncio.Event()
         group.create_task(publisher.run(), name="publisher")
+        group.create_task(reports.run(), name="reports")
         group.create_task(serve_app(app, run / "control.sock", listening.set), name="platform")
         group.create_task(runtime.run(synced.set), name="runtime")
         await synced.wait()

@@ -1,6 +1,8 @@
 """What a worker counts, in Prometheus' text format. Cheap enough for every request."""
 
 from collections import Counter
+from collections.abc import Mapping
+from types import MappingProxyType
 
 _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
 
@@ -8,7 +10,8 @@ _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
 class Metrics:
     """Counters of one worker; `render` is what a scrape gets."""
 
-    def __init__(self) -> None:
+    def __init__(self, reports_dropped: Mapping[str, int] = MappingProxyType({})) -> None:
+        self._reports_dropped = reports_dropped
         self._answers: Counter[tuple[int, str]] = Counter()
         self._slower: Counter[float] = Counter()
         self._seconds = 0.0
@@ -47,6 +50,9 @@ class Metrics:
             ("snapshot_generation", "gauge", self.generation),
         ):
             lines += [f"# TYPE dovetail_gateway_{name} {kind}", f"dovetail_gateway_{name} {value}"]
+        lines.append("# TYPE dovetail_gateway_reports_dropped_total counter")
+        for kind, count in sorted(self._reports_dropped.items()):
+            lines.append(f'dovetail_gateway_reports_dropped_total{{kind="{_escape(kind)}"}} {count}')
         return "\n".join(lines) + "\n"
 
 

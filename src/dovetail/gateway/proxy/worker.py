@@ -21,10 +21,12 @@ from dovetail.gateway.proxy.scraping import scraped
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.proxy.settings import WorkerSettings
 from dovetail.gateway.proxy.tls import server_context
+from dovetail.gateway.reports import Reports, beside
 from dovetail.gateway.snapshot import Snapshot
 
 _SWEEP_SECONDS = 0.5
 _DRAIN_STEP = 0.02
+_LAST_REPORTS_SECONDS = 0.5
 _BACKLOG = 4096
 _KEEP_ALIVE = (
     ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
@@ -47,7 +49,8 @@ class Worker:
         self.serving = Serving(Snapshot(generation=0))
         self.pools = Pools(settings.limits)
         self.heads = HeadReader(settings.limits)
-        self.metrics = Metrics()
+        self.reports = Reports()
+        self.metrics = Metrics(self.reports.dropped)
         self.draining = False
         self.ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -141,6 +144,7 @@ class Worker:
         for task in tuple(self._tasks):
             task.cancel()
         self.pools.close()
+        await self.reports.flush(_LAST_REPORTS_SECONDS)
 
 
 def _allow_descriptors() -> None:
@@ -175,6 +179,7 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
         group.create_task(follow(settings.snapshot_socket, worker.adopt), name="snapshots")
         group.create_task(worker.sweep(), name="sweep")
+        group.create_task(worker.reports.run(beside(settings.snapshot_socket)), name="reports")
         await worker.ready.wait()
         settled = _settle_memory()
         server = await loop.create_server(
