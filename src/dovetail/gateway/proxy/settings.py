@@ -29,7 +29,7 @@ class Limits:
     longest_linger: float = 30.0
     """How long what such a client still sends is read and thrown away, so that it gets to see the answer."""
     response_head: int = 256 << 10
-    idle_upstreams: int = 128
+    idle_upstreams: int = 1024
     """Idle connections kept for each backend."""
     idle_upstream_age: float = 30.0
     fresh_for_unsafe: float = 1.0
