@@ -217,6 +217,25 @@ def test_paths_of_built_in_routes_are_reserved():
 
 
 @pytest.mark.parametrize(
+    "pattern",
+    [
+        "/kapis", "/kapis/*", "/kapis*", "/kapis/x*", "/kapis/*/v1", "/kapis/iam.kubesphere.io/*", "/kapis/version",
+        "/kapis/clusters/a/*", "/Kapis/x.io/*", "/KAPIS/iam.kubesphere.io/*", "/OAuth/token", "/kapis/IAM.kubesphere.io",
+        "/kapis/-/x", "/kapis/%C3%A9/x",
+    ],
+)  # fmt: skip
+def test_a_proxy_may_serve_somebody_elses_group_only(pattern):
+    assert reasons(compiled(reverse_proxy(pattern))) == ["Reserved"]
+
+
+def test_a_proxy_may_serve_an_api_of_its_own_group_and_rewrite_it():
+    table = compiled(reverse_proxy("/kapis/devops.kubesphere.io/*"), api_service("devops.kubesphere.io"))
+    assert table.problems == []
+    assert owner(table, "GET", "/kapis/devops.kubesphere.io/v1alpha2/x") == "proxy"
+    assert owner(table, "GET", "/kapis/devops.kubesphere.io/v1alpha1/x") == "v1alpha1.devops.kubesphere.io"
+
+
+@pytest.mark.parametrize(
     "directives",
     [
         {"rewrite": ["/a/* /b{env.SECRET}"]},

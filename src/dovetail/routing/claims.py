@@ -4,7 +4,6 @@ An APIService claims `/kapis/<group>/<version>` and its nonResourceURLs; a Rever
 reserved is refused here, path by path, so that one bad matcher costs that matcher only.
 """
 
-import functools
 import re
 from collections.abc import Iterable
 from typing import Final
@@ -14,13 +13,13 @@ import msgspec
 from dovetail.apis import labels
 from dovetail.apis.dialects import APIService, Backend, HeaderEdit, Meta, ReverseProxy, State
 from dovetail.apis.dialects.reverse_proxy import Pair
-from dovetail.routing.conflicts import overlap
 from dovetail.routing.errors import BadPattern, RoutingError
 from dovetail.routing.model import HeaderEdit as Edit
 from dovetail.routing.model import Match, RewriteStep, Route, Upstream
-from dovetail.routing.paths import is_below, parse_pattern
+from dovetail.routing.paths import parse_pattern
 from dovetail.routing.problems import Problem, problem
 from dovetail.routing.regexps import compile_regexp
+from dovetail.routing.reserved import Reserved
 from dovetail.routing.rewriting import check
 from dovetail.routing.services import Resolution
 from dovetail.routing.upstreams import ClientCertificate, build_upstream
@@ -28,31 +27,6 @@ from dovetail.routing.upstreams import ClientCertificate, build_upstream
 MAX_CLAIMS: Final = 64
 """Routes of one object at most."""
 _HOST: Final = re.compile(r"[A-Za-z0-9.\[\]:_-]{1,255}")
-
-
-class Reserved(msgspec.Struct, frozen=True, dict=True):
-    """What no object may claim: paths with all below them, and API groups."""
-
-    paths: frozenset[str]
-    groups: frozenset[str]
-
-    @functools.cached_property
-    def nested(self) -> tuple[str, ...]:
-        """Reserved paths of more than one segment."""
-        return tuple(sorted(path for path in self.paths if path.count("/") > 1))
-
-    def why_not(self, match: Match) -> str:
-        """Why a match may not be claimed; empty when it may."""
-        first = "/" + match.path.split("/", 2)[1]
-        if first == "/":
-            return "the root belongs to the console; claim a path of your own, such as /proxy/<name>/*"
-        if first in self.paths:
-            return f"{first} belongs to the platform; claim a path of your own, such as /proxy/<name>/*"
-        for path in self.nested:
-            reaches = match.kind == "glob" and overlap(match, Match("prefix", path)) is not None
-            if reaches or is_below(match.path, path):
-                return f"{path} belongs to the platform; claim a path of your own, such as /proxy/<name>/*"
-        return ""
 
 
 class Claims(msgspec.Struct, frozen=True, kw_only=True):

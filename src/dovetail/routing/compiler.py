@@ -15,11 +15,11 @@ from typing import Final, NamedTuple
 import msgspec
 
 from dovetail.apis.dialects import APIService, Backend, Meta, ReverseProxy, ServiceRef
-from dovetail.routing.claims import Claims, Reserved, claims_of_api_service, claims_of_reverse_proxy
+from dovetail.routing.claims import Claims, claims_of_api_service, claims_of_reverse_proxy
 from dovetail.routing.conflicts import find_conflicts, specificity
 from dovetail.routing.model import Route, RouteTable, Upstream
 from dovetail.routing.problems import Problem, problem
-from dovetail.routing.reserved import RESERVED_GROUPS, RESERVED_PATHS
+from dovetail.routing.reserved import RESERVED_GROUPS, RESERVED_PATHS, Reserved
 from dovetail.routing.services import Resolution, by_name
 from dovetail.routing.upstreams import ClientCertificate
 
