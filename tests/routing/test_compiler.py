@@ -219,9 +219,9 @@ def test_paths_of_built_in_routes_are_reserved():
 @pytest.mark.parametrize(
     "pattern",
     [
-        "/kapis", "/kapis/*", "/kapis*", "/kapis/x*", "/kapis/*/v1", "/kapis/iam.kubesphere.io/*", "/kapis/version",
-        "/kapis/clusters/a/*", "/Kapis/x.io/*", "/KAPIS/iam.kubesphere.io/*", "/OAuth/token", "/kapis/IAM.kubesphere.io",
-        "/kapis/-/x", "/kapis/%C3%A9/x",
+        "/kapis", "/kapis/*", "/kapis*", "/kapis/*/v1", "/kapis/iam.kubesphere.io/*", "/kapis/version",
+        "/kapis/clusters/a/*", "/Kapis/x.io/*", "/KAPIS/iam.kubesphere.io/*", "/OAuth/token",
+        "/kapis/IAM.kubesphere.io", "/kapis/-/x", "/kapis/%C3%A9/x",
     ],
 )  # fmt: skip
 def test_a_proxy_may_serve_somebody_elses_group_only(pattern):

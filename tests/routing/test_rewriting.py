@@ -1,12 +1,14 @@
 """Rewrite programs, as tables; and that no request can be bent into another part of the backend."""
 
+import posixpath
 import time
+from urllib.parse import unquote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dovetail.routing.errors import BadRegexp, BadStep, PathTooLong
+from dovetail.routing.errors import BadPattern, BadRegexp, BadStep, PathTooLong
 from dovetail.routing.model import RewriteStep
 from dovetail.routing.paths import canonical
 from dovetail.routing.regexps import MAX_TEXT, compile_regexp
@@ -220,3 +222,32 @@ def test_a_path_too_long_for_its_expression_is_refused():
 def test_canonical_paths(path, expected):
     assert canonical(path) == expected
     assert canonical(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "", "a", "*", "//", "/a//b", "/./a", "/a/.", "/a/..", "/../a", "/a/%2e%2e/b", "/a/%2E/b", "/a/.%2e/b", "/a%2fb",
+        "/a%2Fb", "/a%5cb", "/a\\b", "/a;b", "/a/..;/b", "/a%00", "/a%0d%0aX:", "/a%09b", "/a%7f", "/a%1Bb", "/a%",
+        "/a%2", "/a%zz", "/%c0%af", "/%c0%ae%c0%ae/x", "/%e0%80%af", "/%f0%80%80%af", "/%c1%9c", "/%ed%a0%80",
+        "/%f5%80%80%80", "/%ff", "/%e4%bd", "/a b", "/a\x00", "/\xe9", "/a\tb", '/a"b', "/a<b", "/a{b}", "/a|b", "/a^b",
+        "/a`b", "/a[b]",
+    ],
+)  # fmt: skip
+def test_paths_without_a_canonical_form(path):
+    with pytest.raises(BadPattern):
+        canonical(path)
+
+
+@given(st.text("/.%2eEfFcC0ab5\\;", max_size=14))
+def test_a_canonical_path_has_no_second_reading(path):
+    """Whatever a backend does with it (decode it, decode it again, resolve it), the segments stay what they are."""
+    try:
+        found = canonical("/" + path)
+    except BadPattern:
+        return
+    assert canonical(found) == found
+    decoded = unquote(found, errors="strict")
+    assert decoded.count("/") == found.count("/")
+    assert "\\" not in decoded
+    assert posixpath.normpath(decoded) == ("/" + decoded.strip("/"))

@@ -10,30 +10,27 @@ the sorting.
 
 from collections.abc import Mapping
 from operator import itemgetter
-from typing import Final, NamedTuple
 
 import msgspec
 
-from dovetail.apis.dialects import APIService, Backend, Meta, ReverseProxy, ServiceRef
+from dovetail.apis.dialects import APIService, Backend, ReverseProxy, ServiceRef
 from dovetail.routing.claims import Claims, claims_of_api_service, claims_of_reverse_proxy
-from dovetail.routing.conflicts import find_conflicts, specificity
+from dovetail.routing.conflicts import find_conflicts
 from dovetail.routing.model import Route, RouteTable, Upstream
-from dovetail.routing.problems import Problem, problem
+from dovetail.routing.precedence import (
+    BUILT_IN,
+    Claim,
+    claim_of,
+    conflict,
+    order_of,
+    shadowed,
+    shadowing_paths,
+    shadows,
+)
+from dovetail.routing.problems import Problem
 from dovetail.routing.reserved import RESERVED_GROUPS, RESERVED_PATHS, Reserved
 from dovetail.routing.services import Resolution, by_name
 from dovetail.routing.upstreams import ClientCertificate
-
-_LAST: Final = "~"
-"""Sorts after any creation time: an object without one counts as the youngest."""
-_BUILT_IN: Final = Meta(api_version="", kind="", name="")
-
-
-class _Claim(NamedTuple):
-    """A route on its way into the table. `key` sorts by precedence."""
-
-    key: tuple[object, ...]
-    route: Route
-    meta: Meta
 
 
 class CompilerInput(msgspec.Struct, frozen=True, kw_only=True):
@@ -63,7 +60,7 @@ class _Remembered(msgspec.Struct, frozen=True):
     item: APIService | ReverseProxy
     resolution: Resolution | None
     claims: Claims
-    ordered: tuple[_Claim, ...]
+    ordered: tuple[Claim, ...]
 
 
 class Compiler:
@@ -98,7 +95,7 @@ class Compiler:
             claims = claims_of_api_service(item, resolution, reserved, certificate)
         else:
             claims = claims_of_reverse_proxy(item, resolution, reserved, certificate)
-        return _Remembered(item, resolution, claims, tuple(_claim(route, item.meta) for route in claims.routes))
+        return _Remembered(item, resolution, claims, tuple(claim_of(route, item.meta) for route in claims.routes))
 
 
 def compile_table(given: CompilerInput) -> Compilation:
@@ -118,7 +115,7 @@ def _resolve(backend: Backend, addresses: Mapping[ServiceRef, Resolution]) -> Re
 
 
 def _link(given: CompilerInput, entries: list[_Remembered]) -> Compilation:
-    ordered = [_claim(route, _BUILT_IN) for route in given.routes]
+    ordered = [claim_of(route, BUILT_IN) for route in given.routes]
     for entry in entries:
         ordered += entry.ordered
     ordered.sort(key=itemgetter(0))
@@ -127,47 +124,20 @@ def _link(given: CompilerInput, entries: list[_Remembered]) -> Compilation:
     upstreams = {entry.claims.upstream.key: entry.claims.upstream for entry in entries if entry.claims.upstream}
     upstreams.update({upstream.key: upstream for upstream in given.upstreams})
     table = RouteTable(routes=tuple(claim.route for claim in ordered), upstreams=dict(sorted(upstreams.items())))
-    return Compilation(table=table, problems=sorted(problems, key=_order))
+    return Compilation(table=table, problems=sorted(problems, key=order_of))
 
 
-def _order(item: Problem) -> tuple[str, ...]:
-    return (item.kind, item.api_version, item.name, item.reason, item.field, item.message)
-
-
-def _claim(route: Route, meta: Meta) -> _Claim:
-    age = meta.created or (_LAST if meta.kind else "")
-    return _Claim((*specificity(route.match), age, meta.name, route.id), route, meta)
-
-
-def _conflicts(ordered: list[_Claim]) -> list[Problem]:
+def _conflicts(ordered: list[Claim]) -> list[Problem]:
     found = find_conflicts([claim.route for claim in ordered], [claim.meta.id for claim in ordered])
+    return [conflict(ordered[one.winner], ordered[one.loser], one.witness) for one in found]
+
+
+def _shadowed(ordered: list[Claim]) -> list[Problem]:
+    """Globs all of whose requests a prefix takes."""
+    prefixes = {claim.route.match.path: claim for claim in ordered if shadows(claim)}
     problems: list[Problem] = []
-    for conflict in found:
-        winner, (_, loser, meta) = ordered[conflict.winner].meta, ordered[conflict.loser]
-        text = f"{loser.match.path} is claimed by the older {winner.id} too, which gets {conflict.witness} and the like"
-        problems.append(problem(meta, "Conflict", text, winner=winner.id, witness=str(conflict.witness)))
+    for claim in ordered:
+        above = next((path for path in shadowing_paths(claim) if path in prefixes), None)
+        if above is not None:
+            problems.append(shadowed(claim, prefixes[above]))
     return problems
-
-
-def _shadowed(ordered: list[_Claim]) -> list[Problem]:
-    """Globs all of whose requests a prefix takes: the author sees nothing happen, and is told why."""
-    prefixes = {
-        route.match.path: meta
-        for _, route, meta in ordered
-        if route.match.kind == "prefix" and not route.match.methods and route.match.path != "/"
-    }
-    problems: list[Problem] = []
-    for _, route, meta in ordered:
-        if route.match.kind == "glob":
-            literal = route.match.path.partition("*")[0].rpartition("/")[0]
-            above = next((path for path in _upwards(literal) if path in prefixes), None)
-            if above is not None:
-                text = f"{route.match.path} is never used: {prefixes[above].id} takes all of {above}"
-                problems.append(problem(meta, "Shadowed", text, winner=prefixes[above].id))
-    return problems
-
-
-def _upwards(path: str) -> list[str]:
-    """A path and those above it, without the root."""
-    segments = path.split("/")
-    return ["/".join(segments[:length]) for length in range(len(segments), 1, -1)]

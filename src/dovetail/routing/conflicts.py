@@ -93,11 +93,7 @@ def find_conflicts(routes: Sequence[Route], owners: Sequence[str]) -> list[Confl
     """
     groups: defaultdict[tuple[object, ...], list[int]] = defaultdict(list)
     for index, route in enumerate(routes):
-        match = route.match
-        if match.kind == "glob":
-            groups["glob", *specificity(match)].append(index)
-        else:
-            groups[match.kind, match.path, not match.methods].append(index)
+        groups[rivalry(route.match)].append(index)
     conflicts: list[Conflict] = []
     budget = MAX_EFFORT
     for group in groups.values():
@@ -107,7 +103,15 @@ def find_conflicts(routes: Sequence[Route], owners: Sequence[str]) -> list[Confl
     return sorted(conflicts, key=lambda conflict: (conflict.loser, conflict.winner))
 
 
-def _effort(first: Match, second: Match) -> int:
+def rivalry(match: Match) -> tuple[object, ...]:
+    """The group that a match is in: only within a group can two routes conflict."""
+    if match.kind == "glob":
+        return ("glob", *specificity(match))
+    return (match.kind, match.path, not match.methods)
+
+
+def effort(first: Match, second: Match) -> int:
+    """About how many steps `overlap` takes."""
     if first.kind != "glob" or not compatible(first.path, second.path):
         return 1
     return len(first.path) * len(second.path)
@@ -120,7 +124,7 @@ def _within(
     for place, loser in enumerate(group):
         rivals: Iterable[int] = (index for index in group[:place] if owners[index] != owners[loser])
         for winner in rivals:
-            budget -= _effort(routes[winner].match, routes[loser].match)
+            budget -= effort(routes[winner].match, routes[loser].match)
             if budget < 0:
                 return found, budget
             if common := overlap(routes[winner].match, routes[loser].match):

@@ -1,7 +1,8 @@
 """Paths and path patterns: one canonical form, so that what is compared, authorized and forwarded is the same text.
 
 A canonical path starts with a slash, has no empty, `.` or `..` segments (a trailing slash is kept), no encoded slash,
-backslash or NUL, no `;`, percent-escapes in upper case and only where they are needed.
+backslash or control character, no `;`, percent-escapes in upper case, only where they are needed, and of UTF-8: there
+is no second spelling of a character for a lenient backend to find (`%C0%AF` is a slash to some). Case counts.
 
 A pattern is exact (`/a/b`), a prefix (`/a/b/*` or `/a/b*`: at segment borders, so it takes `/a/b` and `/a/b/c` but
 not `/a/bc`), or a glob (`*` elsewhere: any run of characters, slashes too). Its first segment is literal, so that no
@@ -10,7 +11,7 @@ pattern can reach into a reserved tree.
 
 import re
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote, unquote_to_bytes
 
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.model import Match
@@ -21,7 +22,7 @@ MAX_STARS: Final = 8
 MAX_GLOB: Final = 256
 _ESCAPE: Final = re.compile(r"%([0-9A-Fa-f]{2})?")
 _UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
-_FORBIDDEN_ESCAPES: Final = frozenset({"2F", "5C", "00"})
+_FORBIDDEN_ESCAPES: Final = frozenset({"2F", "5C", "7F", *(f"{code:02X}" for code in range(0x20))})
 _CLEAN: Final = re.compile(r"(/[A-Za-z0-9\-_~!$&'()*+,=:@][A-Za-z0-9\-._~!$&'()*+,=:@]*)+/?|/")
 """What most paths look like: nothing to decide. (A segment that starts with a dot takes the long way.)"""
 _ALLOWED: Final = re.compile(r"[A-Za-z0-9\-._~!$&'()*+,=:@%/]*")
@@ -39,7 +40,16 @@ def canonical(path: str) -> str:
     segments = normal.split("/")
     if "" in segments[1:-1] or "." in segments or ".." in segments:
         raise BadPattern(path, "has empty, '.' or '..' segments; write the path they lead to")
+    if "%" in normal:
+        _demand_utf8(path, normal)
     return normal
+
+
+def _demand_utf8(path: str, normal: str) -> None:
+    try:
+        unquote_to_bytes(normal).decode()
+    except UnicodeDecodeError:
+        raise BadPattern(path, "has escapes that are not UTF-8 in its shortest form") from None
 
 
 def _escape(path: str, digits: str | None) -> str:
@@ -47,7 +57,7 @@ def _escape(path: str, digits: str | None) -> str:
         raise BadPattern(path, "has a percent sign that starts no escape; write %25")
     code = digits.upper()
     if code in _FORBIDDEN_ESCAPES:
-        raise BadPattern(path, "has an encoded slash, backslash or NUL")
+        raise BadPattern(path, "has an encoded slash, backslash or control character")
     char = chr(int(code, 16))
     return char if char in _UNRESERVED else f"%{code}"
 
