@@ -1,0 +1,181 @@
+"""The way of a request to a backend: one half of an exchange (`exchange.Exchange` is the whole).
+
+The request is admitted or refused -> a connection is taken or dialled -> head and body are sent as they come. What
+comes of the body before there is a connection is held, and the client is paused when that becomes too much.
+"""
+
+from typing import TYPE_CHECKING, cast
+
+from dovetail.gateway.proxy.admission import Admitted, admit
+from dovetail.gateway.proxy.answer_headers import Framing
+from dovetail.gateway.proxy.local import local_answer
+from dovetail.gateway.proxy.outgoing import Outgoing, outgoing
+from dovetail.gateway.proxy.pool import DialFailed, Pool
+from dovetail.gateway.proxy.refusal import Refusal
+from dovetail.gateway.proxy.request_headers import Head
+from dovetail.gateway.proxy.upstream import UpstreamConnection
+
+if TYPE_CHECKING:
+    from dovetail.gateway.proxy.downstream import Downstream
+
+_CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+
+class Sending:
+    """See the module. Times are the loop's, in seconds."""
+
+    __slots__ = (
+        "_admitted", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried", "answered",
+        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "received", "tunnel", "upstream",
+    )  # fmt: skip
+
+    def __init__(self, client: "Downstream") -> None:
+        self.client = client
+        self.head: Head = cast("Head", None)
+        self.keep_alive = True
+        self.begun = self.last = 0.0
+        self.upstream: UpstreamConnection | None = None
+        self.answered = self.body_done = self.over = self.tunnel = False
+        self.code = 0
+        self._admitted: Admitted | None = None
+        self._pending: list[bytes] = []
+        self._outbox: list[bytes] = []
+        self._pending_size = self.received = 0
+        self._retried = False
+        self._framed: Framing = "none"
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Answer without a backend."""
+        raise NotImplementedError
+
+    def _finish(self, *, keep: bool) -> None:
+        raise NotImplementedError
+
+    def begin(self, now: float, wall: float) -> None:
+        """Admit the request and find it a connection. `wall` in seconds of the epoch."""
+        self.begun = self.last = now
+        worker, head = self.client.worker, self.head
+        serving = worker.serving
+        if self._answered_here(serving.snapshot.generation > 0):
+            return
+        admitted = admit(head, serving, wall, secure=self.client.peer.secure)
+        if isinstance(admitted, Refusal):
+            self.refuse(admitted)
+            return
+        self._admitted = admitted
+        upstream = serving.snapshot.table.upstreams.get(admitted.route.upstream)
+        if upstream is None:
+            self.refuse(Refusal(503, f"the backend of {admitted.route.id} is not known"))
+            return
+        self._pool = worker.pools.of(upstream)
+        token = self._pool.token(now)
+        if token is None:
+            self.refuse(Refusal(503, f"the gateway's own credential for the backend of {admitted.route.id} is missing"))
+            return
+        out = outgoing(head, admitted, upstream, self.client.peer, token)
+        if isinstance(out, Refusal):
+            self.refuse(out)
+            return
+        self._out = out
+        if self.received > admitted.route.max_body:
+            self._too_large()
+            return
+        connection = self._pool.take(now, repeatable=out.repeatable)
+        if connection is None:
+            self.client.worker.spawn(self._dial(self._pool, out), "dial")
+        else:
+            self._send(connection, out)
+
+    def _answered_here(self, serving: bool) -> bool:
+        """Answer a health check."""
+        keep = self.keep_alive and self.body_done and not self.client.worker.draining
+        answer = local_answer(self.head.method, self.head.target, serving=serving, keep_alive=keep)
+        if answer is None or self.head.refusal is not None:
+            return False
+        if isinstance(answer, Refusal):
+            self.refuse(answer)
+        else:
+            self.code, self.answered, self.keep_alive = 200, True, keep
+            self.client.transport.write(answer)
+            self._finish(keep=False)
+        return True
+
+    def body(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        self.received += len(data)
+        self.last = self.client.worker.now()
+        if self.over:
+            return
+        if self._admitted is not None and self.received > self._admitted.route.max_body:
+            self._too_large()
+        elif self.upstream is not None:
+            self._write_body(self.upstream, data)
+        else:
+            self._pending.append(data)
+            self._pending_size += len(data)
+            if self._pending_size > self.client.worker.limits.buffer:
+                self.client.pause("body")
+
+    def body_end(self) -> None:
+        """The whole request has come."""
+        self.body_done = True
+        self.last = self.client.worker.now()
+        if self.upstream is not None and not self.over:
+            self._end_body(self.upstream)
+
+    # towards the backend
+
+    async def _dial(self, pool: Pool, out: Outgoing) -> None:
+        try:
+            connection = await pool.dial()
+        except DialFailed as error:
+            if not self.over:
+                route = self._admitted.route.id if self._admitted else ""
+                self.refuse(
+                    Refusal(504 if error.timed_out else 502, f"the backend of {route} cannot be reached: {error}")
+                )
+            return
+        if self.over:
+            connection.transport.close()
+        else:
+            self.last = self.client.worker.now()
+            self._send(connection, out)
+
+    def _send(self, connection: UpstreamConnection, out: Outgoing) -> None:
+        self.upstream = connection
+        connection.attach(self, head_only=out.method == "HEAD")  # pyright: ignore[reportArgumentType] - it is an Exchange
+        if self.client.full:
+            connection.pause()
+        if not self._pending:
+            connection.transport.write(out.head)
+        else:
+            framed = [self._frame(piece) for piece in self._pending]
+            connection.transport.write(b"".join([out.head, *framed]))
+            self._pending.clear()
+            self._pending_size = 0
+            self.client.resume("body")
+        if self.body_done:
+            self._end_body(connection)
+        elif self.head.expects_continue and not self.received:
+            self.client.transport.write(_CONTINUE)
+
+    def _write_body(self, connection: UpstreamConnection, data: bytes) -> None:
+        connection.transport.write(self._frame(data))
+
+    def _frame(self, data: bytes) -> bytes:
+        return b"%x\r\n%b\r\n" % (len(data), data) if self.head.chunked else data
+
+    def _end_body(self, connection: UpstreamConnection) -> None:
+        if self.head.chunked:
+            connection.transport.write(b"0\r\n\r\n")
+
+    def _too_large(self) -> None:
+        most = self._admitted.route.max_body if self._admitted else 0
+        self.refuse(Refusal(413, f"the body is larger than the {most} bytes allowed here", close=True))
+
+    def backend_full(self) -> None:
+        """The backend does not take the request's body: stop reading from the client."""
+        self.client.pause("backend")
+
+    def backend_drained(self) -> None:
+        self.client.resume("backend")
