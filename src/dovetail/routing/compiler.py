@@ -72,12 +72,12 @@ class Compiler:
 
     def compile(self, given: CompilerInput) -> Compilation:
         """The table of these objects. The same input gives an equal result, remembered or not."""
-        settings = (_reserved(given), given.certificate)
+        settings = (reserved_by(given), given.certificate)
         if settings != self._settings:
             self._settings, self._remembered = settings, {}
         kept: dict[str, _Remembered] = {}
         for item in (*given.api_services, *given.reverse_proxies):
-            kept[item.meta.id] = self._claims(item, _resolve(item.backend, given.addresses), *settings)
+            kept[item.meta.id] = self._claims(item, resolve_backend(item.backend, given.addresses), *settings)
         self._remembered = kept
         return _link(given, list(kept.values()))
 
@@ -91,11 +91,17 @@ class Compiler:
         before = self._remembered.get(item.meta.id)
         if before and before.item is item and before.resolution == resolution:
             return before
-        if isinstance(item, APIService):
-            claims = claims_of_api_service(item, resolution, reserved, certificate)
-        else:
-            claims = claims_of_reverse_proxy(item, resolution, reserved, certificate)
+        claims = claims_of(item, resolution, reserved, certificate)
         return _Remembered(item, resolution, claims, tuple(claim_of(route, item.meta) for route in claims.routes))
+
+
+def claims_of(
+    item: APIService | ReverseProxy, resolution: Resolution | None, reserved: Reserved, certificate: ClientCertificate
+) -> Claims:
+    """What one object asks for."""
+    if isinstance(item, APIService):
+        return claims_of_api_service(item, resolution, reserved, certificate)
+    return claims_of_reverse_proxy(item, resolution, reserved, certificate)
 
 
 def compile_table(given: CompilerInput) -> Compilation:
@@ -103,12 +109,14 @@ def compile_table(given: CompilerInput) -> Compilation:
     return Compiler().compile(given)
 
 
-def _reserved(given: CompilerInput) -> Reserved:
+def reserved_by(given: CompilerInput) -> Reserved:
+    """What no object may claim."""
     built_in = {route.match.path.rstrip("/") for route in given.routes} - {""}
     return Reserved(given.reserved_paths | built_in, given.reserved_groups)
 
 
-def _resolve(backend: Backend, addresses: Mapping[ServiceRef, Resolution]) -> Resolution | None:
+def resolve_backend(backend: Backend, addresses: Mapping[ServiceRef, Resolution]) -> Resolution | None:
+    """Where the Service of a backend leads, if it names one."""
     if backend.service is None:
         return None
     return addresses.get(backend.service) or by_name(backend.service)
