@@ -90,10 +90,10 @@ _CASES: dict[str, tuple[bytes, tuple[list[int], list[str]]]] = {
     "chunk data too long": (_chunked(b"3\r\nabcd\r\n0\r\n\r\n"), _REFUSED),
     "chunk extension": (_chunked(b"3;a=b\r\nabc\r\n0\r\n\r\n"), ([200, 200], ["/a", _S])),
     "chunk extension bare LF": (_chunked(b"3;a\nb\r\nabc\r\n0\r\n\r\n"), _REFUSED),
-    "chunk extensions without end": (_chunked(b"3;" + b"a" * 300_000), _REFUSED),
+    "chunk extensions without end": (_chunked(b"3;" + b"a" * 600_000), _REFUSED),
     "trailer": (_chunked(b"0\r\nX-Remote-User: root\r\n\r\n"), ([200, 200], ["/a", _S])),
     "trailer with framing": (_chunked(b"0\r\nContent-Length: 5\r\n\r\n"), _REFUSED),
-    "trailers without end": (_chunked(b"0\r\nX: " + b"a" * 300_000), _REFUSED),
+    "trailers without end": (_chunked(b"0\r\nX: " + b"a" * 600_000), _REFUSED),
     # start lines
     "absolute form": (b"GET http://gateway/a?b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a?b", _S])),
     "absolute form, other host": (b"GET http://evil/a HTTP/1.1\r\nHost: gateway\r\n\r\n", _REFUSED),
@@ -118,7 +118,7 @@ _CASES: dict[str, tuple[bytes, tuple[list[int], list[str]]]] = {
     "encoded dot segments": (b"GET /a/%2e%2E/b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([400, 200], [_S])),
     "encoded slash": (b"GET /a%2fb HTTP/1.1\r\nHost: gateway\r\n\r\n", ([400, 200], [_S])),
     "encoded line break": (
-        b"GET /a%0d%0aX:%20y HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a%0D%0AX:%20y", _S])
+        b"GET /a%0d%0aX:%20y HTTP/1.1\r\nHost: gateway\r\n\r\n", ([400, 200], [_S])
     ),
     "double slash": (b"GET //a HTTP/1.1\r\nHost: gateway\r\n\r\n", ([400, 200], [_S])),
     "backslash": (b"GET /a\\..\\b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([400, 200], [_S])),

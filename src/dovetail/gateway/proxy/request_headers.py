@@ -27,6 +27,7 @@ _REBUILT = frozenset(
 another method or path than the one that was allowed."""
 _CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
+_TRAILERS_WELCOME = ((b"TE", b"trailers"), (b"Connection", b"TE"))
 _NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
 _BREAKS = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_:\[\]]*")
@@ -53,11 +54,18 @@ class Head:
     refusal: Refusal | None = None
     rendered: bytes | None = None
     """`kept` on the wire, once somebody has asked for it."""
+    trailer: bytes = b""
+    """The fields that it says come behind its body."""
+    takes_trailers: bool = False
+    """The client wants to see those of the answer."""
 
     @property
     def plain(self) -> bool:
         """Nothing comes behind this head, and nothing about it is out of the ordinary."""
-        return not (self.refusal or self.http10 or self.upgrade or self.chunked or self.length or self.expects_continue)
+        return not (
+            self.refusal or self.http10 or self.upgrade or self.chunked or self.length or self.expects_continue
+            or self.takes_trailers
+        )  # fmt: skip
 
     def of(self, method: str, target: bytes) -> "Head":
         """The same headers under another request line."""
@@ -88,10 +96,16 @@ def _kind(name: bytes) -> tuple[int, bytes]:
         kind = _READ
     else:
         kind = _DROP if b"_" in lower or lower.startswith(_CLAIMS) else _PASS
-    if len(_kinds) >= _KNOWN_NAMES:
-        _kinds.clear()
-    _kinds[name] = kind, lower
+    if len(name) < 64:
+        if len(_kinds) >= _KNOWN_NAMES:
+            _kinds.clear()
+        _kinds[name] = kind, lower
     return kind, lower
+
+
+def may_pass(name: bytes) -> bool:
+    """Whether a header of this name goes on as it came, unless `Connection` names it."""
+    return bool(_NAME.fullmatch(name)) and (_kinds.get(name) or _kind(name))[0] == _PASS
 
 
 def read_head(method: str, target: bytes, version: str, headers: Headers) -> Head:
@@ -123,12 +137,14 @@ def read_head(method: str, target: bytes, version: str, headers: Headers) -> Hea
         _read_as_http10(head)
     elif head.upgrade and (head.length or head.chunked):
         head.refusal = Refusal(400, "a request that asks for an upgrade cannot have a body", close=True)
+    elif head.takes_trailers and not head.upgrade:
+        head.kept += _TRAILERS_WELCOME
     return head
 
 
 def _read_as_http10(head: Head) -> None:
     """HTTP/1.0 knows no upgrades, no 100-continue and no chunks (RFC 9112 6.1: a server must not trust them)."""
-    head.upgrade, head.expects_continue = b"", False
+    head.upgrade, head.expects_continue, head.takes_trailers = b"", False, False
     if head.chunked:
         head.refusal = Refusal(400, "HTTP/1.0 has no Transfer-Encoding", close=True)
 
@@ -160,6 +176,10 @@ def _take(head: Head, lower: bytes, value: bytes, options: frozenset[bytes]) -> 
             head.expects_continue = True
         else:
             head.refusal = Refusal(417, "the only expectation understood is 100-continue")
+    elif lower == b"trailer":
+        head.trailer += b"," + value
+    elif lower == b"te":
+        head.takes_trailers |= any(coding.strip(b" \t").lower() == b"trailers" for coding in value.split(b","))
     elif lower == b"upgrade" and b"upgrade" in options and not head.upgrade:
         wanted = value.split(b",")[0].strip()
         if wanted.lower() in _UPGRADES:

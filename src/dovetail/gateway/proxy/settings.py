@@ -11,16 +11,27 @@ class Limits:
     start_line: int = 16 << 10
     headers: int = 128
     header_bytes: int = 64 << 10
+    trailers: int = 32
+    trailer_bytes: int = 8 << 10
+    """Of a request's or an answer's trailers; names, values and what separates them."""
     connections: int = 20_000
     connections_per_address: int = 10_000
     queued_requests: int = 64
     """Pipelined requests that wait behind the one being served."""
+    requests: int = 1_000_000
+    """On one connection: the last one's answer says that it ends."""
+    connection_age: float = 3600.0
+    """After this a connection ends with the next answer, so that clients find new workers."""
     buffer: int = 256 << 10
     """How much is held for a side that does not take it, before the other side is paused."""
+    handshake_timeout: float = 10.0
+    """For TLS, from the connection to the end of the handshake."""
     head_timeout: float = 15.0
     """From the first byte of a request (or the connection) to the end of its head."""
     body_timeout: float = 60.0
     """Longest silence inside a request's body."""
+    body_rate: float = 256.0
+    """Bytes a second at which a body must come, over each `body_timeout`, until the answer begins."""
     keep_alive: float = 75.0
     write_timeout: float = 120.0
     """How long a client may leave an answer unread."""

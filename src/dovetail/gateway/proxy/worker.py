@@ -184,7 +184,7 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
         settled = _settle_memory()
         server = await loop.create_server(
             lambda: Downstream(worker), settings.host, settings.port, ssl=context, reuse_port=True, backlog=_BACKLOG,
-            ssl_handshake_timeout=settings.limits.head_timeout if context else None,
+            ssl_handshake_timeout=settings.limits.handshake_timeout if context else None,
         )  # fmt: skip
         for listener in server.sockets:
             for option, value in _KEEP_ALIVE:
