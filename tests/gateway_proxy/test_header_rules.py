@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 
 from dovetail.gateway.proxy.admission import Admitted, Place
 from dovetail.gateway.proxy.answer_headers import framing, read_answer, render_answer
-from dovetail.gateway.proxy.identity_headers import identity_headers
+from dovetail.gateway.proxy.credentials import User
 from dovetail.gateway.proxy.outgoing import Client, Outgoing, outgoing
 from dovetail.gateway.proxy.request_headers import read_head
-from dovetail.gateway.proxy.serving import User
 from dovetail.iam.policy import Identity
 from dovetail.routing.model import HeaderEdit
 from tests.gateway_proxy.rig import route, upstream
@@ -62,9 +61,9 @@ def test_a_request(headers: list[tuple[bytes, bytes]], edits: list[HeaderEdit], 
         assert head.refusal.code in (400, 417, 501)
         return
     identity = Identity(name="alice\r\nX-Evil: 1", uid="u", groups=("g\n", "é"), extra={"k\r\n": ("v\0",)})
-    user = User(identity, identity_headers(identity, "remote-headers"), b"")
+    user = User.of(identity)
     place = Place(route("/", _TO, header_up=tuple(edits)), "/a", "b", None)
-    out = outgoing(head, Admitted(place, user), _TO, Client(b"1.2.3.4", True), b"")
+    out = outgoing(head, Admitted(place, user, user.remote), _TO, Client(b"1.2.3.4", True), b"")
     assert isinstance(out, Outgoing)
     first, lines = _block(out.head)
     assert first == f"{method} /a?b HTTP/1.1".encode()

@@ -101,7 +101,7 @@ async def test_in_step_with_the_cluster(platform_crds: Any) -> None:
                 found = await client.get(CLUSTERROLEBINDINGS, name)
             except NotFound:
                 return False
-            return found["subjects"] == mirror(name)["subjects"] and "labels" in found["metadata"]
+            return found.get("subjects") == mirror(name)["subjects"] and "labels" in found["metadata"]
 
         async def gone() -> bool:
             with contextlib.suppress(NotFound):

@@ -9,6 +9,7 @@ import struct
 
 import msgspec
 
+from dovetail.iam.assertions import AssertionKey
 from dovetail.iam.policy import Policy
 from dovetail.routing.model import RouteTable
 
@@ -33,6 +34,10 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     keys: tuple[VerificationKey, ...] = ()
     revoked_sessions: tuple[str, ...] = ()
+    assertion_key: AssertionKey | None = None
+    """Signs what backends are told of users; not the key that signs tokens."""
+    password_socket: str = ""
+    """Where control checks the passwords of Basic log-ins; empty where those are not allowed."""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -8,6 +8,8 @@ one creation wins and the other one reads it. Rotation itself is not here yet: i
 Private keys leave this module only inside a `SigningKey`, whose repr does not show them; workers get `PublicKey`s.
 """
 
+import asyncio
+import contextlib
 from base64 import b64decode, b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -28,6 +30,8 @@ SECRET_TYPE = "dovetail.dev/signing-keys"
 DATA_KEY = "keys.json"
 ALGORITHM = "ES256"
 CURVE = "P-256"
+_TRIES = 20
+_PAUSE = 0.05
 
 
 class PublicKey(msgspec.Struct, frozen=True):
@@ -105,11 +109,10 @@ def from_secret(obj: Mapping[str, Any]) -> KeySet:
 
 async def ensure(client: Client) -> KeySet:
     """The cluster's keys, made now if there are none. Raises UnusableKeys, and kube's ApiError."""
-    try:
-        return from_secret(await client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE))
-    except NotFound:
-        pass
-    try:
-        return from_secret(await client.create(SECRETS, secret(KeySet((SigningKey.generate(),))), SYSTEM_NAMESPACE))
-    except AlreadyExists:
-        return from_secret(await client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE))
+    for _ in range(_TRIES):
+        with contextlib.suppress(NotFound):
+            return from_secret(await client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE))
+        with contextlib.suppress(AlreadyExists):
+            return from_secret(await client.create(SECRETS, secret(KeySet((SigningKey.generate(),))), SYSTEM_NAMESPACE))
+        await asyncio.sleep(_PAUSE)  # somebody else's is on its way
+    return from_secret(await client.get(SECRETS, SECRET_NAME, SYSTEM_NAMESPACE))

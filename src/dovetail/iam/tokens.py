@@ -13,7 +13,7 @@ Workers import this module, so it knows nothing of Kubernetes.
 import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from joserfc import jwt
@@ -74,11 +74,12 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A good access token: who, until when (seconds of the epoch), in which session."""
+    """A good access token: who, until when (seconds of the epoch), in which session, and since when."""
 
     identity: Identity
     expires_at: float
     session: str
+    issued_at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +145,19 @@ class TokenVerifier:
         account = self._account(subject, claims["iat"])
         groups = (*account.groups, AUTHENTICATED)
         identity = Identity(name=subject.user, uid=account.uid, groups=groups)
-        return VerifiedToken(identity=identity, expires_at=float(claims["exp"]), session=subject.session)
+        return VerifiedToken(identity, float(claims["exp"]), subject.session, claims["iat"])
+
+    def again(self, verified: VerifiedToken) -> VerifiedToken:
+        """The same token under the accounts and revocations of this verifier; its signature was checked before.
+
+        The same value when nothing about the user has changed. Raises InvalidToken.
+        """
+        before = verified.identity
+        account = self._account(Subject(before.name, before.uid, verified.session), verified.issued_at)
+        groups = (*account.groups, AUTHENTICATED)
+        if groups == before.groups:
+            return verified
+        return replace(verified, identity=Identity(name=before.name, uid=before.uid, groups=groups))
 
     def verify_refresh(self, token: str, now: float) -> RefreshToken:
         """Read a refresh token; neither its account nor its session is looked at. Raises InvalidToken."""

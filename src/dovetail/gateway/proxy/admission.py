@@ -6,15 +6,19 @@ with a cookie anything that could do harm (unsafe methods, upgrades) must come f
 
 from dataclasses import dataclass
 
+from dovetail.gateway.proxy.credentials import Unchecked, User
+from dovetail.gateway.proxy.identity_headers import NOBODY, identity_headers
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
-from dovetail.gateway.proxy.serving import Serving, User
+from dovetail.gateway.proxy.serving import Serving
 from dovetail.iam.attributes import Attributes, parse
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.model import Route
 from dovetail.routing.paths import canonical
 
 TOKEN_COOKIE = b"dovetail-token"
+SECURE_TOKEN_COOKIE = b"__Host-dovetail-token"
+"""The same over TLS: no other host and no plain page can set a cookie of this name (RFC 6265bis 4.1.3)."""
 _LONGEST_KEPT = 256
 """Longer targets are looked up each time: what strangers can make us remember is bounded."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -23,6 +27,8 @@ _NEVER = frozenset(
      "GET_PARAMETER", "SET_PARAMETER", "REDIRECT", "RECORD", "FLUSH")
 )  # fmt: skip
 """TRACE would show a client what we tell the backend of it; the others are of protocols that llhttp knows too."""
+_NOBODY = identity_headers(NOBODY, "impersonate")
+_LOG_IN = Refusal(401, "Unauthorized: log in, or send a bearer token")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +48,29 @@ class Place:
     query: str
     asks: Attributes | None
     """What the policy is asked; None where it need not be."""
+    audience: str = ""
+    """The backend that an assertion is for; empty where none is sent."""
     onward: Onward | None = None
 
 
 @dataclass(slots=True)
 class Admitted:
-    """A request that goes on: where, and as whom."""
+    """A request that goes on: where, as whom, and with which header lines that say so."""
 
     place: Place
     user: User | None
+    identity: bytes = b""
 
     @property
     def route(self) -> Route:
         return self.place.route
 
 
-def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted | Refusal:
-    """Decide about a request. `now` in seconds of the epoch; `secure` says that the client came over TLS."""
+def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted | Refusal | Unchecked:
+    """Decide about a request. `now` in seconds of the epoch; `secure` says that the client came over TLS.
+
+    `Unchecked` when control has to look at a password first; ask again when it has.
+    """
     if head.refusal is not None:
         return head.refusal
     key = (head.method, head.target)
@@ -70,6 +82,8 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
         if head.target.startswith(b"/") and len(head.target) <= _LONGEST_KEPT:
             serving.places.put(key, place)
     user = _user(head, serving, now, secure)
+    if isinstance(user, Unchecked):
+        return user
     route = place.route
     if route.access != "public":
         refusal = _access(serving, place, user)
@@ -79,7 +93,21 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
         return Refusal(503, f"the backend of {route.id} is not available: {route.unavailable}")
     if head.length is not None and head.length > route.max_body:
         return Refusal(413, f"the body is larger than the {route.max_body} bytes allowed here", close=True)
-    return Admitted(place, user if isinstance(user, User) else None)
+    caller = user if isinstance(user, User) else None
+    return Admitted(place, caller, _identity(place, caller, serving, now))
+
+
+def _identity(place: Place, user: User | None, serving: Serving, now: float) -> bytes:
+    """The lines that tell the backend who calls."""
+    style = place.route.identity
+    if style == "remote-headers":
+        if user is None:
+            return b""
+        signer = serving.credentials.signer
+        return user.vouched(signer, place.audience, now) if place.audience and signer else user.remote
+    if style == "impersonate":
+        return user.impersonate if user is not None else _NOBODY
+    return b""
 
 
 def _place(head: Head, serving: Serving) -> Place | Refusal:
@@ -93,7 +121,15 @@ def _place(head: Head, serving: Serving) -> Place | Refusal:
     if route is None:
         return Refusal(404, f"there is nothing at {path} for {head.method}")
     asks = parse(head.method, path, query) if route.access == "authorized" else None
-    return Place(route, path, query, asks)
+    return Place(route, path, query, asks, _audience(route, serving))
+
+
+def _audience(route: Route, serving: Serving) -> str:
+    """The platform's own processes need no assertion: nobody else can reach their sockets."""
+    upstream = serving.snapshot.table.upstreams.get(route.upstream)
+    if route.identity != "remote-headers" or upstream is None or upstream.unix_path:
+        return ""
+    return upstream.authority
 
 
 def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
@@ -121,20 +157,14 @@ def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
         return Refusal(400, str(error))
 
 
-def _user(head: Head, serving: Serving, now: float, secure: bool) -> User | str | None:
+def _user(head: Head, serving: Serving, now: float, secure: bool) -> User | Unchecked | str | None:
     """The caller; a sentence for a credential that is not good; None without one."""
     credentials, authorization = serving.credentials, head.authorization
     if authorization is not None:
-        user = credentials.lately(authorization, now)
-        if user is not None:
-            return user
-        scheme, _, token = authorization.partition(b" ")
-        if scheme.lower() != b"bearer" or not token.strip():
-            return "the Authorization header is not a bearer token"
-        return credentials.remember(authorization, token.strip(), now)
+        return credentials.lately(authorization, now) or credentials.read(authorization, now)
     if not head.cookies:
         return None
-    token = _cookie(head.cookies)
+    token = _cookie(head.cookies, SECURE_TOKEN_COOKIE if secure else TOKEN_COOKIE)
     if token is None:
         return None
     if (head.method not in _SAFE or head.upgrade) and not _from_our_page(head, secure):
@@ -142,11 +172,11 @@ def _user(head: Head, serving: Serving, now: float, secure: bool) -> User | str 
     return credentials.verify(token, now)
 
 
-def _cookie(cookies: list[bytes]) -> bytes | None:
+def _cookie(cookies: list[bytes], wanted: bytes) -> bytes | None:
     for line in cookies:
         for pair in line.split(b";"):
             name, _, value = pair.strip().partition(b"=")
-            if name == TOKEN_COOKIE and value:
+            if name == wanted and value:
                 return value
     return None
 
@@ -160,12 +190,15 @@ def _from_our_page(head: Head, secure: bool) -> bool:
 
 
 def _access(serving: Serving, place: Place, user: User | str | None) -> Refusal | None:
-    if not isinstance(user, User):
-        return Refusal(401, f"Unauthorized: {user}" if user else "Unauthorized: log in, or send a bearer token")
-    if place.asks is None or serving.allowed.get((user, place)):
+    """Who brings no credential is `system:anonymous`, and may do what that user's group may."""
+    if isinstance(user, str):
+        return Refusal(401, f"Unauthorized: {user}")
+    if place.asks is None:
+        return None if user is not None else _LOG_IN
+    if serving.allowed.get((user, place)):
         return None
-    decision = serving.authorizer.decide(user.identity, place.asks)
+    decision = serving.authorizer.decide(user.identity if user is not None else NOBODY, place.asks)
     if not decision.allowed:
-        return Refusal(403, decision.reason)
+        return Refusal(403, decision.reason) if user is not None else _LOG_IN
     serving.allowed.put((user, place), True)
     return None

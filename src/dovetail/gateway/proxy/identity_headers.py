@@ -7,6 +7,7 @@ percent-encoded as Kubernetes does, anything that is not printable ASCII in a va
 
 from urllib.parse import quote
 
+from dovetail.iam.assertions import HEADER
 from dovetail.iam.policy import Identity
 from dovetail.iam.rules import ANONYMOUS, UNAUTHENTICATED
 from dovetail.routing.model import IdentityStyle
@@ -31,6 +32,11 @@ def identity_headers(identity: Identity, style: IdentityStyle) -> bytes:
     for key, values in identity.extra.items():
         lines += [f"{prefix}Extra-{quote(key.lower(), safe=_KEY_SAFE)}: {_value(value)}" for value in values]
     return "".join(line + "\r\n" for line in lines).encode()
+
+
+def assertion_line(assertion: str) -> bytes:
+    """The line that carries an assertion."""
+    return f"{HEADER}: {assertion}\r\n".encode()
 
 
 def _value(text: str) -> str:

@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dovetail.gateway.proxy.admission import TOKEN_COOKIE, Admitted, Onward, Place
-from dovetail.gateway.proxy.identity_headers import NOBODY, identity_headers
+from dovetail.gateway.proxy.admission import SECURE_TOKEN_COOKIE, TOKEN_COOKIE, Admitted, Onward, Place
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head, Headers, render, sound
 from dovetail.routing import headers as edits
@@ -12,7 +11,7 @@ from dovetail.routing.errors import RoutingError
 from dovetail.routing.model import Route, Upstream
 from dovetail.routing.rewriting import apply
 
-OWN_COOKIES = (TOKEN_COOKIE, b"dovetail-refresh")
+OWN_COOKIES = (TOKEN_COOKIE, SECURE_TOKEN_COOKIE, b"dovetail-refresh", b"__Secure-dovetail-refresh")
 _LOGIN_ROUTES = "builtin/oauth"
 """Our own log-in and log-out, which read the credentials themselves."""
 _OURS = frozenset(
@@ -22,7 +21,6 @@ _OURS = frozenset(
 """Framing and addressing, which an edit of headers cannot change."""
 _IDENTITY = (b"x-remote-", b"impersonate-", b"x-dovetail-")
 """Nor can it say who the user is: a route may lead to a backend that trusts the gateway."""
-_NOBODY = identity_headers(NOBODY, "impersonate")
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 
 
@@ -67,13 +65,7 @@ def _onward(place: Place, method: str, upstream: Upstream) -> Onward:
 
 
 def _identity(admitted: Admitted, token: bytes) -> bytes:
-    user, style = admitted.user, admitted.place.route.identity
-    block = b"Authorization: Bearer %b\r\n" % token if token else b""
-    if style == "none":
-        return block
-    if user is None:
-        return block + _NOBODY if style == "impersonate" else block
-    return block + (user.impersonate if style == "impersonate" else user.remote)
+    return b"Authorization: Bearer %b\r\n%b" % (token, admitted.identity) if token else admitted.identity
 
 
 def _headers(head: Head, route: Route) -> bytes:

@@ -4,15 +4,19 @@ The request is admitted or refused -> a connection is taken or dialled -> head a
 comes of the body before there is a connection is held, and the client is paused when that becomes too much.
 """
 
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
+from dovetail.gateway.passwords import Login, NoVerdict, ask
 from dovetail.gateway.proxy.admission import Admitted, admit
 from dovetail.gateway.proxy.answer_headers import Framing
+from dovetail.gateway.proxy.credentials import Unchecked
 from dovetail.gateway.proxy.local import local_answer
 from dovetail.gateway.proxy.outgoing import Outgoing, outgoing
 from dovetail.gateway.proxy.pool import DialFailed, Pool
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
+from dovetail.gateway.proxy.trailers import last_chunk
 from dovetail.gateway.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
@@ -26,7 +30,8 @@ class Sending:
 
     __slots__ = (
         "_admitted", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried", "answered",
-        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "received", "tunnel", "upstream",
+        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "received", "trailers", "tunnel",
+        "upstream",
     )  # fmt: skip
 
     def __init__(self, client: "Downstream") -> None:
@@ -42,6 +47,8 @@ class Sending:
         self._outbox: list[bytes] = []
         self._pending_size = self.received = 0
         self._retried = False
+        self.trailers = b""
+        """Fields behind the body that go on."""
         self._framed: Framing = "none"
 
     def refuse(self, refusal: Refusal) -> None:
@@ -61,6 +68,9 @@ class Sending:
         admitted = admit(head, serving, wall, secure=self.client.peer.secure)
         if isinstance(admitted, Refusal):
             self.refuse(admitted)
+            return
+        if isinstance(admitted, Unchecked):
+            worker.spawn(self._check_password(admitted, serving.snapshot.password_socket), "password")
             return
         self._admitted = admitted
         upstream = serving.snapshot.table.upstreams.get(admitted.route.upstream)
@@ -85,6 +95,18 @@ class Sending:
             self.client.worker.spawn(self._dial(self._pool, out), "dial")
         else:
             self._send(connection, out)
+
+    async def _check_password(self, asked: Unchecked, socket: str) -> None:
+        """Have control look at a password, then begin anew."""
+        worker = self.client.worker
+        try:
+            verdict = await ask(Path(socket), Login(asked.name, asked.password, self.client.peer.address.decode()))
+        except NoVerdict as error:
+            self.refuse(Refusal(503, f"the password could not be checked: {error}"))
+            return
+        worker.serving.credentials.learn(asked, verdict, worker.wall())
+        if not self.over:
+            self.begin(worker.now(), worker.wall())
 
     def _answered_here(self, serving: bool) -> bool:
         """Answer a health check."""
@@ -167,7 +189,7 @@ class Sending:
 
     def _end_body(self, connection: UpstreamConnection) -> None:
         if self.head.chunked:
-            connection.transport.write(b"0\r\n\r\n")
+            connection.transport.write(last_chunk(self.trailers))
 
     def _too_large(self) -> None:
         most = self._admitted.route.max_body if self._admitted else 0
