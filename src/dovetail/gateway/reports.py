@@ -70,6 +70,10 @@ class Reports:
         if len(items) == _BATCH_ITEMS:
             self._wake.set()
 
+    def waiting(self, kind: str) -> int:
+        """How many items of a kind control has not taken yet."""
+        return len(self._pending.get(kind, ()))
+
     async def run(self, socket: Path) -> None:
         """Send what is put to `socket`, until cancelled."""
         while True:

@@ -9,6 +9,8 @@ import struct
 
 import msgspec
 
+from dovetail.gateway.audit.policy import DEFAULT as AUDIT_BY_DEFAULT
+from dovetail.gateway.audit.policy import AuditPolicy
 from dovetail.iam.assertions import AssertionKey
 from dovetail.iam.policy import Policy
 from dovetail.routing.model import RouteTable
@@ -34,6 +36,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     policy: Policy = Policy()
     keys: tuple[VerificationKey, ...] = ()
     revoked_sessions: tuple[str, ...] = ()
+    audit: AuditPolicy = AUDIT_BY_DEFAULT
     assertion_key: AssertionKey | None = None
     """Signs what backends are told of users; not the key that signs tokens."""
     password_socket: str = ""

@@ -132,6 +132,12 @@ def _audience(route: Route, serving: Serving) -> str:
     return upstream.authority
 
 
+def caller_of(head: Head, serving: Serving, now: float, *, secure: bool) -> User | None:
+    """Who makes a request, as far as that is known: for the record of one that was refused."""
+    user = _user(head, serving, now, secure)
+    return user if isinstance(user, User) else None
+
+
 def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
     """The canonical path and the raw query of a request target in origin or absolute form (RFC 9112 3.2).
 

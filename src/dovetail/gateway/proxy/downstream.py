@@ -217,6 +217,7 @@ class Downstream(asyncio.Protocol):
         if self._active is None and not self._queue:
             self._refused = None
             self.worker.metrics.answered(refusal.code, "")
+            self.worker.recorder.unreadable(self.peer.address, refusal)
             self.transport.write(refusal.render(keep_alive=False))
             self._linger(unread=True)
 
@@ -297,6 +298,11 @@ class Downstream(asyncio.Protocol):
         """How long the tunnel that this connection has become may rest."""
         active = self._active
         return active.longest_silence if active is not None and active.tunnel else None
+
+    @property
+    def active(self) -> Exchange | None:
+        """The request that is being served."""
+        return self._active
 
     @property
     def busy(self) -> bool:

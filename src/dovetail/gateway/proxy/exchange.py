@@ -62,6 +62,9 @@ class Exchange(Sending):
 
     def answer_body(self, data: bytes) -> None:
         """A piece of the answer's body."""
+        self.sent += len(data)
+        if self.capture is not None:
+            self.capture.answered(data)
         if self._framed == "chunked":
             self._outbox += (b"%x\r\n" % len(data), data, b"\r\n")
         elif self._framed != "none":
@@ -123,15 +126,18 @@ class Exchange(Sending):
         self.code = 101
         self.client.transport.write(render_switch(head, self.head.upgrade) + rest)
         self.client.tunnel_opened()
+        self.client.worker.recorder.opened(self)
 
     def tunnel_up(self, data: bytes) -> None:
         """Bytes from the client."""
+        self.received += len(data)
         self.last = self.client.worker.now()
         if self.upstream is not None:
             self.upstream.transport.write(data)
 
     def tunnel_down(self, data: bytes) -> None:
         """Bytes from the backend."""
+        self.sent += len(data)
         self.last = self.client.worker.now()
         self.client.transport.write(data)
 
@@ -152,7 +158,7 @@ class Exchange(Sending):
         if self.answered:
             self._cut()
             return
-        self.code = refusal.code
+        self.code, self.reason = refusal.code, refusal.message
         self.answered = True
         if refusal.close or not self.body_done or self.client.worker.draining:
             self.keep_alive = False

@@ -20,6 +20,7 @@ from dovetail.gateway.proxy.trailers import last_chunk
 from dovetail.gateway.proxy.upstream import UpstreamConnection
 
 if TYPE_CHECKING:
+    from dovetail.gateway.audit.recorder import Capture
     from dovetail.gateway.proxy.downstream import Downstream
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -30,6 +31,7 @@ class Sending:
 
     __slots__ = (
         "_admitted", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried", "answered",
+        "audit_id", "capture", "reason", "sent",
         "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "received", "trailers", "tunnel",
         "upstream",
     )  # fmt: skip
@@ -45,11 +47,18 @@ class Sending:
         self._admitted: Admitted | None = None
         self._pending: list[bytes] = []
         self._outbox: list[bytes] = []
-        self._pending_size = self.received = 0
+        self._pending_size = self.received = self.sent = 0
+        self.audit_id = self.reason = ""
+        self.capture: Capture | None = None
         self._retried = False
         self.trailers = b""
         """Fields behind the body that go on."""
         self._framed: Framing = "none"
+
+    @property
+    def admitted(self) -> Admitted | None:
+        """Where the request goes and as whom; None before, and for one that is refused."""
+        return self._admitted
 
     def refuse(self, refusal: Refusal) -> None:
         """Answer without a backend."""
@@ -73,6 +82,8 @@ class Sending:
             worker.spawn(self._check_password(admitted, serving.snapshot.password_socket), "password")
             return
         self._admitted = admitted
+        if worker.recorder.wants_bodies:
+            self.capture = worker.recorder.capture(self.admitted, head)
         upstream = serving.snapshot.table.upstreams.get(admitted.route.upstream)
         if upstream is None:
             self.refuse(Refusal(503, f"the backend of {admitted.route.id} is not known"))
@@ -125,6 +136,8 @@ class Sending:
     def body(self, data: bytes) -> None:
         """A piece of the request's body."""
         self.received += len(data)
+        if self.capture is not None:
+            self.capture.sent(data)
         self.last = self.client.worker.now()
         if self.over:
             return

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
+from dovetail.gateway.audit.recorder import Recorder
 from dovetail.gateway.proxy.downstream import Downstream
 from dovetail.gateway.proxy.exchange import Exchange
 from dovetail.gateway.proxy.following import follow
@@ -51,6 +52,7 @@ class Worker:
         self.heads = HeadReader(settings.limits)
         self.reports = Reports()
         self.metrics = Metrics(self.reports.dropped)
+        self.recorder = Recorder(self)
         self.draining = False
         self.ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -71,6 +73,7 @@ class Worker:
             _log.exception("a snapshot cannot be served", extra={"fields": {"generation": snapshot.generation}})
             return self.serving.snapshot.generation
         self.pools.keep_only(snapshot.table.upstreams)
+        self.recorder.adopted()
         self.metrics.generation = snapshot.generation
         self.ready.set()
         return snapshot.generation
@@ -111,6 +114,7 @@ class Worker:
         """Count a request, and log it when asked to, or when it went wrong on our side."""
         seconds = exchange.last - exchange.begun if exchange.begun else 0.0
         self.metrics.answered(exchange.code, exchange.route_id, seconds)
+        self.recorder.finished(exchange, seconds)
         if self._log_requests or exchange.code >= 502:
             _access.log(
                 logging.WARNING if exchange.code >= 502 else logging.DEBUG, "request",
@@ -128,6 +132,8 @@ class Worker:
             now = self.now()
             for connection in tuple(self._connections):
                 connection.check(now)
+                if connection.active is not None:
+                    self.recorder.look(connection.active, now)
             self.pools.sweep(now)
 
     async def drain(self) -> None:

@@ -1,0 +1,185 @@
+"""In a worker: one entry of each request, put among the reports. What a request pays for it is about a microsecond.
+
+The policy is asked once for a user and a place; the answer is kept as long as the snapshot is in force. A request
+whose answer goes on (a tunnel; anything that streams longer than the sweep's step) has an entry at its start, too,
+and both carry the same id. Bodies are held only where the policy asks for them, up to its limit, and are left out
+when control has not yet taken many of the entries before, so that they cannot pile up.
+"""
+
+from typing import TYPE_CHECKING, Final
+
+from dovetail.gateway.audit.entry import KIND, Bodies, Entry
+from dovetail.gateway.audit.event import new_id
+from dovetail.gateway.audit.policy import Decision, decide
+from dovetail.gateway.audit.redaction import redacted_uri
+from dovetail.gateway.proxy.admission import Admitted, Place, caller_of
+from dovetail.gateway.proxy.recent import Recent
+from dovetail.gateway.proxy.refusal import Refusal
+from dovetail.gateway.proxy.request_headers import Head
+from dovetail.iam.attributes import Attributes, parse
+from dovetail.iam.rules import ANONYMOUS, UNAUTHENTICATED
+
+if TYPE_CHECKING:
+    from dovetail.gateway.proxy.credentials import User
+    from dovetail.gateway.proxy.exchange import Exchange
+    from dovetail.gateway.proxy.worker import Worker
+
+_HALF = 4096
+_LONGEST_TARGET = 8192
+_LONGEST_AGENT = 1024
+_MOST_WAITING = 200
+"""With more entries than these on their way, bodies are left out."""
+_LONG: Final = 0.5
+"""Seconds after which a streaming answer counts as one that goes on."""
+_NEVER_BODIES: Final = "builtin/oauth"
+"""The platform's own log-in: its bodies are credentials."""
+_UNREADABLE: Final = Attributes(verb="", path="/")
+
+
+class Capture:
+    """The beginnings of a request's bodies."""
+
+    __slots__ = ("_most", "request", "response")
+
+    def __init__(self, most: int, *, response: bool) -> None:
+        self._most = most
+        self.request = bytearray()
+        self.response = bytearray() if response else None
+
+    def sent(self, data: bytes) -> None:
+        """A piece of the request's body."""
+        if len(self.request) <= self._most:
+            self.request += data[: self._most + 1]
+
+    def answered(self, data: bytes) -> None:
+        """A piece of the answer's."""
+        if self.response is not None and len(self.response) <= self._most:
+            self.response += data[: self._most + 1]
+
+    def bodies(self) -> Bodies:
+        """What goes into the entry: a body is whole or is not there."""
+        request, response = self.request, self.response or b""
+        cut, response_cut = len(request) > self._most, len(response) > self._most
+        return Bodies(b"" if cut else bytes(request), b"" if response_cut else bytes(response), cut, response_cut)
+
+
+class Recorder:
+    """One of a worker. Everything that it is told of is a moment ago."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self._worker = worker
+        self._serving = worker.serving
+        self.wants_bodies = False
+        self._decisions: Recent[tuple[User | None, Place], Decision] = Recent(_HALF)
+        self._agents: Recent[bytes, bytes] = Recent(_HALF)
+
+    def adopted(self) -> None:
+        """Another snapshot is in force: nothing that was decided before counts any more."""
+        self._serving = self._worker.serving
+        self.wants_bodies = self._serving.snapshot.audit.wants_bodies
+        self._decisions = Recent(_HALF)
+
+    def capture(self, admitted: Admitted | None, head: Head) -> Capture | None:
+        """What is to hold the bodies of a request that has just been admitted: mostly nothing."""
+        if admitted is None or head.upgrade or admitted.route.id.startswith(_NEVER_BODIES):
+            return None
+        level = self._decide(admitted.user, admitted.place, head.method).level
+        if level not in ("Request", "RequestResponse"):
+            return None
+        return Capture(self._serving.snapshot.audit.max_body, response=level == "RequestResponse")
+
+    def opened(self, exchange: "Exchange") -> None:
+        """A request's answer has begun and goes on: the first of its two entries."""
+        exchange.audit_id = new_id()
+        admitted = exchange.admitted
+        if admitted is not None:
+            decision = self._decide(admitted.user, admitted.place, exchange.head.method)
+            if decision.level != "None" and "ResponseStarted" not in decision.omit_stages:
+                self._put(exchange, decision, self._worker.now() - exchange.begun, started=True)
+
+    def look(self, exchange: "Exchange", now: float) -> None:
+        """Called now and then for each request that is under way."""
+        if exchange.answered and not exchange.audit_id and now - exchange.begun > _LONG:
+            self.opened(exchange)
+
+    def finished(self, exchange: "Exchange", seconds: float) -> None:
+        """A request is over."""
+        admitted = exchange.admitted
+        if admitted is not None:
+            key = (admitted.user, admitted.place)
+            decision = self._decisions.get(key) or self._decide(*key, exchange.head.method)
+            if decision.level != "None" and "ResponseComplete" not in decision.omit_stages:
+                self._put(exchange, decision, seconds, started=False)
+        else:
+            self._refused(exchange, seconds)
+
+    def unreadable(self, address: bytes, refusal: Refusal) -> None:
+        """Something that was no request has been refused."""
+        decision = decide(self._serving.snapshot.audit, ANONYMOUS, (UNAUTHENTICATED,), _UNREADABLE)
+        if decision.level != "None":
+            entry = Entry("", False, self._worker.wall(), 0.0, "", b"", refusal.code, refusal.message, None, address,
+                          b"", "", 0, 0, decision.level)  # fmt: skip
+            self._worker.reports.put(KIND, entry)
+
+    def _refused(self, exchange: "Exchange", seconds: float) -> None:
+        """One that was not let in: who and what is found out here, since nobody was in a hurry for it."""
+        worker, head, serving = self._worker, exchange.head, self._serving
+        user = caller_of(head, serving, worker.wall(), secure=exchange.client.peer.secure)
+        place = serving.places.get((head.method, head.target))
+        if place is not None:
+            decision = self._decide(user, place, head.method)
+        else:
+            path, _, query = redacted_uri(head.target.decode("latin-1")).partition("?")
+            decision = self._decide_for(user, parse(head.method, path or "/", query))
+        if decision.level != "None" and "ResponseComplete" not in decision.omit_stages:
+            route = place.route.id if place is not None else ""
+            self._put(exchange, decision, seconds, user=user, route=route)
+
+    def _put(
+        self, exchange: "Exchange", decision: Decision, seconds: float, *, started: bool = False,
+        user: "User | None" = None, route: str = "",
+    ) -> None:  # fmt: skip
+        worker, head, admitted, capture = self._worker, exchange.head, exchange.admitted, exchange.capture
+        if admitted is not None:
+            user, route = admitted.user, admitted.place.route.id
+        entry = Entry(
+            exchange.audit_id, started, worker.wall() - seconds, seconds, head.method, head.target[:_LONGEST_TARGET],
+            exchange.code, exchange.reason, user.identity if user is not None else None, exchange.client.peer.address,
+            self._agent(head), route, exchange.received, exchange.sent, decision.level,
+            self._bodies(capture) if capture is not None and not started else None,
+        )  # fmt: skip
+        worker.reports.put(KIND, entry)
+
+    def _agent(self, head: Head) -> bytes:
+        """The user agent; heads that repeat share the bytes of their headers."""
+        block = head.rendered
+        if block is None:
+            return _find_agent(head)
+        known = self._agents.get(block)
+        if known is None:
+            known = _find_agent(head)
+            self._agents.put(block, known)
+        return known
+
+    def _decide(self, user: "User | None", place: Place, method: str) -> Decision:
+        key = (user, place)
+        known = self._decisions.get(key)
+        if known is None:
+            known = self._decide_for(user, place.asks or parse(method, place.path, place.query))
+            self._decisions.put(key, known)
+        return known
+
+    def _decide_for(self, user: "User | None", asks: Attributes) -> Decision:
+        policy = self._serving.snapshot.audit
+        if user is None:
+            return decide(policy, ANONYMOUS, (UNAUTHENTICATED,), asks)
+        return decide(policy, user.identity.name, user.identity.groups, asks)
+
+    def _bodies(self, capture: Capture) -> Bodies:
+        if self._worker.reports.waiting(KIND) > _MOST_WAITING:
+            return Bodies(b"", b"", True, True)
+        return capture.bodies()
+
+
+def _find_agent(head: Head) -> bytes:
+    return next((value[:_LONGEST_AGENT] for name, value in head.kept if name.lower() == b"user-agent"), b"")
