@@ -11,6 +11,7 @@ _COMMANDS = {
     "init": "dovetail.cli.initialise:init",
     "reset-password": "dovetail.cli.administration:reset_password",
     "crds": "dovetail.cli.administration:crds",
+    "gateway": "dovetail.cli.gateway:gateway",
     "kube": "dovetail.cli.parts:kube",
     "apiserver": "dovetail.cli.apiserver:apiserver",
     "gateway-control": "dovetail.cli.parts:gateway_control",

@@ -8,6 +8,7 @@ CommandError
 ├── UnsafeBind
 ├── CertificateUnusable
 ├── ProcessFailed
+├── CaddyfileUnreadable
 ├── ClusterUnreachable
 └── UnknownUser
 """
@@ -45,6 +46,14 @@ class PortTaken(CommandError):
         super().__init__(
             f"Port {port} on {host} is taken by another program. Stop it, or choose another port with {option}."
         )
+
+
+class CaddyfileUnreadable(CommandError):
+    """The file to import is no Caddyfile."""
+
+    def __init__(self, name: str, why: Exception) -> None:
+        text = f"{name}: it is not UTF-8 text" if isinstance(why, UnicodeDecodeError) else str(why)
+        super().__init__(f"{text}. Nothing was written.")
 
 
 class PageNotBuilt(CommandError):
