@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
+from dovetail.gateway.delta import Delta, decode_frame, delta_between, encode_delta
 from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.publisher import Publisher
-from dovetail.gateway.snapshot import Snapshot
+from dovetail.gateway.snapshot import ACK, LENGTH, Snapshot, encode
+from dovetail.routing.model import Match, Route, RouteTable
 
 
 async def until(holds, seconds: float = 10.0) -> None:
@@ -95,3 +97,72 @@ async def test_the_socket_is_private(tmp_path: Path) -> None:
     await until(lambda: (tmp_path / "s").stat().st_mode & 0o777 == 0o600)
     serving.cancel()
     await asyncio.wait({serving})
+
+
+async def test_changes_travel_as_deltas_and_a_worker_that_lost_its_place_gets_the_whole(tmp_path: Path) -> None:
+    publisher = Publisher(tmp_path / "s")
+    routes = tuple(Route(id=str(n), match=Match("prefix", f"/{n}"), upstream="u") for n in range(200))
+    held: list[Snapshot] = []
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(publisher.run())]
+        await until((tmp_path / "s").exists)
+        tasks.append(group.create_task(follow(tmp_path / "s", keeping(held))))
+        for generation in range(1, 20):
+            table = RouteTable(routes=routes[generation:])
+            await publisher.publish(Snapshot(generation=generation, table=table))
+            await until(lambda: publisher.in_step)
+            assert held[-1].table == table
+        assert (publisher.sent_whole, publisher.sent_deltas) == (1, 18)
+        assert held[-1].table.routes[0] is held[-2].table.routes[1], "the worker holds the same objects"
+
+        reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+        assert isinstance(await frame(reader), Snapshot)
+        writer.write(ACK.pack(19))
+        await until(lambda: publisher.serving == (19, 19))
+        await publisher.publish(Snapshot(generation=20, table=table))
+        assert isinstance(await frame(reader), Delta)
+        writer.write(ACK.pack(0))
+        assert isinstance(await frame(reader), Snapshot)
+        writer.write(ACK.pack(20))
+        await until(lambda: publisher.serving == (20, 20))
+        writer.close()
+        await until(lambda: publisher.serving == (20,))
+        for task in tasks:
+            task.cancel()
+
+
+async def test_a_worker_asks_for_the_whole_when_a_delta_does_not_fit(tmp_path: Path) -> None:
+    held: list[Snapshot] = []
+    asked: list[int] = []
+    first = Snapshot(generation=1, table=RouteTable(routes=(Route(id="a", match=Match("prefix", "/a"), upstream="u"),)))
+    second = Snapshot(generation=2, issuer="new", table=first.table)
+    strange = delta_between(Snapshot(generation=7), second)
+
+    async def control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for sent in (encode(first), encode_delta(strange), encode_delta(delta_between(first, second)), encode(second)):
+            writer.write(sent)
+            asked.extend(ACK.unpack(await reader.readexactly(ACK.size)))
+        writer.close()
+
+    server = await asyncio.start_unix_server(control, tmp_path / "s")
+    async with server, asyncio.TaskGroup() as group:
+        following = group.create_task(follow(tmp_path / "s", keeping(held)))
+        await until(lambda: len(asked) >= 4)
+        following.cancel()
+    assert asked[:4] == [1, 0, 0, 2]
+    assert held[:2] == [first, second]
+
+
+def keeping(held: list[Snapshot]) -> Callable[[Snapshot], int]:
+    """A worker that remembers what it was given."""
+
+    def adopt(snapshot: Snapshot) -> int:
+        held.append(snapshot)
+        return snapshot.generation
+
+    return adopt
+
+
+async def frame(reader: asyncio.StreamReader) -> Snapshot | Delta:
+    (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
+    return decode_frame(await reader.readexactly(length))

@@ -1,8 +1,9 @@
 """Hands snapshots to the workers over a Unix socket.
 
-Each worker that connects is sent the latest snapshot at once and every newer one after it. A worker that is busy
-skips to the newest: frames are not queued. Workers answer with the generation they serve, so that readiness and
-propagation can be told; one that stops answering is cut off and will come back.
+Each worker that connects is sent the latest snapshot at once and, after it, what changed (`dovetail.gateway.delta`). A
+worker that is busy skips to the newest: frames are not queued, the delta starts from what this worker holds. Workers
+answer with the generation they serve, so that readiness and propagation can be told. One that could not follow says so
+and is sent the whole; one that stops answering is cut off and will come back.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ import logging
 import os
 from pathlib import Path
 
+from dovetail.gateway.delta import delta_between, encode_delta
 from dovetail.gateway.snapshot import ACK, Snapshot, encode
 
 _ACK_TIMEOUT = 10.0
@@ -23,23 +25,33 @@ class Publisher:
 
     def __init__(self, socket: Path) -> None:
         self._socket = socket
-        self._frame: bytes | None = None
-        self.generation = 0
+        self._latest: Snapshot | None = None
+        self._frames: dict[int | None, bytes] = {}
         self._newer = asyncio.Condition()
         self._served: dict[int, int] = {}
         self._connections = 0
         self._writers: set[asyncio.StreamWriter] = set()
+        self.sent_whole = self.sent_deltas = 0
+
+    @property
+    def generation(self) -> int:
+        """The latest generation; 0 before the first."""
+        return self._latest.generation if self._latest else 0
 
     @property
     def serving(self) -> tuple[int, ...]:
         """The generation that each connected worker serves."""
         return tuple(self._served.values())
 
+    @property
+    def in_step(self) -> bool:
+        """Whether there are workers, and all of them serve the latest snapshot."""
+        return bool(self._served) and set(self._served.values()) == {self.generation}
+
     async def publish(self, snapshot: Snapshot) -> None:
-        """Make this the snapshot in force. Returns when it is encoded and the workers are woken."""
-        self._frame = encode(snapshot)
-        self.generation = snapshot.generation
+        """Make this the snapshot in force, and wake the workers' senders."""
         async with self._newer:
+            self._latest, self._frames = snapshot, {}
             self._newer.notify_all()
 
     async def run(self) -> None:
@@ -72,17 +84,40 @@ class Publisher:
                 await writer.wait_closed()
 
     async def _feed(self, worker: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held: Snapshot | None = None
         sent = 0
         while True:
-            frame, generation = await self._newer_than(sent, reader)
-            writer.write(frame)
-            async with asyncio.timeout(_ACK_TIMEOUT):
-                await writer.drain()
-                (self._served[worker],) = ACK.unpack(await reader.readexactly(ACK.size))
-            sent = generation
+            latest = await self._newer_than(sent, reader)
+            serves = await self._send(latest, held, reader, writer)
+            if held is not None and not serves:
+                _log.warning("a worker could not follow", extra={"fields": {"worker": worker}})
+                serves = await self._send(latest, None, reader, writer)
+            self._served[worker] = serves
+            sent = latest.generation
+            held = latest if serves == sent else None
 
-    async def _newer_than(self, sent: int, reader: asyncio.StreamReader) -> tuple[bytes, int]:
-        """The latest frame once it is newer than what was sent; notices a worker that leaves meanwhile."""
+    async def _send(
+        self, latest: Snapshot, held: Snapshot | None, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> int:
+        """Bring a worker that holds one snapshot to another. Returns the generation that it serves; 0: it is lost."""
+        writer.write(self._frame(latest, held))
+        async with asyncio.timeout(_ACK_TIMEOUT):
+            await writer.drain()
+            (serves,) = ACK.unpack(await reader.readexactly(ACK.size))
+        return int(serves)
+
+    def _frame(self, latest: Snapshot, held: Snapshot | None) -> bytes:
+        """Made once for all workers that hold the same."""
+        self.sent_whole += held is None
+        self.sent_deltas += held is not None
+        frames = self._frames if latest is self._latest else {}
+        base = held.generation if held else None
+        if base not in frames:
+            frames[base] = encode_delta(delta_between(held, latest)) if held else encode(latest)
+        return frames[base]
+
+    async def _newer_than(self, sent: int, reader: asyncio.StreamReader) -> Snapshot:
+        """The latest snapshot once it is newer than what was sent; notices a worker that leaves meanwhile."""
         leaving = asyncio.ensure_future(reader.read(1))
         waiting = asyncio.ensure_future(self._wait_newer(sent))
         try:
@@ -96,8 +131,8 @@ class Publisher:
             with contextlib.suppress(asyncio.CancelledError, OSError):
                 await leaving
 
-    async def _wait_newer(self, sent: int) -> tuple[bytes, int]:
+    async def _wait_newer(self, sent: int) -> Snapshot:
         async with self._newer:
-            await self._newer.wait_for(lambda: self._frame is not None and self.generation != sent)
-            assert self._frame is not None
-            return self._frame, self.generation
+            await self._newer.wait_for(lambda: self._latest is not None and self.generation != sent)
+            assert self._latest is not None
+            return self._latest

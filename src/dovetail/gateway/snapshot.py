@@ -2,7 +2,8 @@
 
 Control compiles it from the objects of the cluster and sends it to the workers over a Unix socket; a worker swaps it
 between two requests and never waits for anything else. On the wire a snapshot is one frame: four bytes of length,
-big-endian, then msgpack. The worker answers each frame with the eight-byte generation it now serves.
+big-endian, then msgpack. The worker answers each frame with the eight-byte generation it now serves. After the first
+frame of a connection the ones that follow say what changed (`dovetail.gateway.delta`).
 """
 
 import struct
@@ -27,7 +28,7 @@ class VerificationKey(msgspec.Struct, frozen=True):
     jwk: str
 
 
-class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
+class Snapshot(msgspec.Struct, frozen=True, kw_only=True, tag="snapshot"):
     """What is in force. `generation` grows by one with each different snapshot of one control process."""
 
     generation: int

@@ -1,4 +1,4 @@
-"""Follows control: reads snapshots from its Unix socket and says which one is in force.
+"""Follows control: reads snapshots, and what changes in them, from its Unix socket and says which one is in force.
 
 When control is gone the last snapshot stays in force, and the socket is tried again until somebody answers.
 """
@@ -11,7 +11,8 @@ from pathlib import Path
 
 import msgspec
 
-from dovetail.gateway.snapshot import ACK, LENGTH, MAX_FRAME, Snapshot, decode
+from dovetail.gateway.delta import Delta, DeltaMismatch, applied, decode_frame
+from dovetail.gateway.snapshot import ACK, LENGTH, MAX_FRAME, Snapshot
 
 _FIRST_PAUSE = 0.02
 _LONGEST_PAUSE = 0.1
@@ -34,8 +35,9 @@ async def follow(socket: Path, adopt: Callable[[Snapshot], int]) -> None:
             pause = min(pause * 2, _LONGEST_PAUSE)
             continue
         try:
+            held: Snapshot | None = None
             while True:
-                generation = adopt(await _next(reader))
+                held, generation = _take(await _next(reader), held, adopt)
                 pause = _FIRST_PAUSE
                 writer.write(ACK.pack(generation))
                 await writer.drain()
@@ -52,8 +54,24 @@ async def follow(socket: Path, adopt: Callable[[Snapshot], int]) -> None:
         pause = min(pause * 2, _LONGEST_PAUSE)
 
 
-async def _next(reader: asyncio.StreamReader) -> Snapshot:
+def _take(
+    frame: Snapshot | Delta, held: Snapshot | None, adopt: Callable[[Snapshot], int]
+) -> tuple[Snapshot | None, int]:
+    """What is held and what is in force after a frame; None and 0 ask for the whole."""
+    if isinstance(frame, Delta):
+        try:
+            if held is None:
+                raise DeltaMismatch("there is nothing to change yet")
+            frame = applied(held, frame)
+        except DeltaMismatch as error:
+            _log.warning("a delta does not fit", extra={"fields": {"reason": error}})
+            return None, 0
+    generation = adopt(frame)
+    return (frame if generation == frame.generation else None), generation
+
+
+async def _next(reader: asyncio.StreamReader) -> Snapshot | Delta:
     (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
     if length > MAX_FRAME:
         raise BadFrame(f"a frame of {length} bytes is larger than {MAX_FRAME}")
-    return decode(await reader.readexactly(length))
+    return decode_frame(await reader.readexactly(length))

@@ -17,7 +17,7 @@ from dovetail.gateway.proxy.upstream import UpstreamConnection
 from dovetail.routing.model import Address, Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Container, Sequence
 
 _TOKEN_SECONDS = 10.0
 
@@ -162,9 +162,9 @@ class Pools:
             pool = self._pools[upstream.key] = Pool(upstream, self._limits)
         return pool
 
-    def keep_only(self, keys: "Iterable[str]") -> None:
+    def keep_only(self, keys: "Container[str]") -> None:
         """Close the pools of backends that are not in the table any more."""
-        for key in self._pools.keys() - set(keys):
+        for key in [key for key in self._pools if key not in keys]:
             self._pools.pop(key).close()
 
     def sweep(self, now: float) -> None:

@@ -12,6 +12,7 @@ from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.snapshot import Snapshot
 from dovetail.iam.authorizer import Authorizer
 from dovetail.routing.matching import Matcher
+from dovetail.routing.model import RouteTable
 
 _HALF = 4096
 """Half of how many targets and decisions are remembered, each."""
@@ -23,7 +24,9 @@ class Serving:
 
     def __init__(self, snapshot: Snapshot, before: "Serving | None" = None) -> None:
         self.snapshot = snapshot
-        self.matcher = before.matcher if before and snapshot.table == before.snapshot.table else Matcher(snapshot.table)
+        same_table = before is not None and snapshot.table == before.snapshot.table
+        matcher = before.matcher if before else Matcher(RouteTable())
+        self.matcher = matcher if same_table else matcher.following(snapshot.table)
         same_policy = before is not None and snapshot.policy == before.snapshot.policy
         self.authorizer = before.authorizer if before and same_policy else Authorizer(snapshot.policy)
         credentials = before.credentials if before else None
