@@ -6,6 +6,7 @@ from typing import Literal
 
 from dovetail.gateway.proxy.outgoing import OWN_COOKIES
 from dovetail.gateway.proxy.request_headers import Headers, sound
+from dovetail.gateway.proxy.trailers import declaration
 from dovetail.routing import headers as edits
 from dovetail.routing.model import Route
 
@@ -32,6 +33,10 @@ class AnswerHead:
     length: int | None = None
     transfer: bytes = b""
     sets_own_cookie: bool = False
+    trailer: bytes = b""
+    """The fields that the backend says come behind the body."""
+    trailers: frozenset[bytes] = frozenset()
+    """Those of them that the client gets to see."""
 
 
 def read_answer(status: int, raw: bytes) -> AnswerHead:
@@ -65,6 +70,8 @@ def _sort(head: AnswerHead, name: bytes, line: bytes) -> bytes:
         head.length = int(value)
     elif lower == b"transfer-encoding":
         head.transfer += value.lower() + b","
+    elif lower == b"trailer":
+        head.trailer += b"," + value
     elif lower == b"connection":
         return b"" if value.lower() in _NO_OPTIONS else value + b","
     elif lower == b"set-cookie":
@@ -93,15 +100,25 @@ def render_answer(head: AnswerHead, route: Route, framed: Framing, *, close: boo
         lines = [*lines, b"Content-Length: %d" % head.length]
     elif framed == "chunked":
         lines = [*lines, b"Transfer-Encoding: chunked"]
+        if head.trailers:
+            lines.append(b"Trailer: " + declaration(head.trailers))
     if close or framed == "close":
         lines = [*lines, b"Connection: close"]
     return start + b"\r\n".join(lines) + (b"\r\n\r\n" if lines else b"\r\n")
 
 
-def render_switch(head: AnswerHead, protocol: bytes) -> bytes:
-    """The 101 by which a client learns that the tunnel is open."""
-    lines = b"".join([line + b"\r\n" for line in _without_own_cookies(head.lines)])
+def render_switch(head: AnswerHead, protocol: bytes, route: Route) -> bytes:
+    """The 101 by which a client learns that the tunnel is open. What the handshake says cannot be edited."""
+    lines = _edited(head.lines, route)
+    if route.header_down:
+        shaken = [line for line in head.lines if _is_handshake(line)]
+        lines = shaken + [line for line in lines if not _is_handshake(line)]
+    lines = b"".join([line + b"\r\n" for line in lines])
     return b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %b\r\n%b\r\n" % (protocol, lines)
+
+
+def _is_handshake(line: bytes) -> bool:
+    return line.lower().startswith(b"sec-websocket-")
 
 
 def _edited(lines: list[bytes], route: Route) -> list[bytes]:

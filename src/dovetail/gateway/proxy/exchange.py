@@ -11,6 +11,7 @@ Here are the answer and the ends; the way of the request to the backend is `send
 from dovetail.gateway.proxy.answer_headers import AnswerHead, framing, render_answer, render_switch
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.sending import Sending
+from dovetail.gateway.proxy.trailers import last_chunk
 from dovetail.gateway.proxy.upstream import UpstreamConnection
 
 _CLIENT_GONE = 499
@@ -83,10 +84,10 @@ class Exchange(Sending):
         else:
             self.client.transport.writelines(outbox)
 
-    def answer_end(self, *, keep: bool) -> None:
+    def answer_end(self, *, keep: bool, trailers: bytes = b"") -> None:
         """The answer is complete; `keep` says that the backend's connection can be used again."""
         if self._framed == "chunked":
-            self._outbox.append(b"0\r\n\r\n")
+            self._outbox.append(last_chunk(trailers))
         if self._outbox:
             self._write_out()
         self._finish(keep=keep and self.body_done)
@@ -120,11 +121,17 @@ class Exchange(Sending):
         """The client asked for an upgrade that we know."""
         return bool(self.head.upgrade)
 
+    @property
+    def takes_trailers(self) -> bool:
+        """The client asked for what comes behind the answer's body, and no rule edits the answer's headers."""
+        return self.head.takes_trailers and self._admitted is not None and not self._admitted.route.header_down
+
     def tunnel_open(self, head: AnswerHead, rest: bytes) -> None:
         """The backend agreed to the upgrade: from here on bytes pass as they are."""
+        assert self._admitted is not None
         self.answered = self.tunnel = True
         self.code = 101
-        self.client.transport.write(render_switch(head, self.head.upgrade) + rest)
+        self.client.transport.write(render_switch(head, self.head.upgrade, self._admitted.route) + rest)
         self.client.tunnel_opened()
         self.client.worker.recorder.opened(self)
 

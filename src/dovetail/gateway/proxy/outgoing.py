@@ -6,6 +6,7 @@ from typing import NamedTuple
 from dovetail.gateway.proxy.admission import SECURE_TOKEN_COOKIE, TOKEN_COOKIE, Admitted, Onward, Place
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head, Headers, render, sound
+from dovetail.gateway.proxy.trailers import declaration, declared
 from dovetail.routing import headers as edits
 from dovetail.routing.errors import RoutingError
 from dovetail.routing.model import Route, Upstream
@@ -21,6 +22,7 @@ _OURS = frozenset(
 """Framing and addressing, which an edit of headers cannot change."""
 _IDENTITY = (b"x-remote-", b"impersonate-", b"x-dovetail-")
 """Nor can it say who the user is: a route may lead to a backend that trusts the gateway."""
+_CHUNKED = b"Transfer-Encoding: chunked\r\n"
 IDEMPOTENT = frozenset(("GET", "HEAD", "OPTIONS", "PUT", "DELETE"))
 
 
@@ -52,7 +54,7 @@ def outgoing(head: Head, admitted: Admitted, upstream: Upstream, client: Client,
             return Refusal(400, str(error))
     block = b"%b%b%b%b%b\r\n" % (
         onward.start, _headers(head, place.route), _forwarded(head, client), _identity(admitted, token),
-        _framing(head),
+        _framing(head, place.route),
     )  # fmt: skip
     bodiless = not head.chunked and not head.length and not head.upgrade
     return Outgoing(onward.method, block, bodiless and onward.method in IDEMPOTENT)
@@ -96,11 +98,12 @@ def _forwarded(head: Head, client: Client) -> bytes:
     return lines + b"X-Forwarded-Host: %b\r\n" % head.host if head.host else lines
 
 
-def _framing(head: Head) -> bytes:
+def _framing(head: Head, route: Route) -> bytes:
     if head.upgrade:
         return b"Connection: Upgrade\r\nUpgrade: %b\r\n" % head.upgrade
     if head.chunked:
-        return b"Transfer-Encoding: chunked\r\n"
+        names = declared(head.trailer) if head.trailer and not route.header_up else None
+        return _CHUNKED + (b"Trailer: %b\r\n" % declaration(names) if names else b"")
     if head.length is not None:
         return b"Content-Length: %d\r\n" % head.length
     return b""

@@ -202,7 +202,8 @@ class Sending:
 
     def _end_body(self, connection: UpstreamConnection) -> None:
         if self.head.chunked:
-            connection.transport.write(last_chunk(self.trailers))
+            edited = self._admitted is not None and bool(self._admitted.route.header_up)
+            connection.transport.write(last_chunk(b"" if edited else self.trailers))
 
     def _too_large(self) -> None:
         most = self._admitted.route.max_body if self._admitted else 0

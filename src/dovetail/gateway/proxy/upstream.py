@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, cast
 import httptools
 
 from dovetail.gateway.proxy.answer_headers import AnswerHead, read_answer
+from dovetail.gateway.proxy.trailers import TrailerFields, declared
 
 if TYPE_CHECKING:
     from dovetail.gateway.proxy.exchange import Exchange
     from dovetail.gateway.proxy.pool import Pool
 
 _BODILESS = (204, 304)
+_VERSIONS = (b"HTTP/1.1 ", b"HTTP/1.0 ")
 _MOST_INFORMATIONAL = 64
 _FRAMING_PER_BYTE = 8
 """Chunks of a single byte cost five bytes of framing each; a backend that sends more than this sends rubbish."""
@@ -24,13 +26,24 @@ _FLUSH_SECONDS = 5.0
 """How long the last bytes of a tunnel may take to leave."""
 
 
+class _WithTrailers:
+    """What a parser tells when somebody wants to know of trailers; without, it need not look at single fields."""
+
+    def __init__(self, connection: "UpstreamConnection") -> None:
+        self.on_message_begin = connection.on_message_begin
+        self.on_header = connection.trailer
+        self.on_headers_complete = connection.on_headers_complete
+        self.on_body = connection.on_body
+        self.on_message_complete = connection.on_message_complete
+
+
 class UpstreamConnection(asyncio.Protocol):
     """See the module. `used` counts exchanges; `idle_since` is the loop's time of the last one's end."""
 
     __slots__ = (
-        "_at", "_body_bytes", "_complete", "_exchange", "_failure", "_fed", "_head_only", "_headed", "_informational",
-        "_keep", "_parser", "_paused", "_poisoned", "_raw", "_tunnel", "_until_close", "idle_since", "pool",
-        "transport", "used",
+        "_at", "_body_bytes", "_complete", "_exchange", "_failure", "_fed", "_head_only", "_headed", "_http10",
+        "_informational", "_keep", "_parser", "_paused", "_poisoned", "_raw", "_trailers", "_tunnel", "_until_close",
+        "idle_since", "pool", "transport", "used",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
@@ -40,6 +53,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.idle_since = 0.0
         self._exchange: Exchange | None = None
         self._tunnel = self._poisoned = self._paused = self._head_only = False
+        self._trailers: TrailerFields | None = None
         self._parser = httptools.HttpResponseParser(self)
         self._reset()
 
@@ -52,9 +66,14 @@ class UpstreamConnection(asyncio.Protocol):
     def attach(self, exchange: "Exchange", *, head_only: bool) -> None:
         """Serve this exchange; the answer that comes next is its."""
         self._exchange = exchange
-        if self._head_only:
-            self._parser = httptools.HttpResponseParser(self)  # the old one still waits for the body
+        if self._head_only or self._trailers is not None:
+            # The old one still waits for the body of an answer to HEAD, or looks at every header.
+            self._parser = httptools.HttpResponseParser(self)
+            self._trailers = None
         self._head_only = head_only
+        if exchange.head.takes_trailers and exchange.takes_trailers:
+            self._trailers = TrailerFields(frozenset())
+            self._parser = httptools.HttpResponseParser(_WithTrailers(self))
         self._reset()
         self.used += 1
 
@@ -121,7 +140,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._poisoned = True
             self._failure = self._failure or "the backend's answer is not HTTP"
         if self._complete:
-            exchange.answer_end(keep=self._keep)
+            exchange.answer_end(keep=self._keep, trailers=self._trailers.rendered if self._trailers else b"")
         else:
             self._progressed(exchange)
 
@@ -154,7 +173,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._raw: bytes | bytearray = b""
         self._at = self._fed = self._body_bytes = self._informational = 0
         self._failure = ""
-        self._headed = self._complete = self._until_close = self._keep = False
+        self._headed = self._complete = self._until_close = self._keep = self._http10 = False
 
     def on_message_begin(self) -> None:
         if self._complete:
@@ -172,16 +191,21 @@ class UpstreamConnection(asyncio.Protocol):
                 self._failure = f"the backend answered with status {status}"
             return
         head = self._read_head(status)
-        if head.transfer and head.transfer != b"chunked,":
+        if head.transfer and (head.transfer != b"chunked," or self._http10):
             self._failure = "the backend used a transfer encoding other than chunked"
             return
         self._headed = True
         if head.transfer:
             head.length = None
+            if self._trailers is not None:
+                head.trailers = declared(head.trailer)
+                self._trailers = TrailerFields(head.trailers)
         elif status == 204:
             head.length = 0
         ends = head.transfer or head.length is not None or status in _BODILESS or self._head_only
         self._until_close = not ends
+        if self._head_only and exchange.head.method != "HEAD":
+            head.length, head.transfer = 0, b""  # a rule made a HEAD of it; the client waits for a body
         exchange.answer_head(head)
         if self._head_only:
             # llhttp does not know that it was a HEAD and would wait for the body.
@@ -193,8 +217,9 @@ class UpstreamConnection(asyncio.Protocol):
         end = self._raw.find(b"\r\n\r\n", self._at)
         raw = bytes(self._raw[self._at : end + 2])
         self._at = end + 4
-        if not raw.startswith(b"HTTP/"):
-            self._failure = "the backend's answer begins with empty lines"
+        if not raw.startswith(_VERSIONS):
+            self._failure = "the backend's answer is not HTTP/1.1, or begins with empty lines"
+        self._http10 = raw.startswith(b"HTTP/1.0")
         return read_answer(status, raw)
 
     def on_body(self, data: bytes) -> None:
@@ -205,10 +230,18 @@ class UpstreamConnection(asyncio.Protocol):
             self._exchange.answer_body(data)
 
     def on_message_complete(self) -> None:
-        if self._headed and not self._complete:
+        if self._headed and not self._complete and not self._failure:
             self._complete = True
             # Asked here: llhttp forgets the framing flags once the message is over.
             self._keep = self._parser.should_keep_alive()
+
+    def trailer(self, name: bytes, value: bytes) -> None:
+        """A field behind the answer's body, or a header, which is read elsewhere."""
+        limits, trailers = self.pool.limits, self._trailers
+        if trailers is None or self._complete or not self._headed:
+            return
+        if not trailers.add(name, value, limits.trailers, limits.trailer_bytes):
+            self._failure = "the trailers of the backend's answer are too large, or too many"
 
     def _progressed(self, exchange: "Exchange") -> None:
         limit = self.pool.limits.response_head
