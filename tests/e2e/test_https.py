@@ -41,16 +41,18 @@ def test_the_cookies_are_secure(secure_world: World, certificate: Certificate) -
     for name, morsel in session_cookies(secure_world, certificate).items():
         cookies[name] = (bool(morsel["secure"]), bool(morsel["httponly"]), morsel["samesite"].lower(), morsel["path"])
     assert cookies == {
-        "dovetail-token": (True, True, "strict", "/"),
-        "dovetail-refresh": (True, True, "strict", "/oauth"),
+        "__Host-dovetail-token": (True, True, "strict", "/"),
+        "__Secure-dovetail-refresh": (True, True, "strict", "/oauth"),
     }
 
 
 def test_the_cookie_is_taken_as_a_log_in(secure_world: World, certificate: Certificate) -> None:
-    token = session_cookies(secure_world, certificate)["dovetail-token"].value
-    headers = {"Cookie": f"dovetail-token={token}"}
+    token = session_cookies(secure_world, certificate)["__Host-dovetail-token"].value
+    headers = {"Cookie": f"__Host-dovetail-token={token}"}
     path = f"{secure_world.url}/api/v1/namespaces"
     expect(secure_world.web.call("GET", path, headers=headers), 200)
+    tossed = {"Cookie": f"dovetail-token={token}"}  # a name that a plain page of the same host could set
+    expect_status(secure_world.web.call("GET", path, headers=tossed), 401, "Unauthorized")
     evil = {**headers, "Origin": "https://evil.example.org"}
     body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "forged"}}
     expect_status(secure_world.web.call("POST", path, headers=evil, body=body), 401, "Unauthorized")

@@ -29,7 +29,8 @@ async def test_log_in_sets_cookies_that_scripts_cannot_read(platform: Platform) 
     over_tls = await platform.call(
         "POST", PATH, json={"username": user, "password": PASSWORD}, headers={"X-Forwarded-Proto": "https"}
     )
-    assert over_tls.cookies["dovetail-token"]["secure"]
+    assert set(over_tls.cookies) == {"__Host-dovetail-token", "__Secure-dovetail-refresh"}
+    assert all(cookie["secure"] for cookie in over_tls.cookies.values())
 
 
 async def test_refused(platform: Platform) -> None:

@@ -7,9 +7,12 @@ Three rooms that do not know each other meet here: `gateway` compiles and publis
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from dovetail import __version__
+from dovetail.cli.password_check import check_password
+from dovetail.gateway import passwords
 from dovetail.gateway.availability import Availability
 from dovetail.gateway.builtin import BuiltIn, internal
 from dovetail.gateway.cluster_upstream import cluster_upstream
@@ -18,6 +21,7 @@ from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
+from dovetail.gateway.trust import Trust
 from dovetail.iam import keys
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.tokens import TokenIssuer
@@ -38,6 +42,8 @@ class ControlSettings:
     kubeconfig: Path | None
     issuer: str
     run_dir: Path
+    basic_auth: bool = False
+    """Whether a request may carry a name and a password instead of a token."""
 
 
 async def serve(settings: ControlSettings, on_ready: Callable[[], None]) -> None:
@@ -66,20 +72,26 @@ async def _serve(
     built_in = BuiltIn(internal(str(run / "control.sock")), internal(str(run / "console.sock")),
                        cluster_upstream(config, run))  # fmt: skip
     runtime = ControllerRuntime(client)
-    objects = RoutingObjects(runtime, built_in)
+    trust = Trust(client, run, settings.issuer)
+    await trust.prepare()
+    objects = RoutingObjects(runtime, built_in, trust.certificate)
     availability = Availability(client, objects)
     publisher = Publisher(run / "snapshot.sock")
     reports = ReportServer(beside(run / "snapshot.sock"))
-    start = Snapshot(generation=0, issuer=settings.issuer, keys=public)
+    start = Snapshot(
+        generation=0, issuer=settings.issuer, keys=public, assertion_key=trust.signing_key(),
+        password_socket=str(run / passwords.NAME) if settings.basic_auth else "",
+    )  # fmt: skip
     control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
     sessions = Sessions(client, issuer, control.revoke)
-    app = create_app(
-        PlatformDeps(
-            client=client, users=control.users.lister, global_roles=control.roles.lister,
-            global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
-            keys=signing.public(), sessions=sessions, version=f"v{__version__}",
-        )
+    deps = PlatformDeps(
+        client=client, users=control.users.lister, global_roles=control.roles.lister,
+        global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
+        keys=signing.public(), sessions=sessions, assertion_keys=trust.public_keys, version=f"v{__version__}",
     )  # fmt: skip
+    app = create_app(deps)
+    trust.follow(runtime)
+    runtime.add_task("trust", lambda: trust.run(control.sign_with))
     for controller in availability.controllers:
         runtime.add(controller)
     runtime.add_task("control", control.run)
@@ -88,6 +100,9 @@ async def _serve(
         synced, listening = asyncio.Event(), asyncio.Event()
         group.create_task(publisher.run(), name="publisher")
         group.create_task(reports.run(), name="reports")
+        if settings.basic_auth:
+            checked = passwords.PasswordServer(run / passwords.NAME, partial(check_password, deps))
+            group.create_task(checked.run(), name="passwords")
         group.create_task(serve_app(app, run / "control.sock", listening.set), name="platform")
         group.create_task(runtime.run(synced.set), name="runtime")
         await synced.wait()

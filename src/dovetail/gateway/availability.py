@@ -83,7 +83,7 @@ class Availability:
         service = model.backend.service
         resolution = self._objects.resolution(service) if service else None
         check: HealthCheck | None = model.health_check if isinstance(model, ReverseProxy) else None
-        upstream = build_upstream(model.backend, resolution)
+        upstream = build_upstream(model.backend, resolution, certificate=self._objects.certificate)
         nowhere = unavailable(resolution.reason, resolution.message) if resolution and resolution.reason else None
         return Target(upstream=upstream, check=check, unresolved=nowhere)
 

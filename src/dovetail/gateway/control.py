@@ -22,6 +22,7 @@ from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import Snapshot
+from dovetail.iam.assertions import AssertionKey
 from dovetail.iam.compiler import compile_with_problems
 from dovetail.iam.policy import Policy
 from dovetail.iam.session import SELECTOR, revoked_sessions
@@ -87,6 +88,14 @@ class Control:
         self._ended_here.update(dict.fromkeys(sessions, time()))
         await self._compile(_Change(sessions=True))
 
+    async def sign_with(self, key: AssertionKey) -> None:
+        """Have the workers sign assertions with this key from now on."""
+        after = msgspec.structs.replace(self._snapshot, assertion_key=key)
+        if self.generation:
+            await self._put(after)
+        else:
+            self._snapshot = after
+
     async def run(self) -> None:
         """Follow the cluster until cancelled; call it when the informers are synced."""
         while True:
@@ -116,6 +125,10 @@ class Control:
             policy=self._policy() if change.policy else before.policy,
             revoked_sessions=self._revoked() if change.sessions else before.revoked_sessions,
         )
+        await self._put(after)
+
+    async def _put(self, after: Snapshot) -> None:
+        before = self._snapshot
         if before.generation and after == before:
             return
         self._snapshot = msgspec.structs.replace(after, generation=before.generation + 1)

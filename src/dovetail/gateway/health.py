@@ -12,6 +12,7 @@ concerns objects that are Disabled.
 import asyncio
 import contextlib
 import functools
+import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
@@ -107,6 +108,7 @@ class _Dial(msgspec.Struct, frozen=True):
     server_name: str
     ca_pem: str
     insecure: bool
+    certificate: str
     authority: str
     path: str
     status: str
@@ -130,6 +132,7 @@ def _dial_plan(target: Target) -> _Dial:
         server_name=name,
         ca_pem=tls.ca_pem if tls else "",
         insecure=bool(tls and tls.insecure_skip_verify),
+        certificate=tls.client_cert_file if tls else "",
         authority=authority,
         path=path,
         status=check.status if check else "",
@@ -139,7 +142,8 @@ def _dial_plan(target: Target) -> _Dial:
 async def _probe_address(dial: _Dial, address: Address) -> Health:
     where = f"{address.host}:{address.port}"
     try:
-        context = _context(dial.ca_pem, dial.insecure) if dial.tls else None
+        renewed = os.stat(dial.certificate).st_mtime_ns if dial.certificate else 0
+        context = _context(dial.ca_pem, dial.insecure, dial.certificate, renewed) if dial.tls else None
         reader, writer = await asyncio.open_connection(
             address.host, address.port, ssl=context, server_hostname=dial.server_name or None if context else None,
             limit=_MAX_STATUS_LINE,
@@ -188,11 +192,14 @@ def _failure(error: Exception, where: str) -> Health:
 
 
 @functools.lru_cache(maxsize=256)
-def _context(ca_pem: str, insecure: bool) -> ssl.SSLContext:
+def _context(ca_pem: str, insecure: bool, certificate: str, renewed: int) -> ssl.SSLContext:
+    """`renewed` tells one certificate in the file from the next."""
     context = ssl.create_default_context(cadata=ca_pem or None)
     if insecure:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
+    if certificate:
+        context.load_cert_chain(certificate)
     return context
 
 

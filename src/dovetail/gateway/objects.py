@@ -1,23 +1,41 @@
 """What the route table is made of, as it stands in the cluster now: read once a version, compiled on demand.
 
-APIServices and ReverseProxies of both groups become models when they change, not when the table is compiled, so the
-compiler recognises what it has seen before. Services that backends name are looked up among the informers' objects.
+Each event marks the objects that it concerns: the APIService or ReverseProxy itself, or all whose backend names the
+Service that changed. Compiling looks at the marked ones only (`dovetail.routing.live`); should that ever fail, the
+table is compiled from everything.
 """
 
-from collections.abc import Callable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
+
+import msgspec
 
 from dovetail.apis.dialects import APIService, ReverseProxy, ServiceRef
 from dovetail.apis.extensions_v1alpha1 import APISERVICES, REVERSEPROXIES
 from dovetail.apis.kubesphere_v1alpha1 import SEED_APISERVICES, SEED_REVERSEPROXIES
 from dovetail.gateway.addresses import resolve
 from dovetail.gateway.builtin import BuiltIn
-from dovetail.kube import ENDPOINTSLICES, SERVICES, ControllerRuntime, Informer, Object, ResourceLike, labels_of
+from dovetail.kube import (
+    ENDPOINTSLICES,
+    SERVICES,
+    ControllerRuntime,
+    Handler,
+    Informer,
+    Key,
+    Object,
+    ResourceLike,
+    key_of,
+    labels_of,
+)
 from dovetail.kube.resources import api_version_of
-from dovetail.routing.compiler import Compiler, CompilerInput
+from dovetail.routing.compiler import CompilerInput, claims_of, compile_table, reserved_by
+from dovetail.routing.live import LiveTable
 from dovetail.routing.model import RouteTable
 from dovetail.routing.problems import Problem
 from dovetail.routing.services import Resolution, references
 from dovetail.routing.sources import read_object
+from dovetail.routing.upstreams import NO_CERTIFICATE, ClientCertificate
 
 ROUTED: tuple[ResourceLike, ...] = (APISERVICES, REVERSEPROXIES, SEED_APISERVICES, SEED_REVERSEPROXIES)
 """The resources that become routes."""
@@ -25,48 +43,113 @@ ROUTED: tuple[ResourceLike, ...] = (APISERVICES, REVERSEPROXIES, SEED_APISERVICE
 Model = APIService | ReverseProxy
 Read = Model | list[Problem]
 
+_log = logging.getLogger(__name__)
 _SERVICE_NAME = "kubernetes.io/service-name"
 
 
-class RoutingObjects:
-    """Informers over the routed kinds and over Services, and the compiler that remembers."""
+class Place(NamedTuple):
+    """Where a routed object is found."""
 
-    def __init__(self, runtime: ControllerRuntime, built_in: BuiltIn) -> None:
-        self._built_in = built_in
-        self._compiler = Compiler()
+    resource: ResourceLike
+    key: Key
+
+
+class RoutingObjects:
+    """Informers over the routed kinds and over Services, and the table that is kept in step with them."""
+
+    def __init__(
+        self, runtime: ControllerRuntime, built_in: BuiltIn, certificate: ClientCertificate = NO_CERTIFICATE
+    ) -> None:
+        self.certificate = certificate
+        """What the gateway shows backends that ask for a certificate."""
+        self._given = CompilerInput(routes=built_in.routes(), upstreams=built_in.upstreams, certificate=certificate)
+        self._reserved = reserved_by(self._given)
+        self._live = LiveTable(self._given)
+        self._ids: dict[Place, str] = {}
+        self._places: dict[str, Place] = {}
+        self._users: dict[tuple[str, str], set[Place]] = {}
+        self._uses: dict[Place, tuple[str, str]] = {}
+        self._marked: dict[Place, None] = {}
+        self._touched: set[Place] = set()
         self._read: dict[str, tuple[str, Read]] = {}
-        self._problems: dict[str, list[Problem]] = {}
-        self._routed: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
         self.informers = {api_version_of(r) + r.kind: runtime.informer(r, optional=True) for r in ROUTED}
         self._services = runtime.informer(SERVICES)
         self._slices = runtime.informer(ENDPOINTSLICES, indexers={"service": _service_of_slice})
-        for informer in (*self.informers.values(), self._services, self._slices):
-            informer.add_handler(self._changed)
+        for resource in ROUTED:
+            informer_of(self, resource).add_handler(self._marking(resource))
+        self._services.add_handler(self._service_changed)
+        self._slices.add_handler(self._slice_changed)
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call this whenever a table compiled before may be out of date."""
         self._listeners.append(listener)
 
     def compile(self) -> RouteTable:
-        """The table of now. Its problems are kept for `problems_of`."""
-        models = [read for read in self._readings() if not isinstance(read, list)]
+        """The table of now."""
+        marked, self._marked = list(self._marked), {}
+        try:
+            for place in marked:
+                self._follow(place)
+            self._touched.update(marked)
+            return self._live.table()
+        except Exception:
+            _log.exception("the table could not be followed, it is compiled anew")
+            return self._anew()
+
+    def touched(self) -> list[Place]:
+        """The objects about which there may be something new to tell or to probe, since the last call."""
+        told = {self._places[object_id] for object_id in self._live.told() if object_id in self._places}
+        touched, self._touched = self._touched | told, set()
+        return list(touched)
+
+    def _follow(self, place: Place) -> None:
+        """Bring the table in step with one object."""
+        obj = informer_of(self, place.resource).lister.by_key(place.key)
+        read = self.read(obj) if obj else []
+        model = None if isinstance(read, list) else read
+        self._use(place, model)
+        before = self._ids.pop(place, None)
+        if model is None:
+            if before is not None:
+                self._live.remove(before)
+                del self._places[before]
+            return
+        service = model.backend.service
+        resolution = self.resolution(service) if service else None
+        self._live.put(claims_of(model, resolution, self._reserved, self.certificate))
+        self._ids[place] = model.meta.id
+        self._places[model.meta.id] = place
+
+    def _use(self, place: Place, model: Model | None) -> None:
+        """Remember whose changes concern an object."""
+        before = self._uses.pop(place, None)
+        if before is not None:
+            self._users[before].discard(place)
+            if not self._users[before]:
+                del self._users[before]
+        if model is not None and model.backend.service is not None:
+            service = self._uses[place] = (model.backend.service.namespace, model.backend.service.name)
+            self._users.setdefault(service, set()).add(place)
+
+    def _anew(self) -> RouteTable:
+        """The table by the full compiler; the next change starts with every object marked."""
+        self._live = LiveTable(self._given)
+        self._ids, self._places = {}, {}
+        self._marked = {Place(resource, key_of(obj)): None for resource, obj in self._objects()}
+        models = [read for _, obj in self._objects() if not isinstance(read := self.read(obj), list)]
         api_services = tuple(model for model in models if isinstance(model, APIService))
         reverse_proxies = tuple(model for model in models if isinstance(model, ReverseProxy))
-        compilation = self._compiler.compile(
-            CompilerInput(
-                api_services=api_services,
-                reverse_proxies=reverse_proxies,
-                addresses={ref: self.resolution(ref) for ref in references(api_services, reverse_proxies)},
-                routes=self._built_in.routes(),
-                upstreams=self._built_in.upstreams,
-            )
+        addresses = {ref: self.resolution(ref) for ref in references(api_services, reverse_proxies)}
+        given = msgspec.structs.replace(
+            self._given, api_services=api_services, reverse_proxies=reverse_proxies, addresses=addresses
         )
-        self._problems = {}
-        for problem in compilation.problems:
-            self._problems.setdefault(problem.uid, []).append(problem)
-        self._routed = frozenset(route.id.partition("#")[0] for route in compilation.table.routes)
-        return compilation.table
+        return compile_table(given).table
+
+    def _objects(self) -> Iterator[tuple[ResourceLike, Object]]:
+        for resource in ROUTED:
+            for obj in informer_of(self, resource).lister:
+                yield resource, obj
 
     def read(self, obj: Object) -> Read:
         """The model of an object, or what is wrong with it; the same value until the object changes."""
@@ -76,13 +159,13 @@ class RoutingObjects:
             known = self._read[uid] = (version, read_object(obj))
         return known[1]
 
-    def problems_of(self, uid: str) -> list[Problem]:
-        """What the latest compilation had to say of an object."""
-        return self._problems.get(uid, [])
+    def problems_of(self, object_id: str) -> list[Problem]:
+        """What is to be told about an object, as of the latest table."""
+        return self._live.problems_of(object_id)
 
     def is_routed(self, object_id: str) -> bool:
         """Whether the latest table has a route of this object."""
-        return object_id in self._routed
+        return self._live.is_routed(object_id)
 
     def resolution(self, ref: ServiceRef) -> Resolution:
         """Where a Service's port leads to now."""
@@ -90,16 +173,28 @@ class RoutingObjects:
         slices = self._slices.lister.by_index("service", f"{ref.namespace}/{ref.name}")
         return resolve(ref, service, slices=slices)
 
-    def _readings(self) -> Iterator[Read]:
-        for informer in self.informers.values():
-            for obj in informer.lister:
-                yield self.read(obj)
+    def _marking(self, resource: ResourceLike) -> Handler:
+        def changed(type: str, old: Object | None, new: Object, /) -> None:
+            if type == "DELETED":
+                self._read.pop(new["metadata"].get("uid", ""), None)
+            self._mark([Place(resource, key_of(new))])
 
-    def _changed(self, type: str, old: Object | None, new: Object, /) -> None:
-        if type == "DELETED":
-            self._read.pop(new["metadata"].get("uid", ""), None)
-        for listener in self._listeners:
-            listener()
+        return changed
+
+    def _service_changed(self, type: str, old: Object | None, new: Object, /) -> None:
+        self._mark(self._users.get((new["metadata"]["namespace"], new["metadata"]["name"]), ()))
+
+    def _slice_changed(self, type: str, old: Object | None, new: Object, /) -> None:
+        for service in {*_service_of_slice(new), *(_service_of_slice(old) if old else ())}:
+            namespace, _, name = service.partition("/")
+            self._mark(self._users.get((namespace, name), ()))
+
+    def _mark(self, places: Iterable[Place]) -> None:
+        before = len(self._marked)
+        self._marked.update(dict.fromkeys(places))
+        if len(self._marked) > before:
+            for listener in self._listeners:
+                listener()
 
 
 def _service_of_slice(obj: Object) -> list[str]:

@@ -61,6 +61,8 @@ GATEWAY_RULES: Final = [
     rule((*READ, *WRITE), ("iam.kubesphere.io",), _IAM_KINDS),
     rule(("get", "update", "patch"), ("iam.kubesphere.io",), [f"{kind}/status" for kind in _IAM_KINDS]),
     rule(READ, ("",), ("services", "endpoints", "configmaps", "namespaces")),
+    rule(("create",), ("",), ("configmaps",)),  # what backends recognise the gateway by, in their own namespaces
+    rule(("update",), ("",), ("configmaps",), ("dovetail-gateway",)),
     rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
     rule(("impersonate",), ("",), ("users", "groups", "serviceaccounts")),
     rule(("impersonate",), ("authentication.k8s.io",), ("*",)),  # "userextras/*" would match no extra

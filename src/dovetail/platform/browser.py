@@ -1,7 +1,8 @@
 """/oauth/session: the console's log-in, whose tokens live in cookies that no script can read.
 
 POST logs in (JSON: username, password), PUT trades the refresh cookie, DELETE logs out. Both cookies are HttpOnly and
-SameSite=Strict, Secure when the browser's own connection is encrypted, and the refresh token goes to /oauth only. A
+SameSite=Strict, and the refresh token goes to /oauth only. When the browser's own connection is encrypted they are
+Secure and have names with the prefixes that bind them to it (`oauth.cookie_names`). A
 request that a browser says comes from another site's page is refused whatever it carries.
 """
 
@@ -15,9 +16,9 @@ from dovetail.platform.answers import NO_STORE, json_answer, json_body, status_a
 from dovetail.platform.callers import address_of, over_tls, same_origin
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Unauthenticated
-from dovetail.platform.oauth import ACCESS_COOKIE, CLIENT, REFRESH_COOKIE, begin, end_session, refresh
+from dovetail.platform.oauth import CLIENT, CookieNames, begin, cookie_names, end_session, refresh
 
-PATHS = {ACCESS_COOKIE: "/", REFRESH_COOKIE: "/oauth"}
+PATHS = CookieNames(access="/", refresh="/oauth")
 
 
 class BrowserSession:
@@ -47,16 +48,17 @@ class BrowserSession:
         """Trade the refresh cookie for new cookies; 401, and no cookies left, when it is of no use any more."""
         _demand_own_page(request)
         try:
-            return _answer(request, await refresh(self._deps, request.cookies.get(REFRESH_COOKIE, ""), CLIENT))
+            token = request.cookies.get(cookie_names(over_tls(request)).refresh, "")
+            return _answer(request, await refresh(self._deps, token, CLIENT))
         except (InvalidToken, SessionEnded) as error:
-            return _without_cookies(status_answer(Unauthenticated(str(error))))
+            return _without_cookies(request, status_answer(Unauthenticated(str(error))))
 
     async def log_out(self, request: Request) -> Response:
         """End the session and take the cookies back."""
         _demand_own_page(request)
-        for name in (REFRESH_COOKIE, ACCESS_COOKIE):
+        for name in cookie_names(over_tls(request)):
             await end_session(self._deps, request.cookies.get(name, ""))
-        return _without_cookies(Response(status_code=204, headers=NO_STORE))
+        return _without_cookies(request, Response(status_code=204, headers=NO_STORE))
 
 
 def _demand_own_page(request: Request) -> None:
@@ -66,18 +68,15 @@ def _demand_own_page(request: Request) -> None:
 
 def _answer(request: Request, pair: TokenPair) -> Response:
     answer = json_answer({"username": pair.subject.user, "expiresIn": pair.access_seconds}, headers=NO_STORE)
-    ages = {
-        ACCESS_COOKIE: (pair.access, pair.access_seconds),
-        REFRESH_COOKIE: (pair.refresh, pair.refresh_seconds),
-    }
-    for name, (token, seconds) in ages.items():
-        answer.set_cookie(
-            name, token, max_age=seconds, path=PATHS[name], secure=over_tls(request), httponly=True, samesite="strict"
-        )
+    secure = over_tls(request)
+    tokens, ages = (pair.access, pair.refresh), (pair.access_seconds, pair.refresh_seconds)
+    for name, path, token, age in zip(cookie_names(secure), PATHS, tokens, ages, strict=True):
+        answer.set_cookie(name, token, max_age=age, path=path, secure=secure, httponly=True, samesite="strict")
     return answer
 
 
-def _without_cookies(answer: Response) -> Response:
-    for name, path in PATHS.items():
-        answer.delete_cookie(name, path=path, httponly=True, samesite="strict")
+def _without_cookies(request: Request, answer: Response) -> Response:
+    secure = over_tls(request)  # a browser takes a cookie with a prefix back only on these terms, too
+    for name, path in zip(cookie_names(secure), PATHS, strict=True):
+        answer.delete_cookie(name, path=path, secure=secure, httponly=True, samesite="strict")
     return answer

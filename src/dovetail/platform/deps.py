@@ -38,6 +38,8 @@ class PlatformDeps:
     sessions: Sessions
     lockout: Lockout = field(default_factory=Lockout)
     passwords: Passwords = field(default_factory=Passwords)
+    assertion_keys: Callable[[], tuple[PublicKey, ...]] = tuple
+    """What the gateway's word to backends is verified with: published beside `keys`, good for no token."""
     clock: Callable[[], float] = time
     """Seconds of the epoch."""
     version: str = "v0.0.0"

@@ -49,8 +49,8 @@ class Discovery:
         )
 
     async def keys(self, _: Request) -> Response:
-        """The JWKS (RFC 7517)."""
-        keys = [orjson.loads(key.jwk) for key in self._deps.keys]
+        """The JWKS (RFC 7517): of tokens, and of what the gateway tells backends (`dovetail.iam.assertions`)."""
+        keys = [orjson.loads(key.jwk) for key in (*self._deps.keys, *self._deps.assertion_keys())]
         return json_answer({"keys": keys}, headers={"Cache-Control": "public, max-age=300"})
 
     async def userinfo(self, request: Request) -> Response:

@@ -6,7 +6,7 @@ and cookies, never from URLs. Authorization codes and ID tokens are not here, an
 """
 
 import hmac
-from typing import Final
+from typing import Final, NamedTuple
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,15 +17,31 @@ from dovetail.iam.errors import InvalidToken, SessionEnded, TooManyAttempts
 from dovetail.iam.sessions import TokenPair
 from dovetail.kube.errors import KubeError
 from dovetail.platform.answers import NO_STORE, form_body, json_answer
-from dovetail.platform.callers import address_of
+from dovetail.platform.callers import address_of, over_tls
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import OAuthError, Unauthenticated
 from dovetail.platform.login import find_user, log_in
 
 CLIENT: Final = "kubesphere"
 _CLIENT_SECRET: Final = b"kubesphere"
-ACCESS_COOKIE: Final = "dovetail-token"
-REFRESH_COOKIE: Final = "dovetail-refresh"
+
+
+class CookieNames(NamedTuple):
+    """What the two cookies of a log-in are called."""
+
+    access: str
+    refresh: str
+
+
+_PLAIN: Final = CookieNames("dovetail-token", "dovetail-refresh")
+_SECURE: Final = CookieNames("__Host-dovetail-token", "__Secure-dovetail-refresh")
+"""Browsers take such names from encrypted pages only, the first from our own host only (RFC 6265bis 4.1.3): nobody
+beside us can slip in a session of his own. The refresh token's path keeps it from being a `__Host-` cookie."""
+
+
+def cookie_names(secure: bool) -> CookieNames:
+    """The names over TLS, or without."""
+    return _SECURE if secure else _PLAIN
 
 
 class TokenEndpoint:
@@ -90,7 +106,8 @@ class TokenEndpoint:
         if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
             form = await form_body(request)
             tokens += [form.get("token", ""), form.get("refresh_token", "")]
-        tokens += [request.cookies.get(ACCESS_COOKIE, ""), request.cookies.get(REFRESH_COOKIE, "")]
+        names = cookie_names(over_tls(request))
+        tokens += [request.cookies.get(names.access, ""), request.cookies.get(names.refresh, "")]
         for token in tokens:
             await end_session(self._deps, token)
         return json_answer({"message": "success"}, headers=NO_STORE)
