@@ -13,6 +13,7 @@ from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import storage
 from dovetail.kube import CONFIGMAPS, JOBS, SECRETS, Client, NotFound
 from tests.conftest import KubeApi
+from tests.finished_jobs import finished_status
 from tests.lifecycle.platform import controllers, package, plan, publish, until, until_gone, until_settled
 
 HANGING_HOOK = """\
@@ -93,16 +94,17 @@ async def node(client: Client, name: str) -> AsyncIterator[None]:
     """Somebody who lets the hook's Job end, whichever of them it is by now."""
 
     async def finish() -> None:
-        complete = [{"type": "Complete", "status": "True"}, {"type": "SuccessCriteriaMet", "status": "True"}]
-        status = {"status": {"conditions": complete, "succeeded": 1}}
         while True:
             with contextlib.suppress(NotFound):
+                job = await client.get(JOBS, "hanging", f"extension-{name}")
+                status = {"status": finished_status(job)}
                 await client.patch(JOBS, "hanging", status, f"extension-{name}", subresource="status")
             await asyncio.sleep(0.05)
 
     task = asyncio.create_task(finish())
     try:
         yield
+        assert not task.done(), task.exception()
     finally:
         task.cancel()
         await asyncio.wait([task])

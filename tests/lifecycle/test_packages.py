@@ -21,7 +21,8 @@ async def test_a_published_package_comes_and_goes(platform_crds: KubeApi, path: 
     data = path.read_bytes()  # noqa: ASYNC240
     package = read_package(data)
     name, missing = package.name, NEEDS_OTHERS.get(package.name)
-    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig, hook_timeout=5):
+    settings = {"hook_timeout": 5, "ingress": {"domainSuffix": "localhost"}}
+    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig, **settings):
         await publish(client, name, package.version, data)
         await plan(client, name, package.version)
         obj = await until(
@@ -35,4 +36,4 @@ async def test_a_published_package_comes_and_goes(platform_crds: KubeApi, path: 
         assert await labelled(client, name)
         await client.delete(INSTALLPLANS, name)
         await until_gone(client, INSTALLPLANS, name)
-        assert await labelled(client, name) == []
+        await until(lambda: labelled(client, name), lambda found: found == [], "an end without a trace")

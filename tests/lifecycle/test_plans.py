@@ -62,7 +62,9 @@ async def test_install_upgrade_roll_back_disable_enable_uninstall(platform_crds:
         await until_settled(client, "whole", "0.1.0")
         assert await states(client, "whole") == {"Disabled"}
         extension = await until(
-            lambda: client.get(EXTENSIONS, "whole"), lambda obj: not obj["status"].get("enabled"), "disabled"
+            lambda: client.get(EXTENSIONS, "whole"),
+            lambda obj: obj.get("status", {}).get("enabled") is False,
+            "disabled",
         )
         assert extension["status"]["installedVersion"] == "0.1.0"
         await plan(client, "whole", "0.1.0", enabled=True)
@@ -71,7 +73,7 @@ async def test_install_upgrade_roll_back_disable_enable_uninstall(platform_crds:
 
         await client.delete(INSTALLPLANS, "whole")
         await until_gone(client, INSTALLPLANS, "whole")
-        assert await labelled(client, "whole") == []
+        await until(lambda: labelled(client, "whole"), lambda found: found == [], "an end without a trace")
         await until_gone(client, NAMESPACES, "extension-whole")
         extension = await until(
             lambda: client.get(EXTENSIONS, "whole"), lambda obj: not obj["status"].get("state"), "the state to go"
@@ -104,7 +106,7 @@ async def test_what_cannot_work_is_told_and_recovers(platform_crds: KubeApi) -> 
         await client.delete(INSTALLPLANS, "picky")
         await client.delete(EXTENSIONVERSIONS, "picky-1.0.0")
         await until_gone(client, INSTALLPLANS, "picky")
-        assert await labelled(client, "picky") == []
+        await until(lambda: labelled(client, "picky"), lambda found: found == [], "an end without a trace")
 
 
 async def test_a_wrong_digest_is_refused_with_both_values(platform_crds: KubeApi) -> None:

@@ -16,6 +16,7 @@ from tests.e2e.demo.platform import BIN, ROOT
 from tests.e2e.kube.cluster import Cluster
 from tests.e2e.kube.table import row
 from tests.embedded_apiserver.charts import write_chart
+from tests.finished_jobs import finished_status
 
 AREA = "Helm"
 HELM = "https://helm.sh/docs/helm/"
@@ -99,14 +100,8 @@ def finished_jobs(cluster: Cluster, ns: str) -> Iterator[None]:
         while not stop.wait(0.2):
             for job in cluster.http("GET", path).json["items"]:
                 if not job["status"].get("conditions"):
-                    at = job["metadata"]["creationTimestamp"]
-                    conditions = [
-                        {"type": kind, "status": "True", "reason": "CompletionsReached", "lastTransitionTime": at}
-                        for kind in ("SuccessCriteriaMet", "Complete")
-                    ]
-                    status = {"startTime": at, "completionTime": at, "succeeded": 1, "conditions": conditions}
                     name, kind = job["metadata"]["name"], "application/merge-patch+json"
-                    cluster.http("PATCH", f"{path}/{name}/status", {"status": status}, Content_Type=kind)
+                    cluster.http("PATCH", f"{path}/{name}/status", {"status": finished_status(job)}, Content_Type=kind)
 
     thread = threading.Thread(target=finish)
     thread.start()
