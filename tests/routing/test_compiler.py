@@ -255,12 +255,6 @@ def test_a_program_with_a_bad_step_is_not_run_at_all(directives):
     assert owner(table, "GET", "/b/x") == "other"
 
 
-def test_directives_that_are_not_carried_out_are_told():
-    table = compiled(reverse_proxy("/a/*", directives={"redirect": ["/a /b"], "rateLimit": {"requests": 1}}))
-    assert reasons(table) == ["NotInForce", "NotInForce"]
-    assert owner(table, "GET", "/a/x") == "proxy"
-
-
 def test_an_object_has_at_most_so_many_routes():
     table = compiled(api_service(nonResourceURLs=[f"/p{i}" for i in range(200)]))
     assert reasons(table) == ["Invalid"]

@@ -178,15 +178,24 @@ class UpstreamSpec(Endpoint, frozen=True, kw_only=True):
 class CircuitBreaker(Wire, frozen=True, kw_only=True):
     """When to stop sending to a backend that fails, and how much to send at all. Absent fields set no limit."""
 
-    max_connections: Count | None = None
-    max_pending_requests: Count | None = None
-    max_requests: Count | None = None
-    max_retries: Count | None = None
-    consecutive_failures: Count | None = None
-    error_percent: Annotated[int, msgspec.Meta(ge=1, le=100)] | None = None
-    minimum_requests: Count | None = None
-    interval: Duration = ""
-    ejection_time: Duration = ""
+    max_connections: Annotated[Count | None, about("Connections to the backend, of each gateway worker.")] = None
+    max_pending_requests: Annotated[
+        Count | None, about("Requests that may wait while all connections are in use; 1024 when absent.")
+    ] = None
+    max_requests: Annotated[Count | None, about("Requests under way at the same time, in each gateway worker.")] = None
+    max_retries: Annotated[Count | None, about("Retries under way at the same time; sets the budget aside.")] = None
+    consecutive_failures: Annotated[
+        Count | None, about("Failures in a row after which an address is left alone. 0: never.")
+    ] = None
+    error_percent: Annotated[
+        Annotated[int, msgspec.Meta(ge=1, le=100)] | None,
+        about("Share of failures within `interval` from which on an address is left alone."),
+    ] = None
+    minimum_requests: Annotated[Count | None, about("Requests before `errorPercent` counts; 20 when absent.")] = None
+    interval: Annotated[Duration, about("How far back `errorPercent` looks, `10s`.")] = ""
+    ejection_time: Annotated[
+        Duration, about("How long an address is left alone before one request tries it again, `30s`.")
+    ] = ""
 
 
 class RateLimit(Wire, frozen=True, kw_only=True):
@@ -194,23 +203,38 @@ class RateLimit(Wire, frozen=True, kw_only=True):
 
     requests: Annotated[int, msgspec.Meta(ge=1)]
     unit: Literal["second", "minute", "hour"] = "second"
-    burst: Count | None = None
+    burst: Annotated[Count | None, about("How many may come at once; as many as `requests` when absent.")] = None
     by: Annotated[Literal["User", "Address", "Global"], about("What has a budget of its own.")] = "User"
 
 
 class Retries(Wire, frozen=True, kw_only=True):
     """Idempotent requests that failed before an answer may be sent again, within a budget."""
 
-    attempts: Annotated[int, msgspec.Meta(ge=0, le=10)]
-    budget_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    attempts: Annotated[int, msgspec.Meta(ge=0, le=10), about("Tries after the first one.")]
+    on: Annotated[
+        list[Literal["ConnectFailure", "Reset", "Timeout", "502", "503", "504"]],
+        about("What is tried again: everything when absent. `Timeout` is that of `perTryTimeout`."),
+    ] = []
+    per_try_timeout: Annotated[Duration, about("Longest wait for the first byte of the answer to one try.")] = ""
+    back_off: Annotated[Duration, about("Longest pause before the second try, `25ms`; it doubles each time.")] = ""
+    max_back_off: Annotated[Duration, about("The longest pause between two tries, ten times `backOff`.")] = ""
+    budget_percent: Annotated[
+        Annotated[int, msgspec.Meta(ge=0, le=100)] | None,
+        about("Retries may be this share of the requests under way (or three, if that is more); 20 when absent."),
+    ] = None
+    max_body: Annotated[
+        int | str | None,
+        about("The largest body that is kept for another try, `64Ki`.", schema={INT_OR_STRING: True}),
+    ] = None
 
 
 class Timeouts(Wire, frozen=True, kw_only=True):
     """How long the gateway waits for the backend."""
 
-    connect: Annotated[Duration, about("For a connection.")] = ""
-    request: Annotated[Duration, about("From the end of the request to the first byte of the answer.")] = ""
-    idle: Annotated[Duration, about("Longest silence inside an answer or a tunnel.")] = ""
+    connect: Annotated[Duration, about("For a connection, `5s`.")] = ""
+    first_byte: Annotated[Duration, about("From the end of the request to the first byte of the answer, `60s`.")] = ""
+    request: Annotated[Duration, about("From the first byte of the request to the last of the answer.")] = ""
+    idle: Annotated[Duration, about("Longest silence inside an answer or a tunnel, `1h`.")] = ""
 
 
 class Directives(Wire, frozen=True, kw_only=True):
@@ -224,19 +248,29 @@ class Directives(Wire, frozen=True, kw_only=True):
         about("Edits of the request's headers: `Name: value`, `Name value`, `+Name value`, `-Name`, `-Prefix*`."),
     ] = []
     header_down: Annotated[list[str], about("The same for the answer's headers.")] = []
-    reject_forwarding_redirects: bool = False
-    wrap_transport: bool = False
+    reject_forwarding_redirects: Annotated[
+        bool, about("A redirection that the backend answers becomes a 502 instead of going to the client.")
+    ] = False
+    wrap_transport: Annotated[
+        bool, about("Links in the backend's answers (Location, HTML) get the path that was cut from the request's.")
+    ] = False
     auth_proxy: Annotated[bool, about("Tell the backend who asks, in X-Remote-* headers.")] = False
     rewrite: Annotated[
         list[str], about("`<pattern> <target>`: `/old/* /new{path}`; {path} is the whole old path, {query} its query.")
     ] = []
     replace: Annotated[list[str], about("`<find> <replacement>`, in path and query.")] = []
     path_regexp: Annotated[list[str], about("`<regular expression> <replacement>` with $1 groups.")] = []
-    redirect: Annotated[list[str], about("`<pattern> <target> [301|302|303|307|308]`.")] = []
+    redirect: Annotated[
+        list[str],
+        about("`<pattern> <target> [301|302|303|307|308]`: `/old/* /new/{rest} 308`; {path}, {query}, {uri}, {host}."),
+    ] = []
     circuit_breaker: CircuitBreaker | None = None
     rate_limit: RateLimit | None = None
     retries: Retries | None = None
     timeouts: Timeouts | None = None
+    load_balancing: Annotated[
+        Literal["RoundRobin", "LeastRequests"], about("How requests are spread over the addresses of the backend.")
+    ] = "RoundRobin"
     max_body: Annotated[
         int | str | None,
         about("Largest request body, in bytes or as `10Mi`.", schema={INT_OR_STRING: True}),
@@ -264,6 +298,15 @@ class ReverseProxySpec(Wire, frozen=True, kw_only=True):
     directives: Directives | None = None
     rewrite: Annotated[list[str], about("The seed's spelling of directives.rewrite.")] = []
     header: HeaderLists | None = None
+    redirect: Annotated[list[str], about("The same as directives.redirect, as are the following.")] = []
+    circuit_breaker: CircuitBreaker | None = None
+    rate_limit: RateLimit | None = None
+    retries: Retries | None = None
+    timeouts: Timeouts | None = None
+    load_balancing: Literal["RoundRobin", "LeastRequests"] | None = None
+    max_body: Annotated[int | str | None, about("As in directives.", schema={INT_OR_STRING: True})] = None
+    wrap_transport: bool = False
+    reject_forwarding_redirects: bool = False
 
 
 class ReverseProxy(Wire, frozen=True, kw_only=True):

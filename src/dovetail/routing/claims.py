@@ -13,6 +13,7 @@ import msgspec
 from dovetail.apis import labels
 from dovetail.apis.dialects import APIService, Backend, HeaderEdit, Meta, ReverseProxy, State
 from dovetail.apis.dialects.reverse_proxy import Pair
+from dovetail.routing.directives import balance_of, breaker_of, traffic_of
 from dovetail.routing.errors import BadPattern, RoutingError
 from dovetail.routing.model import HeaderEdit as Edit
 from dovetail.routing.model import Match, RewriteStep, Route, Upstream
@@ -69,16 +70,20 @@ def claims_of_reverse_proxy(
     """The claims of a ReverseProxy."""
     if gone := _gone(item.meta, item.status):
         return gone
-    problems = _remarks(item.meta, item.backend) + _not_in_force(item)
+    problems = _remarks(item.meta, item.backend)
     wanted = [(matcher.path, (matcher.method,) if matcher.method else ()) for matcher in item.matchers]
     matches, refused = _matches(item.meta, wanted, "matcher", reserved)
     steps, bad_steps = _steps(item)
     up, host, bad_up = _edits(item.meta, item.header_up, "headerUp")
     down, _, bad_down = _edits(item.meta, item.header_down, "headerDown")
-    invalid = bad_steps + bad_up + bad_down
+    traffic, bad_redirects = traffic_of(item)
+    invalid = bad_steps + bad_up + bad_down + bad_redirects
     if invalid:  # half a program may not run: what was to be cut off might be a secret part of the path
         return Claims(meta=item.meta, problems=tuple(problems + refused + invalid))
-    upstream = build_upstream(item.backend, resolution, timeouts=item.timeouts, certificate=certificate, host=host)
+    upstream = build_upstream(
+        item.backend, resolution, timeouts=item.timeouts, certificate=certificate, host=host,
+        balance=balance_of(item), breaker=breaker_of(item),
+    )  # fmt: skip
     template = Route(
         id="",
         match=Match("exact", ""),
@@ -89,6 +94,7 @@ def claims_of_reverse_proxy(
         header_down=down,
         max_body=1 << 30 if item.max_body is None else item.max_body,
         unavailable=_unavailable(item.status, resolution),
+        traffic=traffic,
     )
     routes = _routes(item.meta, template, matches)
     return Claims(
@@ -111,22 +117,6 @@ def _unavailable(status: State, resolution: Resolution | None) -> str:
 
 def _remarks(meta: Meta, backend: Backend) -> list[Problem]:
     return [problem(meta, "Remark", backend.note)] if backend.note else []
-
-
-def _not_in_force(item: ReverseProxy) -> list[Problem]:
-    given = {
-        "redirect": bool(item.redirects),
-        "circuitBreaker": item.circuit_breaker is not None,
-        "rateLimit": item.rate_limit is not None,
-        "retries": item.retries is not None,
-        "wrapTransport": item.wrap_transport,
-        "rejectForwardingRedirects": item.reject_forwarding_redirects,
-    }
-    return [
-        problem(item.meta, "NotInForce", f"{name} is read but not carried out yet", field=f"spec.directives.{name}")
-        for name, present in given.items()
-        if present
-    ]
 
 
 def _matches(

@@ -11,6 +11,8 @@ from typing import Literal
 
 import msgspec
 
+from dovetail.routing.traffic import Balance, Breaker, Traffic
+
 Scheme = Literal["http", "https"]
 
 Access = Literal["public", "authenticated", "authorized"]
@@ -61,6 +63,8 @@ class Upstream(msgspec.Struct, frozen=True, kw_only=True):
     """Longest wait from the end of the request to the first byte of the response."""
     idle_timeout: float = 3600.0
     """Longest silence inside a response or a tunnel."""
+    balance: Balance = "RoundRobin"
+    breaker: Breaker | None = None
 
 
 class Match(msgspec.Struct, frozen=True):
@@ -117,6 +121,8 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     """Largest request body in bytes; a larger one is answered 413."""
     unavailable: str = ""
     """Not empty: the backend is known to be down and requests are answered 503 with this reason."""
+    traffic: Traffic | None = None
+    """Redirects, limits and retries (`dovetail.routing.traffic`); None for a route without any."""
 
 
 class RouteTable(msgspec.Struct, frozen=True, kw_only=True):

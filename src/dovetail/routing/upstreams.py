@@ -13,6 +13,7 @@ from dovetail.apis.dialects import Backend
 from dovetail.apis.dialects.resilience import Timeouts
 from dovetail.routing.model import Address, Scheme, Upstream, UpstreamTLS
 from dovetail.routing.services import Resolution
+from dovetail.routing.traffic import Balance, Breaker
 
 DEFAULT_PORTS = {"http": 80, "https": 443}
 _encoder = msgspec.msgpack.Encoder()
@@ -36,6 +37,8 @@ def build_upstream(
     timeouts: Timeouts = _NO_TIMEOUTS,
     certificate: ClientCertificate = NO_CERTIFICATE,
     host: str = "",
+    balance: Balance = "RoundRobin",
+    breaker: Breaker | None = None,
 ) -> Upstream:
     """The upstream of a backend. `resolution` is that of `backend.service`; `host` overrides the Host header."""
     service_port = resolution.port if resolution else backend.port
@@ -49,8 +52,10 @@ def build_upstream(
         addresses=resolution.addresses if resolution else (Address(backend.host, backend.port),),
         tls=_tls(backend, name, certificate) if scheme == "https" else None,
         connect_timeout=timeouts.connect or 5.0,
-        response_timeout=timeouts.request or 60.0,
+        response_timeout=timeouts.first_byte or 60.0,
         idle_timeout=timeouts.idle or 3600.0,
+        balance=balance,
+        breaker=breaker,
     )
     return with_key(draft)
 

@@ -4,7 +4,7 @@ Times are in seconds. None means: no limit of this kind.
 """
 
 import re
-from typing import Final
+from typing import Final, cast
 
 import msgspec
 
@@ -13,6 +13,7 @@ from dovetail.apis.dialects.reading import Fields
 _SIZE: Final = re.compile(r"([0-9]{1,15})(Ki|Mi|Gi|k|K|M|G)?")
 _UNITS: Final = {"": 1, "k": 10**3, "K": 10**3, "M": 10**6, "G": 10**9, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30}
 _MOST: Final = 1 << 31
+MOST_KEPT: Final = 1 << 20
 _SECONDS_IN: Final = {"second": 1, "minute": 60, "hour": 3600}
 
 
@@ -48,17 +49,26 @@ class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
     by: str = "User"
 
 
+RETRY_CAUSES: Final = ("ConnectFailure", "Reset", "Timeout", "502", "503", "504")
+
+
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts after the first, and the share of requests that may be retries."""
+    """Attempts after the first, what they are for, and the share of requests that may be retries."""
 
     attempts: int
+    on: tuple[str, ...] = RETRY_CAUSES
+    per_try_timeout: float = 0.0
+    back_off: float = 0.025
+    max_back_off: float = 0.25
     budget_percent: int = 20
+    max_body: int = 64 << 10
 
 
 class Timeouts(msgspec.Struct, frozen=True, kw_only=True):
-    """Zero: the gateway's default."""
+    """Zero: the gateway's default. `first_byte` is of the answer; `request` is the whole exchange."""
 
     connect: float = 0.0
+    first_byte: float = 0.0
     request: float = 0.0
     idle: float = 0.0
 
@@ -95,9 +105,9 @@ def read_circuit_breaker(fields: Fields) -> CircuitBreaker | None:
         max_pending_requests=limit("maxPendingRequests"),
         max_requests=limit("maxRequests"),
         max_retries=limit("maxRetries"),
-        consecutive_failures=limit("consecutiveFailures"),
+        consecutive_failures=limit("consecutiveFailures") or None,
         error_percent=fields.number("errorPercent", low=1, high=100),
-        minimum_requests=fields.number("minimumRequests", low=0, high=_MOST, default=20) or 0,
+        minimum_requests=max(_or(fields.number("minimumRequests", low=0, high=_MOST), 20), 1),
         interval=fields.seconds("interval", 10.0, low=0.1),
         ejection_time=fields.seconds("ejectionTime", 30.0, low=0.1),
     )
@@ -115,7 +125,7 @@ def read_rate_limit(fields: Fields) -> RateLimit | None:
     return RateLimit(
         requests=requests,
         per_seconds=_SECONDS_IN[fields.choice("unit", list(_SECONDS_IN), "second")],
-        burst=fields.number("burst", low=0, high=_MOST, default=requests) or 0,
+        burst=max(_or(fields.number("burst", low=0, high=_MOST), requests), 1),
         by=fields.choice("by", ("User", "Address", "Global"), "User"),
     )
 
@@ -124,14 +134,49 @@ def read_retries(fields: Fields) -> Retries | None:
     """`retries` of the directives."""
     if not fields.present:
         return None
-    attempts = fields.number("attempts", low=0, high=10, default=0) or 0
-    return Retries(attempts=attempts, budget_percent=fields.number("budgetPercent", low=0, high=100, default=20) or 0)
+    attempts = fields.number("attempts", low=0, high=10)
+    if attempts is None:
+        if fields.raw("attempts") is None:
+            fields.fail("attempts", "is needed: how often a request may be tried after the first time")
+        attempts = 0
+    back_off = fields.seconds("backOff", 0.025, low=0.001)
+    max_body = read_size(fields, "maxBody")
+    if max_body is not None and max_body > MOST_KEPT:
+        fields.fail("maxBody", f"must be {MOST_KEPT >> 20}Mi at most: it is held in memory until the answer begins")
+    return Retries(
+        attempts=attempts,
+        on=_causes(fields),
+        per_try_timeout=fields.seconds("perTryTimeout", 0.0, low=0.01),
+        back_off=back_off,
+        max_back_off=max(fields.seconds("maxBackOff", 10 * back_off, low=0.001), back_off),
+        budget_percent=_or(fields.number("budgetPercent", low=0, high=100), 20),
+        max_body=_or(max_body, 64 << 10),
+    )
+
+
+def _causes(fields: Fields) -> tuple[str, ...]:
+    value = fields.raw("on")
+    if value is None or value == cast("object", []):
+        return RETRY_CAUSES
+    if not isinstance(value, list):
+        fields.fail("on", f"must be a list of {', '.join(RETRY_CAUSES)}")
+        return ()
+    causes = [str(cause) for cause in cast("list[object]", value)]
+    for index, cause in enumerate(causes):
+        if cause not in RETRY_CAUSES:
+            fields.fail(f"on[{index}]", f"must be one of {', '.join(RETRY_CAUSES)}")
+    return tuple(cause for cause in RETRY_CAUSES if cause in causes)
+
+
+def _or(value: int | None, default: int) -> int:
+    return default if value is None else value
 
 
 def read_timeouts(fields: Fields) -> Timeouts:
     """`timeouts` of the directives."""
     return Timeouts(
         connect=fields.seconds("connect", 0.0, low=0.01),
+        first_byte=fields.seconds("firstByte", 0.0, low=0.01),
         request=fields.seconds("request", 0.0, low=0.01),
         idle=fields.seconds("idle", 0.0, low=0.01),
     )

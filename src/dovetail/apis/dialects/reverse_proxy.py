@@ -1,7 +1,8 @@
 """ReverseProxy: which requests go to which backend, and what is changed on the way.
 
-Reads today's form (one matcher, `directives`) and the seed's (a list of matchers, `upstream.backend`, `rewrite` and
-`header` beside it); what both give is joined, directives first.
+Reads today's form (one matcher, `directives`) and the seed's (a list of matchers, `upstream.backend`, and `rewrite`,
+`header` and the traffic directives beside it). Lists that both give are joined, directives first; of anything else the
+one among the directives counts.
 """
 
 import re
@@ -30,7 +31,10 @@ from dovetail.apis.dialects.resilience import (
 
 _METHOD: Final = re.compile(r"[A-Za-z]{1,20}")
 REDIRECTS: Final = ("301", "302", "303", "307", "308")
+BALANCES: Final = ("RoundRobin", "LeastRequests")
 MAX_STEPS: Final = 64
+_REJECT: Final = "rejectForwardingRedirects"
+_BALANCE: Final = "loadBalancing"
 
 
 class Matcher(msgspec.Struct, frozen=True):
@@ -78,6 +82,7 @@ class ReverseProxy(msgspec.Struct, frozen=True, kw_only=True):
     rate_limit: RateLimit | None = None
     retries: Retries | None = None
     timeouts: Timeouts = Timeouts()
+    load_balancing: str = "RoundRobin"
     max_body: int | None = None
     status: State = State()
 
@@ -100,20 +105,26 @@ def reverse_proxy(obj: Foreign) -> ReverseProxy:
         rewrites=_pairs(directives, "rewrite") + _pairs(spec, "rewrite"),
         replaces=_pairs(directives, "replace"),
         path_regexps=_pairs(directives, "pathRegexp"),
-        redirects=_redirects(directives),
+        redirects=_redirects(directives) + _redirects(spec),
         header_up=read_edits(directives, "headerUp") + read_edits(header, "up"),
         header_down=read_edits(directives, "headerDown") + read_edits(header, "down"),
         auth_proxy=directives.flag("authProxy"),
-        wrap_transport=directives.flag("wrapTransport"),
-        reject_forwarding_redirects=directives.flag("rejectForwardingRedirects"),
-        circuit_breaker=read_circuit_breaker(directives.child("circuitBreaker")),
-        rate_limit=read_rate_limit(directives.child("rateLimit")),
-        retries=read_retries(directives.child("retries")),
-        timeouts=read_timeouts(directives.child("timeouts")),
-        max_body=read_size(directives, "maxBody"),
+        wrap_transport=_either(directives, spec, "wrapTransport").flag("wrapTransport"),
+        reject_forwarding_redirects=_either(directives, spec, _REJECT).flag(_REJECT),
+        circuit_breaker=read_circuit_breaker(_either(directives, spec, "circuitBreaker").child("circuitBreaker")),
+        rate_limit=read_rate_limit(_either(directives, spec, "rateLimit").child("rateLimit")),
+        retries=read_retries(_either(directives, spec, "retries").child("retries")),
+        timeouts=read_timeouts(_either(directives, spec, "timeouts").child("timeouts")),
+        load_balancing=_either(directives, spec, _BALANCE).choice(_BALANCE, BALANCES, BALANCES[0]),
+        max_body=read_size(_either(directives, spec, "maxBody"), "maxBody"),
         status=read_state(opened.status),
     )
     return finish(model, "ReverseProxy", opened.meta.name, opened.errors)
+
+
+def _either(directives: Fields, spec: Fields, name: str) -> Fields:
+    """Where a directive stands: among the directives, or in the seed's manner beside them."""
+    return directives if directives.raw(name) is not None else spec
 
 
 def _matchers(spec: Fields) -> tuple[Matcher, ...]:
