@@ -95,7 +95,7 @@ async def test_the_last_snapshot_outlives_control() -> None:
     async with gateway([route("/a", to)], [to]) as running:
         await running.control.stop()
         assert (await running.once("GET", "/a")).status == 200
-        assert (await running.once("GET", "/readyz")).status == 200
+        assert (await running.once("GET", "/livez")).status == 200
         running.control.last = snapshot(7, [route("/b", to)], [to])
         await running.control.start()
         async with asyncio.timeout(PATIENCE):

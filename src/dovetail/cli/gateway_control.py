@@ -13,11 +13,13 @@ from pathlib import Path
 from dovetail import __version__
 from dovetail.cli.password_check import check_password
 from dovetail.gateway import passwords
+from dovetail.gateway.audit.file_sink import FileSettings
 from dovetail.gateway.availability import Availability
 from dovetail.gateway.builtin import BuiltIn, internal
 from dovetail.gateway.cluster_upstream import cluster_upstream
 from dovetail.gateway.control import Control
 from dovetail.gateway.objects import RoutingObjects
+from dovetail.gateway.observing import Observing
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
@@ -42,6 +44,7 @@ class ControlSettings:
     kubeconfig: Path | None
     issuer: str
     run_dir: Path
+    audit_file: FileSettings | None = None
     basic_auth: bool = False
     """Whether a request may carry a name and a password instead of a token."""
 
@@ -89,7 +92,8 @@ async def _serve(
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
         keys=signing.public(), sessions=sessions, assertion_keys=trust.public_keys, version=f"v{__version__}",
     )  # fmt: skip
-    app = create_app(deps)
+    observing = Observing(client, runtime, control, publisher, reports, run, settings.audit_file)
+    app = create_app(deps, observing.routes())
     trust.follow(runtime)
     runtime.add_task("trust", lambda: trust.run(control.sign_with))
     for controller in availability.controllers:
@@ -100,6 +104,7 @@ async def _serve(
         synced, listening = asyncio.Event(), asyncio.Event()
         group.create_task(publisher.run(), name="publisher")
         group.create_task(reports.run(), name="reports")
+        group.create_task(observing.run(), name="observing")
         if settings.basic_auth:
             checked = passwords.PasswordServer(run / passwords.NAME, partial(check_password, deps))
             group.create_task(checked.run(), name="passwords")

@@ -39,6 +39,8 @@ class BuiltIn:
             _route("oauth", "/oauth", key, "public", max_body=_MAX_OAUTH_BODY),
             _route("oauth-discovery", "/.well-known", key, "public", max_body=_MAX_OAUTH_BODY),
             _route("kapis", "/kapis", key, max_body=_MAX_PLATFORM_BODY),
+            _route("readyz", "/readyz", key, "public", methods=_READING),
+            _route("metrics", "/metrics", key, methods=_READING),
             _route("kapis-version", "/kapis/version", key, "public", methods=_READING),
         )
 

@@ -19,6 +19,7 @@ import msgspec
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.gateway.audit.policy import AuditPolicy
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import Snapshot
@@ -91,6 +92,14 @@ class Control:
     async def sign_with(self, key: AssertionKey) -> None:
         """Have the workers sign assertions with this key from now on."""
         after = msgspec.structs.replace(self._snapshot, assertion_key=key)
+        if self.generation:
+            await self._put(after)
+        else:
+            self._snapshot = after
+
+    async def audit_by(self, policy: AuditPolicy) -> None:
+        """Have the workers record by this policy from now on."""
+        after = msgspec.structs.replace(self._snapshot, audit=policy)
         if self.generation:
             await self._put(after)
         else:

@@ -80,6 +80,11 @@ class ControllerRuntime:
         if task is not None:
             task.cancel()
 
+    @property
+    def unsynced(self) -> list[str]:
+        """The resources whose informers have not been filled yet."""
+        return [informer.resource.plural for informer in self._informers.values() if not informer.synced]
+
     def add(self, controller: Controller) -> None:
         """Run this controller; before `run` only."""
         self._controllers.append(controller)

@@ -9,10 +9,11 @@ something asks the Kubernetes API. The application sweeps old sessions while it 
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
+from starlette.routing import Route
 
 from dovetail.iam.errors import IamError
 from dovetail.kube.errors import KubeError
@@ -31,8 +32,8 @@ SWEEP_EVERY = 600.0
 """Seconds between two sweeps of old sessions."""
 
 
-def create_app(deps: PlatformDeps) -> Starlette:
-    """The application."""
+def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
+    """The application; `more` is served beside the platform's own API."""
     parts = (TokenEndpoint(deps), BrowserSession(deps), Discovery(deps), Users(deps), AccessReviews(deps))
 
     @contextlib.asynccontextmanager
@@ -46,7 +47,7 @@ def create_app(deps: PlatformDeps) -> Starlette:
                 await sweeper
 
     return Starlette(
-        routes=[route for part in parts for route in part.routes()],
+        routes=[*(route for part in parts for route in part.routes()), *more],
         middleware=[Middleware(Gatekeeper, deps=deps)],
         exception_handlers=HANDLERS,
         lifespan=lifespan,

@@ -1,4 +1,4 @@
-"""What a worker answers itself: whether it lives, and whether it serves. Pure."""
+"""What a worker answers itself: that it lives. Whether the gateway is ready, control says (`readiness`). Pure."""
 
 from dovetail.gateway.proxy.refusal import Refusal
 
@@ -19,7 +19,7 @@ def local_answer(method: str, target: bytes, *, serving: bool, keep_alive: bool)
         return None
     if method not in ("GET", "HEAD"):
         return Refusal(405, "health is only to be read")
-    if path == b"/readyz" and not serving:
-        return Refusal(503, "no snapshot is in force yet")
+    if path == b"/readyz":
+        return None if serving else Refusal(503, "no snapshot is in force yet")
     head = _OK % (b"" if keep_alive else b"Connection: close\r\n")
     return head if method == "HEAD" else head + b"ok"

@@ -47,7 +47,9 @@ class Sending:
         self._admitted: Admitted | None = None
         self._pending: list[bytes] = []
         self._outbox: list[bytes] = []
-        self._pending_size = self.received = self.sent = 0
+        self._pending_size = 0
+        self.received: int = 0
+        self.sent: int = 0
         self.audit_id = self.reason = ""
         self.capture: Capture | None = None
         self._retried = False

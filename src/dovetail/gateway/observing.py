@@ -1,0 +1,80 @@
+"""What the gateway tells about itself: audit, figures and readiness. The parts are made and run together here.
+
+The answers are Starlette routes, to be served beside the platform's own API on control's socket; the gateway's workers
+route /readyz, /metrics and the paths of the OpenAPI documents there.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from dovetail.gateway.audit.configuration import AuditConfiguration
+from dovetail.gateway.audit.entry import KIND
+from dovetail.gateway.audit.file_sink import FileSettings
+from dovetail.gateway.audit.trail import Trail
+from dovetail.gateway.control import Control
+from dovetail.gateway.figures import Figure, render
+from dovetail.gateway.publisher import Publisher
+from dovetail.gateway.readiness import Readiness, answer
+from dovetail.gateway.reports import ReportServer
+from dovetail.gateway.scraping import read_workers, together
+from dovetail.kube import Client, ControllerRuntime
+
+_NO_STORE = {"Cache-Control": "no-store"}
+_PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class Observing:
+    """See the module. Make it before the runtime runs; `run` beside it until cancelled."""
+
+    def __init__(
+        self, client: Client, runtime: ControllerRuntime, control: Control, publisher: Publisher,
+        reports: ReportServer, run_dir: Path, audit_file: FileSettings | None,
+    ) -> None:  # fmt: skip
+        self._run_dir = run_dir
+        self._trail = Trail(audit_file)
+        reports.on(KIND, self._trail.take)
+        configuration = AuditConfiguration(runtime, client, control.audit_by, self._trail.send_to)
+        runtime.add(configuration.controller)
+        self._readiness = Readiness(
+            client, unsynced=lambda: runtime.unsynced, generation=lambda: control.generation,
+            serving=lambda: publisher.serving,
+        )  # fmt: skip
+        self._parts: list[Callable[[], Iterable[Figure]]] = [
+            self._readiness.figures, self._trail.figures, configuration.figures,
+        ]  # fmt: skip
+
+    def routes(self) -> Sequence[Route]:
+        """What is answered here."""
+        return (
+            Route("/readyz", self._readyz, methods=["GET"]),
+            Route("/readyz/{name}", self._one_check, methods=["GET"]),
+            Route("/metrics", self._metrics, methods=["GET"]),
+        )
+
+    async def run(self) -> None:
+        """Keep everything going."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._trail.run(), name="audit trail")
+            group.create_task(self._readiness.run(), name="readiness")
+
+    async def _readyz(self, request: Request) -> Response:
+        query = request.query_params
+        code, text = answer(self._readiness.checks(), verbose="verbose" in query, excluded=query.getlist("exclude"))
+        return PlainTextResponse(text, code, _NO_STORE)
+
+    async def _one_check(self, request: Request) -> Response:
+        named = [check for check in self._readiness.checks() if check.name == request.path_params["name"]]
+        if not named:
+            return PlainTextResponse("there is no such check\n", 404, _NO_STORE)
+        code, text = answer(named, verbose="verbose" in request.query_params)
+        return PlainTextResponse(text, code, _NO_STORE)
+
+    async def _metrics(self, request: Request) -> Response:
+        workers = together(await read_workers(self._run_dir))
+        own = render(figure for part in self._parts for figure in part())
+        return Response(workers + own, 200, _NO_STORE, media_type=_PROMETHEUS)
