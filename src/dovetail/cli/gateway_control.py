@@ -13,6 +13,7 @@ from pathlib import Path
 from dovetail import __version__
 from dovetail.cli.password_check import check_password
 from dovetail.gateway import passwords
+from dovetail.cli.audit_log import OFF, AuditLog
 from dovetail.gateway.audit.file_sink import FileSettings
 from dovetail.gateway.availability import Availability
 from dovetail.gateway.builtin import BuiltIn, internal
@@ -47,6 +48,13 @@ class ControlSettings:
     audit_file: FileSettings | None = None
     basic_auth: bool = False
     """Whether a request may carry a name and a password instead of a token."""
+
+
+def file_settings(audit: AuditLog) -> FileSettings | None:
+    """The audit's file as the options say it."""
+    if audit.path in ("", OFF):
+        return None
+    return FileSettings(Path(audit.path), audit.max_size << 20, float(audit.max_age), audit.max_backups)
 
 
 async def serve(settings: ControlSettings, on_ready: Callable[[], None]) -> None:

@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
+from dovetail.cli.audit_log import AuditLog
 from dovetail.cli.datadir import DataDirectory
 from dovetail.cli.supervisor import ProcessSpec
 
@@ -39,6 +40,7 @@ class Layout:
     kubeconfig: Path | None = None
     verbose: bool = False
     ingress_domain: str = ""
+    audit: AuditLog = AuditLog()
 
     @property
     def worker_count(self) -> int:
@@ -74,7 +76,7 @@ class Layout:
             "gateway-control", "gateway-control",
             "--kubeconfig", str(self.kubeconfig_of("gateway")),
             "--issuer", self.gateway.url,
-            "--run-dir", str(self.data.run),
+            "--run-dir", str(self.data.run), *self.audit.arguments(self.data.root / "audit" / "audit.log"),
         )  # fmt: skip
 
     def controllers(self) -> ProcessSpec:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 import click
 
+from dovetail.cli.audit_log import AuditLog, audit_options
 from dovetail.cli.lazy import LazyGroup
 from dovetail.cli.process import Ties, run
 
@@ -61,14 +62,15 @@ def kube(
 @click.option("--kubeconfig", type=_PATH, help="The cluster; by default kubectl's, or the pod's.")
 @click.option("--issuer", required=True, help="The platform's public address, which tokens name as their issuer.")
 @click.option("--run-dir", type=_PATH, required=True, help="Where the sockets between the processes lie.")
+@audit_options
 @tied
 def gateway_control(
-    kubeconfig: Path | None, issuer: str, run_dir: Path, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
+    kubeconfig: Path | None, issuer: str, run_dir: Path, audit: AuditLog, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
 ) -> None:
     """Run the gateway's control: snapshots, health, log-in and the platform's own API."""
-    from dovetail.cli.gateway_control import ControlSettings, serve
+    from dovetail.cli.gateway_control import ControlSettings, file_settings, serve
 
-    settings = ControlSettings(kubeconfig, issuer, run_dir)
+    settings = ControlSettings(kubeconfig, issuer, run_dir, file_settings(audit))
     run(
         lambda on_ready: _with_kinds(kubeconfig, lambda: serve(settings, on_ready)),
         Ties(ready_fd, lifeline_fd),

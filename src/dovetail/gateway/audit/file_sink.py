@@ -114,6 +114,7 @@ class _Rotating:
             self._fd = -1
 
     def _open(self) -> None:
+        self._settings.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = self._settings.path
         self._fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         os.fchmod(self._fd, 0o600)
