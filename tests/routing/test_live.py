@@ -96,7 +96,7 @@ def test_whoever_has_something_new_to_hear_is_named(before: list[Any], change: A
     for model in _models([change]):
         _put(live, model)
         models[model.meta.id] = model
-        differ = {models[key].meta.uid for key in models if live.problems_of(key) != old.get(key, [])}
+        differ = {key for key in models if live.problems_of(key) != old.get(key, [])}
         assert differ <= live.told()
 
 

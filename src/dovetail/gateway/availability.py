@@ -10,12 +10,12 @@ resource version it was decided on, so that it can never undo a Disabled that ca
 import contextlib
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from dovetail.apis.dialects import HealthCheck, ReverseProxy
 from dovetail.gateway.health import Health, Prober, Target, unavailable
-from dovetail.gateway.objects import ROUTED, Model, RoutingObjects, informer_of
-from dovetail.kube import Client, Controller, Key, Object, ResourceLike, key_of, now, set_condition, uid_of
+from dovetail.gateway.objects import ROUTED, Model, Place, Read, RoutingObjects, informer_of
+from dovetail.kube import Client, Controller, Key, Object, ResourceLike, now, set_condition, uid_of
 from dovetail.kube.errors import NotFound
 from dovetail.routing.problems import Problem
 from dovetail.routing.upstreams import build_upstream
@@ -61,23 +61,35 @@ class Availability:
         self._objects = objects
         self._verdicts: dict[str, Health] = {}
         self._owners: dict[str, tuple[Controller, Key]] = {}
+        self._targets: dict[str, Target] = {}
+        self._uids: dict[Place, str] = {}
         self.prober = Prober(self._report)
-        self.controllers = [self._controller(resource) for resource in ROUTED]
+        self._of = {resource: self._controller(resource) for resource in ROUTED}
+        self.controllers = list(self._of.values())
 
     def refresh(self) -> None:
-        """Probe what is routed now, and write what the compiler has found."""
-        targets: dict[str, Target] = {}
-        owners: dict[str, tuple[Controller, Key]] = {}
-        for resource, controller in zip(ROUTED, self.controllers, strict=True):
-            for obj in informer_of(self._objects, resource).lister:
-                model = self._objects.read(obj)
-                owners[uid_of(obj)] = (controller, key_of(obj))
-                controller.queue.add(key_of(obj))
-                if not isinstance(model, list) and model.status.state != DISABLED and not model.meta.deleting:
-                    targets[uid_of(obj)] = self._target(model)
-        self._owners = owners
-        self._verdicts = {uid: health for uid, health in self._verdicts.items() if uid in targets}
-        self.prober.set_targets(targets)
+        """Probe what is routed now, and write what the compiler has found; looks only at what it was touched by."""
+        for place in self._objects.touched():
+            controller = self._of[place.resource]
+            obj = informer_of(self._objects, place.resource).lister.by_key(place.key)
+            self._forget(place, obj)
+            if obj is None:
+                continue
+            self._owners[uid_of(obj)] = (controller, place.key)
+            self._uids[place] = uid_of(obj)
+            controller.queue.add(place.key)
+            model = self._objects.read(obj)
+            if _probed(model):
+                self._targets[uid_of(obj)] = self._target(model)
+        self.prober.set_targets(self._targets)
+
+    def _forget(self, place: Place, obj: Object | None) -> None:
+        """Drop what was known of an object; the verdict stays while its backend is to be probed."""
+        uid = self._uids.pop(place, "")
+        self._owners.pop(uid, None)
+        self._targets.pop(uid, None)
+        if obj is None or uid_of(obj) != uid or not _probed(self._objects.read(obj)):
+            self._verdicts.pop(uid, None)
 
     def _target(self, model: Model) -> Target:
         service = model.backend.service
@@ -117,8 +129,12 @@ class Availability:
         verdict = self._verdicts.get(uid_of(obj))
         if verdict is None or read.status.state == DISABLED:
             return None
-        problems, routed = self._objects.problems_of(uid_of(obj)), self._objects.is_routed(read.meta.id)
+        problems, routed = self._objects.problems_of(read.meta.id), self._objects.is_routed(read.meta.id)
         return status_of(obj, verdict, problems, now(), routed=routed)
+
+
+def _probed(read: Read) -> TypeGuard[Model]:
+    return not isinstance(read, list) and read.status.state != DISABLED and not read.meta.deleting
 
 
 def _state(obj: Object) -> str:

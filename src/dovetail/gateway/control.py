@@ -29,10 +29,12 @@ from dovetail.iam.policy import Policy
 from dovetail.iam.session import SELECTOR, revoked_sessions
 from dovetail.iam.tokens import Lifetimes
 from dovetail.kube import SECRETS, ControllerRuntime, Handler, Informer, Object
-from dovetail.routing.model import RouteTable
 
 COALESCE_SECONDS = 0.003
 """How long a first change waits for others that belong to it."""
+
+STATUS_SECONDS = 0.02
+"""How long after a table the status of objects is looked at."""
 
 _log = logging.getLogger(__name__)
 
@@ -130,11 +132,14 @@ class Control:
         before = self._snapshot
         after = msgspec.structs.replace(
             before,
-            table=self._table() if change.table else before.table,
+            table=self._objects.compile() if change.table else before.table,
             policy=self._policy() if change.policy else before.policy,
             revoked_sessions=self._revoked() if change.sessions else before.revoked_sessions,
         )
         await self._put(after)
+        if change.table:
+            # Later: statuses can wait, the workers cannot.
+            asyncio.get_running_loop().call_later(STATUS_SECONDS, self._compiled)
 
     async def _put(self, after: Snapshot) -> None:
         before = self._snapshot
@@ -142,11 +147,6 @@ class Control:
             return
         self._snapshot = msgspec.structs.replace(after, generation=before.generation + 1)
         await self._publisher.publish(self._snapshot)
-
-    def _table(self) -> RouteTable:
-        table = self._objects.compile()
-        self._compiled()
-        return table
 
     def _policy(self) -> Policy:
         policy, problems = compile_with_problems(self.users.lister, self.roles.lister, self.bindings.lister)

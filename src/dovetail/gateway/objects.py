@@ -190,9 +190,9 @@ class RoutingObjects:
             self._mark(self._users.get((namespace, name), ()))
 
     def _mark(self, places: Iterable[Place]) -> None:
-        before = len(self._marked)
-        self._marked.update(dict.fromkeys(places))
-        if len(self._marked) > before:
+        marked = dict.fromkeys(places)
+        self._marked.update(marked)
+        if marked:
             for listener in self._listeners:
                 listener()
 

@@ -72,14 +72,14 @@ class _Rivals(_Sorted):
         self.lost: dict[str, tuple[Claim, Witness]] = {}
 
     def join(self, claim: Claim, budget: _Budget) -> set[str]:
-        """Take a claim in. Returns the uids of those who have to be told something new."""
+        """Take a claim in. Returns the ids of those who have to be told something new."""
         at = self.add(claim)
         told = self._judge(claim, at, budget)
         for loser in self.claims[at + 1 :]:
             known = self.lost.get(loser.route.id)
             if (known is None or known[0].key > claim.key) and (common := budget.overlap(claim, loser)):
                 self.lost[loser.route.id] = (claim, common)
-                told.add(loser.meta.uid)
+                told.add(loser.meta.id)
         return told
 
     def leave(self, claim: Claim, budget: _Budget) -> set[str]:
@@ -92,14 +92,14 @@ class _Rivals(_Sorted):
             if known is not None and known[0] is claim:
                 del self.lost[loser.route.id]
                 self._judge(loser, place, budget)
-                told.add(loser.meta.uid)
+                told.add(loser.meta.id)
         return told
 
     def _judge(self, loser: Claim, at: int, budget: _Budget) -> set[str]:
         for winner in self.claims[:at]:
             if common := budget.overlap(winner, loser):
                 self.lost[loser.route.id] = (winner, common)
-                return {loser.meta.uid}
+                return {loser.meta.id}
         return set()
 
 
@@ -111,7 +111,7 @@ class _Shadows:
         self._below: dict[str, dict[str, Claim]] = {}
 
     def join(self, claim: Claim) -> set[str]:
-        """Take a claim in. Returns the uids of those who have to be told something new."""
+        """Take a claim in. Returns the ids of those who have to be told something new."""
         for path in shadowing_paths(claim):
             self._below.setdefault(path, {})[claim.route.id] = claim
         if not shadows(claim):
@@ -139,7 +139,7 @@ class _Shadows:
         return self._prefixes[path].claims[-1] if path is not None else None
 
     def _owners_below(self, path: str) -> set[str]:
-        return {glob.meta.uid for glob in self._below.get(path, {}).values()}
+        return {glob.meta.id for glob in self._below.get(path, {}).values()}
 
 
 class LiveTable:
@@ -155,13 +155,14 @@ class LiveTable:
         self._upstreams: dict[str, Upstream] = dict(self._fixed)
         self._users: Counter[str] = Counter()
         self._told: set[str] = set()
+        self._table: RouteTable | None = None
         for route in given.routes:
             self._join(claim_of(route, BUILT_IN), _Budget())
 
     def put(self, claims: Claims) -> None:
-        """This is what an object asks for now."""
+        """This is what an object asks for now. What does not concern the table leaves it as it is."""
         before, held = self._objects.get(claims.meta.id, (None, ()))
-        if before is claims:
+        if before is not None and _alike(before, claims):
             return
         budget = _Budget()
         self._drop(before, held, budget)
@@ -170,21 +171,25 @@ class LiveTable:
         for claim in asked:
             self._join(claim, budget)
         if claims.upstream is not None:
+            self._table = None
             self._users[claims.upstream.key] += 1
             self._upstreams.setdefault(claims.upstream.key, claims.upstream)
-        self._told.add(claims.meta.uid)
+        self._told.add(claims.meta.id)
 
     def remove(self, object_id: str) -> None:
         """The object is gone."""
+        self._told.discard(object_id)
         before, held = self._objects.pop(object_id, (None, ()))
         self._drop(before, held, _Budget())
 
     def table(self) -> RouteTable:
-        """The table of now."""
-        return RouteTable(routes=tuple(self._routes), upstreams=dict(self._upstreams))
+        """The table of now; the same value until something changes."""
+        if self._table is None:
+            self._table = RouteTable(routes=tuple(self._routes), upstreams=dict(self._upstreams))
+        return self._table
 
     def told(self) -> frozenset[str]:
-        """The uids of the objects about which there may be something new to tell, since the last call."""
+        """The ids of the objects about which there may be something new to tell, since the last call."""
         told, self._told = frozenset(self._told), set()
         return told
 
@@ -213,11 +218,13 @@ class LiveTable:
                 yield shadowed(claim, above)
 
     def _join(self, claim: Claim, budget: _Budget) -> None:
+        self._table = None
         self._routes.insert(self._ordered.add(claim), claim.route)
         rivals = self._rivals.setdefault(rivalry(claim.route.match), _Rivals())
         self._told |= rivals.join(claim, budget) | self._shadows.join(claim)
 
     def _drop(self, claims: Claims | None, held: tuple[Claim, ...], budget: _Budget) -> None:
+        self._table = None
         for claim in held:
             del self._routes[self._ordered.remove(claim)]
             group = rivalry(claim.route.match)
@@ -231,3 +238,11 @@ class LiveTable:
                 del self._users[key]
                 if key not in self._fixed:
                     del self._upstreams[key]
+
+
+def _alike(before: Claims, claims: Claims) -> bool:
+    """Whether an object asks for the same as before, though its version or its status may be another."""
+    one, other = before.meta, claims.meta
+    return (before.routes, before.upstream, before.problems) == (claims.routes, claims.upstream, claims.problems) and (
+        (one.created, one.uid, one.api_version) == (other.created, other.uid, other.api_version)
+    )
