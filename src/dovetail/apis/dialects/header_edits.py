@@ -75,12 +75,13 @@ def parse_edit(entry: str) -> HeaderEdit:
     if len(entry) > MAX_ENTRY:
         raise BadHeaderEdit(f"is longer than {MAX_ENTRY} characters")
     edit = _parse(text)
-    bare = edit.name[:-1] if edit.op == "delete" and edit.name.endswith("*") else edit.name
+    wildcard = edit.op == "delete" and edit.name.endswith("*")
+    bare = edit.name[:-1] if wildcard else edit.name
     if not _NAME.fullmatch(bare):
         raise BadHeaderEdit(f"{bare[:60]!r} is no header name; write 'Name: value', '+Name: value' or '-Name'")
     if not _VALUE.fullmatch(edit.value):
         raise BadHeaderEdit("has a value with control characters")
-    _refuse_reserved(bare.lower())
+    _refuse_reserved(bare.lower(), wildcard=wildcard)
     return edit
 
 
@@ -109,8 +110,10 @@ def _unescape(text: str) -> str:
     return text.replace('\\"', '"')
 
 
-def _refuse_reserved(name: str) -> None:
+def _refuse_reserved(name: str, *, wildcard: bool) -> None:
     if name in FRAMING:
         raise BadHeaderEdit(f"{name} belongs to the connection and is set by the gateway; leave it out")
-    if name.startswith(IDENTITY_PREFIXES) or (name and any(prefix.startswith(name) for prefix in IDENTITY_PREFIXES)):
+    if name.startswith(IDENTITY_PREFIXES) or (
+        wildcard and any(prefix.startswith(name) for prefix in IDENTITY_PREFIXES)
+    ):
         raise BadHeaderEdit(f"{name} tells backends who the user is and is set by the gateway; use authProxy")

@@ -1,6 +1,7 @@
 """Which requests a directive is for: Caddy's path matchers in this gateway's terms. Pure.
 
-Version 1 has path prefixes without a border (`/api` takes `/apixyz`); here a prefix ends at a segment border.
+Version 1 has path prefixes without a border (`/api` takes `/apixyz`); here a prefix ends at a segment border. The one
+place where somebody relied on that is `/api`, which stood for `/apis` as well; so it still does.
 Version 2 has exact paths, `/a/*`, and named matchers (`@name`), of which path and method are understood.
 """
 
@@ -41,6 +42,8 @@ ALL: Final = Matcher()
 def prefix(path: str) -> Matcher:
     """Version 1: everything below a path."""
     base = path.rstrip("/")
+    if path == "/api":
+        return Matcher(("/api/*", "/apis/*"))
     return Matcher((f"{base}/*",)) if base else ALL
 
 

@@ -67,14 +67,17 @@ def _target(directive: Directive, targets: tuple[str, ...], route: Proxied, note
 
 def _address(target: str) -> tuple[str, str, str]:
     """Host and port, path and scheme of a target; no host for what cannot be dialled."""
+    if target.startswith("unix") or "{" in target:
+        return "", "", ""
+    target = f"localhost{target}" if target.startswith(":") else target
     try:
         parts = urlsplit(target if "://" in target else f"http://{target}")
         host, _ = parts.hostname, parts.port
     except ValueError:
         return "", "", ""
-    if parts.scheme not in ("http", "https") or not host or "{" in target or "/" in parts.netloc:
+    if parts.scheme not in ("http", "https") or not host:
         return "", "", ""
-    return ("localhost" if parts.netloc.startswith(":") else "") + parts.netloc, parts.path.rstrip("/"), parts.scheme
+    return parts.netloc, parts.path.rstrip("/"), parts.scheme
 
 
 def _strip(route: Proxied, without: str, path: str) -> None:

@@ -4,7 +4,6 @@ A directive that changes something (`rewrite`, `header`, `redir`, ...) has no ba
 routes that it concerns, by its path. One that concerns no route is told.
 """
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Final
@@ -15,6 +14,7 @@ from dovetail.gateway.caddyfile.header_edits import edit_header
 from dovetail.gateway.caddyfile.matchers import ALL, Matcher, named, prefix, take
 from dovetail.gateway.caddyfile.notes import Notes
 from dovetail.gateway.caddyfile.proxies import Proxied, read_proxy
+from dovetail.routing.placeholders import unknown_in
 
 _VERSION1: Final = ("proxy", "authenticate", "authentication")
 _CONTAINERS: Final = ("handle", "handle_path", "route")
@@ -25,7 +25,7 @@ _CODES: Final = {
     **{code: code for code in ("301", "302", "303", "307", "308")},
 }
 _WHY: Final = {
-    "swagger": "the gateway serves the API's description and its page itself, below /openapi",
+    "swagger": "the gateway serves the page itself, at /swagger-ui/, for the APIs that are there now",
     "log": "the gateway writes an access log and an audit log of its own",
     "gzip": "bundles and pages are compressed; answers of backends pass as they are",
     "encode": "bundles and pages are compressed; answers of backends pass as they are",
@@ -84,7 +84,9 @@ class SiteReader:
         for directive in changes:
             matcher, args = self._matched(directive, scope)
             if matcher is not None:
-                _CHANGES[directive.name](self, directive, matcher, args, concerned)
+                inside = directive.name == "rewrite" and bool(scope.matcher.patterns)
+                change = SiteReader.rewrite_inside if inside else _CHANGES[directive.name]
+                change(self, directive, matcher, args, concerned)
 
     def _directive(self, directive: Directive, scope: _Scope) -> None:
         name = directive.name
@@ -130,9 +132,25 @@ class SiteReader:
             matcher = Matcher(scope.matcher.patterns, matcher.method or scope.matcher.method)
         return matcher, args
 
+    def rewrite_inside(
+        self, directive: Directive, matcher: Matcher, args: tuple[str, ...], routes: list[Proxied]
+    ) -> None:
+        """Inside a block the backend is the block's, whatever the new path."""
+        if self._is_target(directive, args):
+            for pattern in matcher.patterns or ("*",):
+                entry = f"{pattern} {args[0]}"
+                self._concerned(directive, matcher, routes, lambda route, entry=entry: route.add("rewrite", entry))
+
+    def _is_target(self, directive: Directive, args: tuple[str, ...]) -> bool:
+        if len(args) == 1 and not directive.block and not unknown_in(args[0]):
+            return True
+        why = "write it as directives.rewrite or directives.pathRegexp by hand"
+        self._notes.left_out(directive.line, str(directive), why)
+        return False
+
     def rewrite(self, directive: Directive, matcher: Matcher, args: tuple[str, ...], routes: list[Proxied]) -> None:
-        if len(args) != 1 or directive.block or "{" in re.sub(r"\{(path|query|uri|dir|file)\}", "", args[0]):
-            self._notes.left_out(directive.line, str(directive), "write it as directives.rewrite or pathRegexp by hand")
+        """Outside of blocks the new path decides about the backend."""
+        if not self._is_target(directive, args):
             return
         target = Matcher((args[0].partition("{")[0].partition("?")[0] or matcher.bases[0],))
         taker = max((route for route in routes if route.matcher.covers(target)), key=_length, default=None)
@@ -183,7 +201,7 @@ class SiteReader:
         self, directive: Directive, matcher: Matcher, routes: list[Proxied], change: Callable[[Proxied], object]
     ) -> None:
         """Change the routes all of whose requests the matcher takes; tell those that it takes a part of."""
-        narrow = directive.name == "redir"
+        narrow = directive.name in ("redir", "rewrite")
         found = [r for r in routes if matcher.covers(r.matcher) or (narrow and r.matcher.covers(matcher))]
         for route in found:
             change(route)
