@@ -44,7 +44,9 @@ def apiserver(
     data = DataDirectory(data_dir.expanduser().resolve())
     data.prepare()
     lock = data.lock()
-    layout = Layout(data, Address(bind, port, tls_cert, tls_key), 0, workers, kubeconfig.resolve(), verbose, audit=audit)
+    layout = Layout(
+        data, Address(bind, port, tls_cert, tls_key), 0, workers, kubeconfig.resolve(), verbose, audit=audit
+    )
     try:
         asyncio.run(_run(layout))
     except* CommandError as group:

@@ -4,7 +4,7 @@ The same specs serve `dovetail up` (all of them), and `dovetail apiserver` (the 
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from dovetail.cli.audit_log import AuditLog
@@ -40,7 +40,7 @@ class Layout:
     kubeconfig: Path | None = None
     verbose: bool = False
     ingress_domain: str = ""
-    audit: AuditLog = AuditLog()
+    audit: AuditLog = field(default_factory=AuditLog)
 
     @property
     def worker_count(self) -> int:

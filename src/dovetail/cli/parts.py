@@ -65,7 +65,13 @@ def kube(
 @audit_options
 @tied
 def gateway_control(
-    kubeconfig: Path | None, issuer: str, run_dir: Path, audit: AuditLog, ready_fd: int | None, lifeline_fd: int | None, verbose: bool
+    kubeconfig: Path | None,
+    issuer: str,
+    run_dir: Path,
+    audit: AuditLog,
+    ready_fd: int | None,
+    lifeline_fd: int | None,
+    verbose: bool,
 ) -> None:
     """Run the gateway's control: snapshots, health, log-in and the platform's own API."""
     from dovetail.cli.gateway_control import ControlSettings, file_settings, serve

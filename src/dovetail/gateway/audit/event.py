@@ -59,7 +59,7 @@ class EventWriter:
             f',"requestReceivedTimestamp":"{self._time(entry.at)}"'
             f',"stageTimestamp":"{self._time(entry.at + entry.seconds)}"'
             f'{_objects(entry)},"annotations":{{{notes}{_refused(entry)}'
-            f'"{PREFIX}duration-ms":"{entry.seconds * 1000:.3f}"'
+            f'"{PREFIX}duration-ms":"{round(entry.seconds * 1000, 3):g}"'
             f',"{PREFIX}request-bytes":"{entry.received}","{PREFIX}response-bytes":"{entry.sent}"}}}}'
         ).encode()
 

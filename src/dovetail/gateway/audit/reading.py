@@ -5,8 +5,6 @@
 mean that something is not recorded.
 """
 
-
-
 from typing import Annotated, Any, Final, TypeVar
 from urllib.parse import urlsplit
 
