@@ -171,7 +171,7 @@ def test_packaging_needs_no_kubernetes_client() -> None:
     program = (
         "import sys\n"
         "sys.argv = ['ksbuilder', 'version']\n"
-        "from dovetail.cli import ksbuilder, ksbuilder_local\n"
+        "from dovetail.cli.ksbuilder import package, validate, version\n"
         "print([name for name in sys.modules if name.split('.')[0] in ('aiohttp', 'rich', 'helm_python', 'uvloop')])\n"
     )
     process = subprocess.run(

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from dovetail.apis.kubesphere_v1alpha1 import CATEGORIES, EXTENSIONS, EXTENSIONVERSIONS, INSTALLPLANS
-from dovetail.cli.ksbuilder_catalogue import write_all
-from dovetail.cli.ksbuilder_errors import PublishFailed
+from dovetail.cli.ksbuilder.catalogue import write_all
+from dovetail.cli.ksbuilder.errors import PublishFailed
 from dovetail.kube import CONFIGMAPS, NAMESPACES, ResourceLike
 from tests.conftest import KubeApi
 

@@ -13,7 +13,7 @@ from typing import Any, Final, Literal
 
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import CATEGORIES, EXTENSIONS, EXTENSIONVERSIONS, INSTALLPLANS
-from dovetail.cli.ksbuilder_errors import FromRepository, NoPlatform, NotPublished, PublishFailed, StillInstalled
+from dovetail.cli.ksbuilder.errors import FromRepository, NoPlatform, NotPublished, PublishFailed, StillInstalled
 from dovetail.kube import (
     CONFIGMAPS,
     NAMESPACES,

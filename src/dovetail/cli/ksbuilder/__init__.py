@@ -13,11 +13,11 @@ from dovetail.cli.entry import enter
 from dovetail.cli.lazy import LazyGroup
 
 _COMMANDS = {
-    "package": "dovetail.cli.ksbuilder_local:package",
-    "validate": "dovetail.cli.ksbuilder_local:validate",
-    "publish": "dovetail.cli.ksbuilder_cluster:publish",
-    "unpublish": "dovetail.cli.ksbuilder_cluster:unpublish",
-    "version": "dovetail.cli.ksbuilder_local:version",
+    "package": "dovetail.cli.ksbuilder.package:package",
+    "validate": "dovetail.cli.ksbuilder.validate:validate",
+    "publish": "dovetail.cli.ksbuilder.publish:publish",
+    "unpublish": "dovetail.cli.ksbuilder.unpublish:unpublish",
+    "version": "dovetail.cli.ksbuilder.version:version",
 }
 
 
@@ -42,7 +42,3 @@ def ksbuilder() -> None:
 def main() -> None:
     """Run the command and leave with its exit code."""
     enter(ksbuilder, "ksbuilder")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,5 @@
+"""`python -m dovetail.cli.ksbuilder`."""
+
+from dovetail.cli.ksbuilder import main
+
+main()

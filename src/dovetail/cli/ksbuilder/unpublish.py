@@ -1,0 +1,29 @@
+"""`ksbuilder unpublish`: take an extension out of a platform's catalogue."""
+
+from pathlib import Path
+
+import click
+
+from dovetail.cli.ksbuilder import catalogue, cluster
+from dovetail.cli.ksbuilder.cluster import kubeconfig_option
+from dovetail.cli.ksbuilder.reporting import output_option, print_json
+
+
+@click.command()
+@click.argument("name")
+@kubeconfig_option
+@output_option
+def unpublish(name: str, kubeconfig: Path | None, output: str) -> None:
+    """Take every version of the extension NAME that was published by hand away again.
+
+    Refuses while the extension is installed.
+    """
+    if output == "text":
+        click.echo(f"unpublish extension {name}")
+    changes = cluster.run(kubeconfig, lambda client: catalogue.unpublish(client, name))
+    if output == "json":
+        changed = [{"kind": change.kind, "name": change.name, "action": change.action} for change in changes]
+        print_json({"name": name, "objects": changed})
+        return
+    for change in changes:
+        click.echo(f"{change.action} {change.kind} {change.name}")
