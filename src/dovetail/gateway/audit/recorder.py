@@ -72,6 +72,7 @@ class Recorder:
         self.wants_bodies = False
         self._decisions: Recent[tuple[User | None, Place], Decision] = Recent(_HALF)
         self._agents: Recent[bytes, bytes] = Recent(_HALF)
+        self._opened: dict[str, float] = {}
 
     def adopted(self) -> None:
         """Another snapshot is in force: nothing that was decided before counts any more."""
@@ -142,8 +143,13 @@ class Recorder:
         worker, head, admitted, capture = self._worker, exchange.head, exchange.admitted, exchange.capture
         if admitted is not None:
             user, route = admitted.user, admitted.place.route.id
+        at = worker.wall() - seconds
+        if exchange.audit_id:  # one of two records, which say the same of the beginning
+            at = self._opened.setdefault(exchange.audit_id, at)
+            if not started:
+                del self._opened[exchange.audit_id]
         entry = Entry(
-            exchange.audit_id, started, worker.wall() - seconds, seconds, head.method, head.target[:_LONGEST_TARGET],
+            exchange.audit_id, started, at, seconds, head.method, head.target[:_LONGEST_TARGET],
             exchange.code, exchange.reason, user.identity if user is not None else None, exchange.client.peer.address,
             self._agent(head), route, exchange.received, exchange.sent, decision.level,
             self._bodies(capture) if capture is not None and not started else None,

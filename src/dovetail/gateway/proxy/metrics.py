@@ -1,10 +1,13 @@
 """What a worker counts, in Prometheus' text format. Cheap enough for every request."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from types import MappingProxyType
 
 _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
+
+_GONE = "(gone)"
+_MOST_ANSWERS = 20_000
 
 
 class Metrics:
@@ -28,6 +31,17 @@ class Metrics:
             if seconds <= bound:
                 self._slower[bound] += 1
                 break
+
+    def keep_only(self, routes: Set[str]) -> None:
+        """Forget the names of routes that have gone; what they counted stays in the sum, under one name."""
+        for code, route in [key for key in self._answers if key[1] not in routes]:
+            if route not in ("", _GONE):
+                self._answers[code, _GONE] += self._answers.pop((code, route))
+
+    @property
+    def large(self) -> bool:
+        """More is remembered than a scrape should have to carry; `keep_only` makes it less."""
+        return len(self._answers) > _MOST_ANSWERS
 
     def render(self) -> str:
         """All of it."""

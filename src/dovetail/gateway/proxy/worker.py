@@ -78,6 +78,11 @@ class Worker:
         self.ready.set()
         return snapshot.generation
 
+    def figures(self) -> str:
+        """What a scrape gets; routes that are not in force any more have no lines of their own."""
+        self.metrics.keep_only({route.id for route in self.serving.snapshot.table.routes})
+        return self.metrics.render()
+
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run something for a connection and hold it until it ends."""
         task = self._loop.create_task(work, name=name)
@@ -135,6 +140,8 @@ class Worker:
                 if connection.active is not None:
                     self.recorder.look(connection.active, now)
             self.pools.sweep(now)
+            if self.metrics.large:
+                self.figures()
 
     async def drain(self) -> None:
         """Stop: idle connections end now, busy ones after their answer or when the time is over."""
@@ -196,7 +203,7 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
             for option, value in _KEEP_ALIVE:
                 listener.setsockopt(*option, value)  # what it accepts inherits this
         if settings.metrics_socket is not None:
-            await stack.enter_async_context(scraped(settings.metrics_socket, worker.metrics.render))
+            await stack.enter_async_context(scraped(settings.metrics_socket, worker.figures))
         on_ready()
         try:
             await asyncio.Event().wait()
