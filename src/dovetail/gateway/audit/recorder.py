@@ -33,6 +33,7 @@ _LONG: Final = 0.5
 """Seconds after which a streaming answer counts as one that goes on."""
 _NEVER_BODIES: Final = "builtin/oauth"
 """The platform's own log-in: its bodies are credentials."""
+_WITH_BODIES: Final = ("Request", "RequestResponse")
 _UNREADABLE: Final = Attributes(verb="", path="/")
 
 
@@ -85,7 +86,7 @@ class Recorder:
         if admitted is None or head.upgrade or admitted.route.id.startswith(_NEVER_BODIES):
             return None
         level = self._decide(admitted.user, admitted.place, head.method).level
-        if level not in ("Request", "RequestResponse"):
+        if level not in _WITH_BODIES:
             return None
         return Capture(self._serving.snapshot.audit.max_body, response=level == "RequestResponse")
 
@@ -113,6 +114,8 @@ class Recorder:
                 self._put(exchange, decision, seconds, started=False)
         else:
             self._refused(exchange, seconds)
+        if exchange.audit_id:
+            self._opened.pop(exchange.audit_id, None)
 
     def unreadable(self, address: bytes, refusal: Refusal) -> None:
         """Something that was no request has been refused."""
@@ -146,13 +149,12 @@ class Recorder:
         at = worker.wall() - seconds
         if exchange.audit_id:  # one of two records, which say the same of the beginning
             at = self._opened.setdefault(exchange.audit_id, at)
-            if not started:
-                del self._opened[exchange.audit_id]
+        with_bodies = capture is not None and not started and decision.level in _WITH_BODIES
         entry = Entry(
             exchange.audit_id, started, at, seconds, head.method, head.target[:_LONGEST_TARGET],
             exchange.code, exchange.reason, user.identity if user is not None else None, exchange.client.peer.address,
             self._agent(head), route, exchange.received, exchange.sent, decision.level,
-            self._bodies(capture) if capture is not None and not started else None,
+            self._bodies(capture) if capture is not None and with_bodies else None,
         )  # fmt: skip
         worker.reports.put(KIND, entry)
 
