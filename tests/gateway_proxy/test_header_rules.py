@@ -11,6 +11,7 @@ from dovetail.gateway.proxy.credentials import User
 from dovetail.gateway.proxy.outgoing import Client, Outgoing, outgoing
 from dovetail.gateway.proxy.request_headers import read_head
 from dovetail.iam.policy import Identity
+from dovetail.iam.tokens import VerifiedToken
 from dovetail.routing.model import HeaderEdit
 from tests.gateway_proxy.rig import route, upstream
 
@@ -61,7 +62,7 @@ def test_a_request(headers: list[tuple[bytes, bytes]], edits: list[HeaderEdit], 
         assert head.refusal.code in (400, 417, 501)
         return
     identity = Identity(name="alice\r\nX-Evil: 1", uid="u", groups=("g\n", "é"), extra={"k\r\n": ("v\0",)})
-    user = User.of(identity)
+    user = User.of(VerifiedToken(identity, 0.0, ""))
     place = Place(route("/", _TO, header_up=tuple(edits)), "/a", "b", None)
     out = outgoing(head, Admitted(place, user, user.remote), _TO, Client(b"1.2.3.4", True), b"")
     assert isinstance(out, Outgoing)

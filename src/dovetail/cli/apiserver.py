@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from dovetail.cli.audit_log import AuditLog, audit_options
+from dovetail.cli.authentication import Authentication, authentication_options
 from dovetail.cli.certificate import check_certificate
 from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, first_of
@@ -32,10 +33,11 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--tls-key", type=_FILE, help="The key of --tls-cert (PEM).")
 @click.option("--workers", default=0, show_default="one a core", help="How many gateway processes to run.")
 @click.option("--verbose", is_flag=True, help="Log what is decided, not only what happens.")
+@authentication_options
 @audit_options
 def apiserver(
     kubeconfig: Path, data_dir: Path, bind: str, port: int, tls_cert: Path | None, tls_key: Path | None,
-    workers: int, verbose: bool, audit: AuditLog,
+    workers: int, verbose: bool, authentication: Authentication, audit: AuditLog,
 ) -> None:  # fmt: skip
     """Run the gateway: one control process, and one worker a core."""
     if (tls_cert is None) != (tls_key is None):
@@ -45,7 +47,14 @@ def apiserver(
     data.prepare()
     lock = data.lock()
     layout = Layout(
-        data, Address(bind, port, tls_cert, tls_key), 0, workers, kubeconfig.resolve(), verbose, audit=audit
+        data,
+        Address(bind, port, tls_cert, tls_key),
+        0,
+        workers,
+        kubeconfig.resolve(),
+        verbose,
+        audit=audit,
+        authentication=authentication,
     )
     try:
         asyncio.run(_run(layout))

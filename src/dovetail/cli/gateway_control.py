@@ -6,14 +6,16 @@ Three rooms that do not know each other meet here: `gateway` compiles and publis
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
 from dovetail import __version__
+from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.cli.audit_log import OFF, AuditLog
+from dovetail.cli.authentication import Authentication
 from dovetail.cli.password_check import check_password
 from dovetail.gateway import passwords
-from dovetail.cli.audit_log import OFF, AuditLog
 from dovetail.gateway.audit.file_sink import FileSettings
 from dovetail.gateway.availability import Availability
 from dovetail.gateway.builtin import BuiltIn, internal
@@ -25,10 +27,14 @@ from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.gateway.trust import Trust
-from dovetail.iam import keys
+from dovetail.iam import idle_sessions, keys
+from dovetail.iam.ended_accounts import ended_accounts
+from dovetail.iam.idle_sessions import IdleSessions
+from dovetail.iam.idleness import Idleness
+from dovetail.iam.session import SELECTOR
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.tokens import TokenIssuer
-from dovetail.kube import Client, ClusterConfig, ControllerRuntime
+from dovetail.kube import SECRETS, Client, ClusterConfig, ControllerRuntime
 from dovetail.kube.errors import Forbidden, NotFound, Unauthorized, Unreachable
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
@@ -46,8 +52,7 @@ class ControlSettings:
     issuer: str
     run_dir: Path
     audit_file: FileSettings | None = None
-    basic_auth: bool = False
-    """Whether a request may carry a name and a password instead of a token."""
+    authentication: Authentication = field(default_factory=Authentication)
 
 
 def file_settings(audit: AuditLog) -> FileSettings | None:
@@ -91,10 +96,15 @@ async def _serve(
     reports = ReportServer(beside(run / "snapshot.sock"))
     start = Snapshot(
         generation=0, issuer=settings.issuer, keys=public, assertion_key=trust.signing_key(),
-        password_socket=str(run / passwords.NAME) if settings.basic_auth else "",
+        password_socket=str(run / passwords.NAME) if settings.authentication.basic else "",
     )  # fmt: skip
     control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
-    sessions = Sessions(client, issuer, control.revoke)
+    idleness = Idleness(settings.authentication.idle_timeout)
+    sessions = Sessions(client, issuer, control.revoke, idleness)
+    stored = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
+    idle = IdleSessions(sessions, lambda: stored.lister, idleness)
+    runtime.add(ended_accounts(control.users, sessions))
+    reports.on(idle_sessions.KIND, idle.heard)
     deps = PlatformDeps(
         client=client, users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
@@ -103,6 +113,7 @@ async def _serve(
     observing = Observing(client, runtime, control, publisher, reports, run, settings.audit_file)
     app = create_app(deps, observing.routes())
     trust.follow(runtime)
+    runtime.add_task("idle sessions", idle.run)
     runtime.add_task("trust", lambda: trust.run(control.sign_with))
     for controller in availability.controllers:
         runtime.add(controller)
@@ -113,7 +124,7 @@ async def _serve(
         group.create_task(publisher.run(), name="publisher")
         group.create_task(reports.run(), name="reports")
         group.create_task(observing.run(), name="observing")
-        if settings.basic_auth:
+        if settings.authentication.basic:
             checked = passwords.PasswordServer(run / passwords.NAME, partial(check_password, deps))
             group.create_task(checked.run(), name="passwords")
         group.create_task(serve_app(app, run / "control.sock", listening.set), name="platform")

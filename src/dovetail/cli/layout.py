@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dovetail.cli.audit_log import AuditLog
+from dovetail.cli.authentication import Authentication
 from dovetail.cli.datadir import DataDirectory
 from dovetail.cli.supervisor import ProcessSpec
 
@@ -41,6 +42,7 @@ class Layout:
     verbose: bool = False
     ingress_domain: str = ""
     audit: AuditLog = field(default_factory=AuditLog)
+    authentication: Authentication = field(default_factory=Authentication)
 
     @property
     def worker_count(self) -> int:
@@ -77,6 +79,7 @@ class Layout:
             "--kubeconfig", str(self.kubeconfig_of("gateway")),
             "--issuer", self.gateway.url,
             "--run-dir", str(self.data.run), *self.audit.arguments(self.data.root / "audit" / "audit.log"),
+            *self.authentication.arguments(),
         )  # fmt: skip
 
     def controllers(self) -> ProcessSpec:

@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import click
 
 from dovetail.cli.audit_log import AuditLog, audit_options
+from dovetail.cli.authentication import Authentication, authentication_options
 from dovetail.cli.lazy import LazyGroup
 from dovetail.cli.process import Ties, run
 
@@ -62,12 +63,14 @@ def kube(
 @click.option("--kubeconfig", type=_PATH, help="The cluster; by default kubectl's, or the pod's.")
 @click.option("--issuer", required=True, help="The platform's public address, which tokens name as their issuer.")
 @click.option("--run-dir", type=_PATH, required=True, help="Where the sockets between the processes lie.")
+@authentication_options
 @audit_options
 @tied
 def gateway_control(
     kubeconfig: Path | None,
     issuer: str,
     run_dir: Path,
+    authentication: Authentication,
     audit: AuditLog,
     ready_fd: int | None,
     lifeline_fd: int | None,
@@ -76,7 +79,7 @@ def gateway_control(
     """Run the gateway's control: snapshots, health, log-in and the platform's own API."""
     from dovetail.cli.gateway_control import ControlSettings, file_settings, serve
 
-    settings = ControlSettings(kubeconfig, issuer, run_dir, file_settings(audit))
+    settings = ControlSettings(kubeconfig, issuer, run_dir, file_settings(audit), authentication)
     run(
         lambda on_ready: _with_kinds(kubeconfig, lambda: serve(settings, on_ready)),
         Ties(ready_fd, lifeline_fd),

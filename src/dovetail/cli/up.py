@@ -14,6 +14,7 @@ import orjson
 
 from dovetail.cli.announcement import announce
 from dovetail.cli.audit_log import AuditLog, audit_options
+from dovetail.cli.authentication import Authentication, authentication_options
 from dovetail.cli.certificate import check_certificate
 from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, PageNotBuilt, PortTaken, UnsafeBind, first_of
@@ -64,11 +65,12 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
     help="How to print the addresses when all is up; json is one line.",
 )
 @click.option("--lifeline-fd", type=int, hidden=True)
+@authentication_options
 @audit_options
 def up(
     data_dir: Path, bind: str, port: int, kube_port: int, kubeconfig: Path | None, tls_cert: Path | None,
     tls_key: Path | None, ingress_domain: str | None, workers: int, dev: bool, output: str, lifeline_fd: int | None,
-    audit: AuditLog,
+    authentication: Authentication, audit: AuditLog,
 ) -> None:  # fmt: skip
     """Start the platform here and keep it running until Ctrl-C.
 
@@ -88,7 +90,7 @@ def up(
         layout = Layout(
             data, gateway, kube, workers, kubeconfig.resolve() if kubeconfig else None, dev,
             ingress_domain if ingress_domain is not None else "" if kubeconfig else "localhost",
-            audit,
+            audit, authentication,
         )  # fmt: skip
         _check_page()
         asyncio.run(_run(layout, json_output=output == "json", show_logs=dev))

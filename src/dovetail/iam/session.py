@@ -44,6 +44,8 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     """When the latest refresh token expires."""
     generation: int = 1
     ended_at: int = 0
+    used_at: float = 0.0
+    """Its last use that is written down (`dovetail.iam.idleness`); the real one may be a little later."""
 
 
 @dataclass(frozen=True, slots=True)

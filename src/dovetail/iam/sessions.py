@@ -8,14 +8,18 @@ no access token of theirs can be good; control puts their ids into every snapsho
 refuse them without waiting for a watch. Accounts are not looked at here beyond what the caller hands in.
 """
 
+import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam import session as rules
 from dovetail.iam.errors import SessionEnded, SessionStoreBusy
+from dovetail.iam.idleness import Idleness
 from dovetail.iam.policy import Account
 from dovetail.iam.session import Session
 from dovetail.iam.tokens import Lifetimes, RefreshToken, Subject, TokenIssuer
@@ -51,7 +55,10 @@ class TokenPair:
 class Sessions:
     """The sessions of one cluster."""
 
-    def __init__(self, client: Client, issuer: TokenIssuer, ended: Ended = _nobody) -> None:
+    def __init__(
+        self, client: Client, issuer: TokenIssuer, ended: Ended = _nobody, idleness: Idleness | None = None
+    ) -> None:
+        self._idleness = idleness or Idleness(0.0)
         self._client = client
         self._issuer = issuer
         self._ended = ended
@@ -71,6 +78,8 @@ class Sessions:
         for _ in range(_TRIES):
             obj, session = await self._stored(token.subject.session)
             self._check_account(token, session, account, client)
+            if self._idleness.lapsed(session, 0.0, now):
+                raise SessionEnded("it was not used for too long")
             turn = rules.turn(session, token.generation, self.lifetimes, int(now))
             if turn.outcome == "over":
                 raise SessionEnded("it has ended")
@@ -96,6 +105,13 @@ class Sessions:
         else:
             raise SessionStoreBusy(session)
         await self._ended([session])
+
+    async def touch(self, session: str, used_at: float) -> None:
+        """Write down that a session was used. Unknown and ended ones are fine; losing a race is, too."""
+        with contextlib.suppress(SessionEnded):
+            obj, stored = await self._stored(session)
+            if not stored.ended_at and stored.used_at < used_at:
+                await self._store(obj, msgspec.structs.replace(stored, used_at=used_at))
 
     async def end_all(self, user: str, now: float, *, but: str = "") -> None:
         """End every session of a user, but one: password changed, disabled, deleted."""

@@ -97,6 +97,18 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
     return Admitted(place, caller, _identity(place, caller, serving, now))
 
 
+def still_admitted(admitted: Admitted, serving: Serving) -> str:
+    """Why a request that was admitted under another snapshot would not be under this one; empty when it would."""
+    place, user = admitted.place, admitted.user
+    identity = serving.credentials.again(user) if user is not None else NOBODY
+    if isinstance(identity, str):
+        return identity
+    if place.asks is None:
+        return ""
+    decision = serving.authorizer.decide(identity, place.asks)
+    return "" if decision.allowed else decision.reason
+
+
 def _identity(place: Place, user: User | None, serving: Serving, now: float) -> bytes:
     """The lines that tell the backend who calls."""
     style = place.route.identity
@@ -143,7 +155,9 @@ def split_target(target: bytes, host: bytes) -> tuple[str, str] | Refusal:
 
     An absolute one must name the same host as the Host header: who disagrees with itself is up to no good.
     """
-    text = target.decode("latin-1").partition("#")[0]
+    text = target.decode("latin-1")
+    if "#" in text:
+        return Refusal(400, "a request target has no fragment", close=True)
     if not text.startswith("/"):
         scheme, _, rest = text.partition("://")
         if scheme.lower() not in ("http", "https") or not rest:

@@ -42,16 +42,21 @@ _SALT = os.urandom(16)
 class User:
     """A verified caller with the header lines that name it to backends, rendered once. Equal only to itself."""
 
-    identity: Identity
-    session: str
+    verified: VerifiedToken
+    """The token, or what stands for it with a password, as it was when this was made."""
     remote: bytes
     impersonate: bytes
     _vouched: dict[str, tuple[float, bytes]] = field(default_factory=dict[str, tuple[float, bytes]])
 
     @classmethod
-    def of(cls, identity: Identity, session: str = "") -> "User":
+    def of(cls, verified: VerifiedToken) -> "User":
+        identity = verified.identity
         remote = identity_headers(identity, "remote-headers")
-        return cls(identity, session, remote, identity_headers(identity, "impersonate"))
+        return cls(verified, remote, identity_headers(identity, "impersonate"))
+
+    @property
+    def identity(self) -> Identity:
+        return self.verified.identity
 
     def vouched(self, signer: AssertionSigner, audience: str, now: float) -> bytes:
         """The lines for one backend, with the assertion that it can verify."""
@@ -76,12 +81,12 @@ class Unchecked:
 
 @dataclass(slots=True, eq=False)
 class _Known:
-    """What is known of one credential; `by` is who looked at the account last."""
+    """What is known of one credential; `by` is who looked at the account last. `lapsed`: it was good once."""
 
     user: User | None
     until: float
     problem: str = ""
-    verified: VerifiedToken | None = None
+    lapsed: bool = False
     by: TokenVerifier | None = None
     noted: float = 0.0
 
@@ -157,7 +162,7 @@ class Credentials:
             return
         identity = Identity(name=verdict.username, uid=account.uid, groups=(*account.groups, AUTHENTICATED))
         verified = VerifiedToken(identity, now + _PASSWORD_SECONDS, "", int(now) - 1)  # stamps are whole seconds
-        known = _Known(User.of(identity), verified.expires_at, verified=verified, by=self._verifier)
+        known = _Known(User.of(verified), verified.expires_at, by=self._verifier)
         self._keep(asked.digest, known)
 
     def forget_headers(self) -> None:
@@ -171,8 +176,16 @@ class Credentials:
 
     def use(self, user: User, now: float) -> None:
         """A session is in use now: a request that lasts."""
-        if user.session and len(self._uses) < _MOST_USES:
-            self._uses[user.session] = now
+        session = user.verified.session
+        if session and len(self._uses) < _MOST_USES:
+            self._uses[session] = now
+
+    def again(self, user: User) -> Identity | str:
+        """Who a user of another snapshot is in this one, or why he is nobody any more."""
+        try:
+            return self._verifier.again(user.verified).identity
+        except InvalidToken as error:
+            return str(error)
 
     def _used(self, known: _Known, now: float) -> User | str:
         if known.user is None:
@@ -197,7 +210,7 @@ class Credentials:
     def _of_password(self, encoded: bytes, now: float) -> _Known | Unchecked | str:
         digest = _digest(encoded, b"password")
         known = self._kept(digest, now)
-        if known is not None and (known.user is not None or known.verified is None):
+        if known is not None and not known.lapsed:
             return known
         try:
             name, colon, password = b64decode(encoded, validate=True).decode().partition(":")
@@ -218,17 +231,17 @@ class Credentials:
         return known
 
     def _again(self, digest: bytes, known: _Known, now: float) -> _Known:
-        assert known.verified is not None
         assert known.user is not None
+        before = known.user.verified
         try:
-            verified = self._verifier.again(known.verified)
+            verified = self._verifier.again(before)
         except InvalidToken as error:
             del self._known[digest]
-            known = _Known(None, now + _REJECTED_SECONDS, str(error), known.verified)
+            known = _Known(None, now + _REJECTED_SECONDS, str(error), lapsed=True)
             self._keep(digest, known)
             return known
-        if verified is not known.verified:
-            known.verified, known.user = verified, User.of(verified.identity, verified.session)
+        if verified is not before:
+            known.user = User.of(verified)
         known.by = self._verifier
         return known
 
@@ -244,8 +257,7 @@ class Credentials:
             verified = self._verifier.verify(token.decode("latin-1"), now)
         except InvalidToken as error:
             return _Known(None, now + _REJECTED_SECONDS, str(error))
-        user = User.of(verified.identity, verified.session)
-        return _Known(user, verified.expires_at, verified=verified, by=self._verifier)
+        return _Known(User.of(verified), verified.expires_at, by=self._verifier)
 
 
 def _digest(credential: bytes, kind: bytes) -> bytes:

@@ -35,3 +35,7 @@ class Serving:
         self.credentials = credentials
         self.places: Recent[tuple[str, bytes], Any] = Recent(_HALF)
         self.allowed: Recent[tuple[User | None, Any], bool] = Recent(_HALF)
+
+    def judges_like(self, other: "Serving") -> bool:
+        """Whether who may do what is the same under both."""
+        return self.authorizer is other.authorizer and self.credentials is other.credentials

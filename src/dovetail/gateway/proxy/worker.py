@@ -18,6 +18,7 @@ from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.proxy.heads import HeadReader
 from dovetail.gateway.proxy.metrics import Metrics
 from dovetail.gateway.proxy.pool import Pools
+from dovetail.gateway.proxy.presence import Presence
 from dovetail.gateway.proxy.scraping import scraped
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.proxy.settings import WorkerSettings
@@ -53,6 +54,7 @@ class Worker:
         self.reports = Reports()
         self.metrics = Metrics(self.reports.dropped)
         self.recorder = Recorder(self)
+        self.presence = Presence(self.reports)
         self.draining = False
         self.ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -139,9 +141,13 @@ class Worker:
                 connection.check(now)
                 if connection.active is not None:
                     self.recorder.look(connection.active, now)
+            self.presence.look(self._under_way(), self.serving, self.wall())
             self.pools.sweep(now)
             if self.metrics.large:
                 self.figures()
+
+    def _under_way(self) -> list[Exchange]:
+        return [connection.active for connection in self._connections if connection.active is not None]
 
     async def drain(self) -> None:
         """Stop: idle connections end now, busy ones after their answer or when the time is over."""
