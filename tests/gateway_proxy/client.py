@@ -88,10 +88,11 @@ class Client:
         if answer.status == 100:
             return answer
         async with asyncio.timeout(PATIENCE):
-            answer.body = b"" if head_only else await self._body(answer)
+            answer.body = b"" if head_only else await self.body(answer)
         return answer
 
-    async def _body(self, answer: Answer) -> bytes:
+    async def body(self, answer: Answer) -> bytes:
+        """The body behind a head."""
         length = answer.get("content-length")
         if answer.status in (204, 304):
             return b""

@@ -361,7 +361,9 @@ CASES: dict[str, tuple[bytes, tuple[list[int], list[str]]]] = {
     "dot segment at the end": (b"GET /a/.. HTTP/1.1\r\nHost: gateway\r\n\r\n", _PATH_REFUSED),
     "single dot": (b"GET /./a HTTP/1.1\r\nHost: gateway\r\n\r\n", _PATH_REFUSED),
     "half-encoded dots": (b"GET /a/.%2e/b HTTP/1.1\r\nHost: gateway\r\n\r\n", _PATH_REFUSED),
-    "doubly encoded dots": (b"GET /a/%252e%252e/b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a/%252e%252e/b", _S])),
+    "doubly encoded dots": (
+        b"GET /a/%252e%252e/b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a/%252e%252e/b", _S])
+    ),
     "dots with a parameter": (b"GET /a/..;x/b HTTP/1.1\r\nHost: gateway\r\n\r\n", _PATH_REFUSED),
     "encoded backslash": (b"GET /a%5c..%5cb HTTP/1.1\r\nHost: gateway\r\n\r\n", _PATH_REFUSED),
     "encoded NUL": (b"GET /a%00b HTTP/1.1\r\nHost: gateway\r\n\r\n", _PATH_REFUSED),
@@ -371,7 +373,9 @@ CASES: dict[str, tuple[bytes, tuple[list[int], list[str]]]] = {
     "encoded question mark": (b"GET /a%3Fb HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a%3Fb", _S])),
     "encoded number sign": (b"GET /a%23b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a%23b", _S])),
     "dots in the query": (b"GET /a?/../b HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a?/../b", _S])),
-    "line break in the query": (b"GET /a?%0d%0aX:y HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a?%0d%0aX:y", _S])),
+    "line break in the query": (
+        b"GET /a?%0d%0aX:y HTTP/1.1\r\nHost: gateway\r\n\r\n", ([200, 200], ["/a?%0d%0aX:y", _S])
+    ),
     # upgrades
     "websocket in HTTP/1.0": (
         b"GET /a HTTP/1.0\r\nHost: gateway\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n", ([200], ["/a"])

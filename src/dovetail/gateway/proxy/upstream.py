@@ -191,6 +191,8 @@ class UpstreamConnection(asyncio.Protocol):
                 self._failure = f"the backend answered with status {status}"
             return
         head = self._read_head(status)
+        if self._failure:
+            return
         if head.transfer and (head.transfer != b"chunked," or self._http10):
             self._failure = "the backend used a transfer encoding other than chunked"
             return
