@@ -55,6 +55,7 @@ def _render(operation: wire.Render, report: Report) -> Result:
                 namespace=operation.namespace,
                 revision=operation.revision,
                 config=config,
+                capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
             )
         finally:
             if config is not None:

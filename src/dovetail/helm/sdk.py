@@ -10,7 +10,7 @@ only.
 import json
 import logging
 from collections.abc import Mapping
-from typing import Any, cast
+from typing import Any, Final, NamedTuple, cast
 
 import helm_python
 from helm_python import _native as native  # pyright: ignore[reportPrivateUsage]
@@ -70,6 +70,16 @@ def values_from_yaml(text: str) -> dict[str, Any]:
     return helm_python.values_from_yaml(text) if text.strip() else {}
 
 
+class Capabilities(NamedTuple):
+    """What templates are told of the cluster; empty leaves it to Helm."""
+
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
+
+
+HELMS_OWN: Final = Capabilities()
+
+
 def render(
     chart: helm_python.Chart,
     values: Mapping[str, Any],
@@ -78,8 +88,9 @@ def render(
     namespace: str,
     revision: int,
     config: helm_python.Config | None,
+    capabilities: Capabilities = HELMS_OWN,
 ) -> RenderedChart:
-    """Render with the cluster's capabilities and `lookup` when a config is given, else offline."""
+    """Render with the cluster's `lookup` when a config is given, else offline, where `lookup` finds nothing."""
     options: dict[str, Any] = {
         "name": release,
         "namespace": namespace,
@@ -87,15 +98,28 @@ def render(
         "is_install": revision == 1,
         "is_upgrade": revision > 1,
     }
+    told = {"kube_version": capabilities.kube_version, "api_versions": list(capabilities.api_versions)}
+    options |= {key: value for key, value in told.items() if value}
     given = dict(values)
     chart.validate_schema(given)
-    manifests = chart.render(given, **options) if config is None else config.render(chart, given, **options)
+    manifests = _render(chart, given, options, config)
     return RenderedChart(
         metadata=chart.metadata,
         values=chart.merge_values({}),
         manifests=manifests,
         crds=tuple((crd["filename"], crd["data"]) for crd in chart.crds),
     )
+
+
+def _render(
+    chart: helm_python.Chart, values: Mapping[str, Any], options: Mapping[str, Any], config: helm_python.Config | None
+) -> dict[str, str]:
+    # Through the call table: the wrapper classes do not pass a version of Kubernetes on.
+    texts = (json.dumps(values), json.dumps(options))
+    if config is None:
+        return cast("dict[str, str]", json.loads(native.call_string("helm_render", _raw(chart), *texts)))
+    rendered = native.call_string("helm_render_with_config", _raw(config), _raw(chart), *texts)
+    return cast("dict[str, str]", json.loads(rendered))
 
 
 def install(

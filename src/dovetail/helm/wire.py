@@ -36,7 +36,11 @@ class Values(msgspec.Struct, frozen=True):
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
-    """Render a package: the labelled text of every template. Without a connection nothing is contacted."""
+    """Render a package: the labelled text of every template. Without a connection nothing is contacted.
+
+    `kube_version` (`1.29` or `v1.29.3`) and `api_versions` (`group/version` or `group/version/Kind`) are what the
+    templates are told of the cluster; empty leaves it to Helm, which speaks of its own newest version.
+    """
 
     release: str
     chart: bytes
@@ -45,6 +49,8 @@ class Render(msgspec.Struct, frozen=True, tag=True):
     object_labels: dict[str, str] = {}
     connection: Connection | None = None
     revision: int = 1
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
 
 
 class Deploy(msgspec.Struct, frozen=True, tag=True):
