@@ -7,8 +7,8 @@ from tests.helm.charts import chart
 TEMPLATE = """\
 version: {{ .Capabilities.KubeVersion.Version }}
 served: {{ .Capabilities.APIVersions.Has "example.io/v1/Widget" }}
-one: {{ (lookup "v1" "Secret" "here" "password").data.value | default "none" }}
-nodes: {{ len (lookup "v1" "Node" "" "").items }}
+one: {{ lookup "v1" "Secret" "here" "password" | dig "data" "value" "none" }}
+nodes: {{ len (lookup "v1" "Node" "" "" | dig "items" list) }}
 other: {{ lookup "example.io/v1" "Widget" "here" "w" | default dict | len }}
 """
 SECRET = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "password", "namespace": "here"}}
