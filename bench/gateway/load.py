@@ -5,8 +5,9 @@ import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
-from gateway.scene import LOAD_CORE
+from gateway.processes import LOAD_CORE
 
+_MIB = {"": 2**-20, "K": 2**-10, "M": 1.0, "G": 2.0**10}
 _UNITS = {"us": 1e-3, "ms": 1.0, "s": 1e3, "m": 6e4}
 
 
@@ -18,6 +19,7 @@ class Result:
     requests: int
     p50: float
     p99: float
+    mib_per_second: float
     bad: int
     """Answers that were not 2xx or 3xx, and connections that broke."""
 
@@ -32,9 +34,12 @@ def _milliseconds(percentile: str, text: str) -> float:
     return float(found[1]) * _UNITS[found[2]] if found else float("nan")
 
 
-def wrk(url: str, *, connections: int, seconds: float, token: str = "", script: Path | None = None) -> Result:
+def wrk(
+    url: str, *, connections: int, seconds: float, token: str = "", script: Path | None = None, pinned: bool = True
+) -> Result:
     """One run."""
-    command = ["taskset", "-c", str(LOAD_CORE), "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
+    pin = ["taskset", "-c", str(LOAD_CORE)] if pinned else []
+    command = [*pin, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency"]
     if script is not None:
         command += ["-s", str(script)]
     if token:
@@ -43,7 +48,9 @@ def wrk(url: str, *, connections: int, seconds: float, token: str = "", script: 
     broken = sum(int(n) for n in re.findall(r"(?:connect|read|write|timeout) (\d+)", out))
     bad = int(_number(r"Non-2xx or 3xx responses: (\d+)", out)) + broken
     rps, requests = _number(r"Requests/sec:\s+([\d.]+)", out), int(_number(r"(\d+) requests in", out))
-    return Result(rps, requests, _milliseconds("50", out), _milliseconds("99", out), bad)
+    transfer = re.search(r"Transfer/sec:\s+([\d.]+)([KMG]?)B", out)
+    mib = float(transfer[1]) * _MIB[transfer[2]] if transfer else 0.0
+    return Result(rps, requests, _milliseconds("50", out), _milliseconds("99", out), mib, bad)
 
 
 def many_users(path: Path, tokens: list[str], prefix: str, paths: int) -> Path:

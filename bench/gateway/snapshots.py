@@ -1,10 +1,7 @@
 """Snapshots for the benchmark: a table with one route that counts among many, users with tokens, and their server."""
 
-import asyncio
 import time
-from pathlib import Path
 
-from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.iam.keys import SigningKey
 from dovetail.iam.policy import Account, Policy, Rule
@@ -51,15 +48,3 @@ def snapshot(
     keys = tuple(VerificationKey(key.kid, key.jwk) for key in (KEY.public(),))
     table = RouteTable(routes=(*others, route), upstreams={"backend": backend, "nowhere": nowhere})
     return Snapshot(generation=generation, issuer=ISSUER, table=table, policy=policy, keys=keys)
-
-
-async def publish_forever(socket: Path, value: Snapshot) -> None:
-    """Hand this snapshot to every worker that asks."""
-    publisher = Publisher(socket)
-    await publisher.publish(value)
-    await publisher.run()
-
-
-def publish_in_this_process(socket: Path, value: Snapshot) -> None:
-    """The target of a process of its own."""
-    asyncio.run(publish_forever(socket, value))

@@ -1,0 +1,74 @@
+"""A cluster in memory: informers whose watch is the benchmark, so that what is measured is the gateway alone."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dovetail.kube import Object, ResourceLike
+from dovetail.kube.lister import Change, Store
+
+ROLE, USER = "bench", "bench"
+
+
+class Informer:
+    """As control sees one."""
+
+    def __init__(self, indexers: Mapping[str, Callable[[Object], Iterable[str]]] | None = None) -> None:
+        self.lister = Store(indexers)
+        self._handlers: list[Any] = []
+
+    def add_handler(self, handler: Any) -> None:
+        self._handlers.append(handler)
+
+    def tell(self, changes: list[Change]) -> None:
+        for change in changes:
+            for handler in self._handlers:
+                handler(*change)
+
+
+class Cluster:
+    """Gives objects versions and uids, and tells of changes at once. Stands in for a ControllerRuntime."""
+
+    def __init__(self) -> None:
+        self._informers: dict[str, Informer] = {}
+        self._version = 0
+
+    def informer(self, resource: ResourceLike, **options: Any) -> Informer:
+        """The informer of a resource."""
+        name = f"{resource.group}/{resource.plural}"
+        return self._informers.setdefault(name, Informer(options.get("indexers")))
+
+    def put(self, resource: ResourceLike, obj: Object) -> None:
+        """Create or replace an object."""
+        self._version += 1
+        informer = self.informer(resource)
+        there = informer.lister.get(obj["metadata"]["name"])
+        uid = there["metadata"]["uid"] if there else f"uid-{obj['metadata']['name']}"
+        metadata = {**obj["metadata"], "uid": uid, "resourceVersion": str(self._version)}
+        informer.tell(informer.lister.put({**obj, "metadata": metadata}))
+
+    def remove(self, resource: ResourceLike, name: str) -> None:
+        """Delete an object."""
+        informer = self.informer(resource)
+        there = informer.lister.get(name)
+        if there is not None:
+            informer.tell(informer.lister.discard(there))
+
+
+def reverse_proxy(name: str, path: str, port: int) -> Object:
+    """A route to a port of this machine."""
+    return {
+        "apiVersion": "extensions.kubesphere.io/v1alpha1", "kind": "ReverseProxy",
+        "metadata": {"name": name, "creationTimestamp": "2026-01-01T00:00:00Z"},
+        "spec": {"matcher": {"path": path, "method": "*"}, "upstream": {"url": f"http://127.0.0.1:{port}"}},
+    }  # fmt: skip
+
+
+def people() -> tuple[Object, Object, Object]:
+    """A User, a GlobalRole that allows every path, and the GlobalRoleBinding between them."""
+    user = {"metadata": {"name": USER}, "spec": {"email": "bench@dovetail.dev"}}
+    role = {"metadata": {"name": ROLE}, "rules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}]}
+    binding = {
+        "metadata": {"name": ROLE}, "roleRef": {"kind": "GlobalRole", "name": ROLE},
+        "subjects": [{"kind": "User", "name": USER}],
+    }  # fmt: skip
+    return user, role, binding
