@@ -162,10 +162,10 @@ def _objects(entry: Entry) -> str:
 
 def _object(name: str, body: bytes | None, cut: bool, secret: bool) -> str:
     """A body, or why there is none, as an object of its own."""
-    if not body:
-        return ""
     if cut:
         return f',"{name}":{{"leftOut":"it is too large"}}'
+    if not body:
+        return ""
     try:
         return f',"{name}":{_json(redacted_body(orjson.loads(body), secret_kind=secret))}'
     except (orjson.JSONDecodeError, orjson.JSONEncodeError, RecursionError):

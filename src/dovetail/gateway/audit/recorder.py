@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Final
 
 from dovetail.gateway.audit.entry import KIND, Bodies, Entry
 from dovetail.gateway.audit.event import new_id
-from dovetail.gateway.audit.policy import Decision, decide
+from dovetail.gateway.audit.policy import Decision, Level, decide
 from dovetail.gateway.audit.redaction import redacted_uri
 from dovetail.gateway.proxy.admission import Admitted, Place, caller_of
-from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
 from dovetail.iam.attributes import Attributes, parse
@@ -24,8 +23,11 @@ if TYPE_CHECKING:
     from dovetail.gateway.proxy.exchange import Exchange
     from dovetail.gateway.proxy.worker import Worker
 
-_HALF = 4096
-_LONGEST_TARGET = 8192
+_MOST_DECISIONS = 8192
+_MOST_AGENTS = 1024
+_LONGEST_BLOCK = 8192
+_LONGEST_TARGET = 4096
+_LONGEST_REASON = 1024
 _LONGEST_AGENT = 1024
 _MOST_WAITING = 200
 """With more entries than these on their way, bodies are left out."""
@@ -71,15 +73,15 @@ class Recorder:
         self._worker = worker
         self._serving = worker.serving
         self.wants_bodies = False
-        self._decisions: Recent[tuple[User | None, Place], Decision] = Recent(_HALF)
-        self._agents: Recent[bytes, bytes] = Recent(_HALF)
+        self._decisions: dict[tuple[User | None, Place], Decision] = {}
+        self._agents: dict[bytes, bytes] = {}
         self._opened: dict[str, float] = {}
 
     def adopted(self) -> None:
         """Another snapshot is in force: nothing that was decided before counts any more."""
         self._serving = self._worker.serving
         self.wants_bodies = self._serving.snapshot.audit.wants_bodies
-        self._decisions = Recent(_HALF)
+        self._decisions = {}
 
     def capture(self, admitted: Admitted | None, head: Head) -> Capture | None:
         """What is to hold the bodies of a request that has just been admitted: mostly nothing."""
@@ -108,10 +110,15 @@ class Recorder:
         """A request is over."""
         admitted = exchange.admitted
         if admitted is not None:
-            key = (admitted.user, admitted.place)
-            decision = self._decisions.get(key) or self._decide(*key, exchange.head.method)
-            if decision.level != "None" and "ResponseComplete" not in decision.omit_stages:
-                self._put(exchange, decision, seconds, started=False)
+            user, place = admitted.user, admitted.place
+            decision = self._decisions.get((user, place)) or self._decide(user, place, exchange.head.method)
+            if decision.level != "None" and not decision.omit_stages:
+                if exchange.audit_id or exchange.capture is not None:
+                    self._put(exchange, decision, seconds)
+                else:
+                    self._put_plain(exchange, decision.level, seconds, user, place.route.id)
+            elif decision.level != "None" and "ResponseComplete" not in decision.omit_stages:
+                self._put(exchange, decision, seconds)
         else:
             self._refused(exchange, seconds)
         if exchange.audit_id:
@@ -121,7 +128,8 @@ class Recorder:
         """Something that was no request has been refused."""
         decision = decide(self._serving.snapshot.audit, ANONYMOUS, (UNAUTHENTICATED,), _UNREADABLE)
         if decision.level != "None":
-            entry = Entry("", False, self._worker.wall(), 0.0, "", b"", refusal.code, refusal.message, None, address,
+            reason = refusal.message[:_LONGEST_REASON]
+            entry = Entry("", False, self._worker.wall(), 0.0, "", b"", refusal.code, reason, None, address,
                           b"", "", 0, 0, decision.level)  # fmt: skip
             self._worker.reports.put(KIND, entry)
 
@@ -139,6 +147,21 @@ class Recorder:
             route = place.route.id if place is not None else ""
             self._put(exchange, decision, seconds, user=user, route=route)
 
+    def _put_plain(self, exchange: "Exchange", level: Level, seconds: float, user: "User | None", route: str) -> None:
+        """The short way for a request that came, was answered and is over; nearly all are of this kind."""
+        head, worker = exchange.head, self._worker
+        block = head.rendered
+        agent = self._agents.get(block) if block is not None else None
+        worker.reports.put(
+            KIND,
+            Entry(
+                "", False, worker.wall() - seconds, seconds, head.method, head.target[:_LONGEST_TARGET], exchange.code,
+                exchange.reason[:_LONGEST_REASON],
+                user.identity if user is not None else None, exchange.client.peer.address,
+                agent if agent is not None else self._agent(head), route, exchange.received, exchange.sent, level,
+            ),
+        )  # fmt: skip
+
     def _put(
         self, exchange: "Exchange", decision: Decision, seconds: float, *, started: bool = False,
         user: "User | None" = None, route: str = "",
@@ -151,9 +174,9 @@ class Recorder:
             at = self._opened.setdefault(exchange.audit_id, at)
         with_bodies = capture is not None and not started and decision.level in _WITH_BODIES
         entry = Entry(
-            exchange.audit_id, started, at, seconds, head.method, head.target[:_LONGEST_TARGET],
-            exchange.code, exchange.reason, user.identity if user is not None else None, exchange.client.peer.address,
-            self._agent(head), route, exchange.received, exchange.sent, decision.level,
+            exchange.audit_id, started, at, seconds, head.method, head.target[:_LONGEST_TARGET], exchange.code,
+            exchange.reason[:_LONGEST_REASON], user.identity if user is not None else None,
+            exchange.client.peer.address, self._agent(head), route, exchange.received, exchange.sent, decision.level,
             self._bodies(capture) if capture is not None and with_bodies else None,
         )  # fmt: skip
         worker.reports.put(KIND, entry)
@@ -161,20 +184,21 @@ class Recorder:
     def _agent(self, head: Head) -> bytes:
         """The user agent; heads that repeat share the bytes of their headers."""
         block = head.rendered
-        if block is None:
-            return _find_agent(head)
-        known = self._agents.get(block)
-        if known is None:
-            known = _find_agent(head)
-            self._agents.put(block, known)
-        return known
+        agent = next((value[:_LONGEST_AGENT] for name, value in head.kept if name.lower() == b"user-agent"), b"")
+        if block is not None and len(block) <= _LONGEST_BLOCK:
+            if len(self._agents) >= _MOST_AGENTS:
+                self._agents.clear()
+            self._agents[block] = agent
+        return agent
 
     def _decide(self, user: "User | None", place: Place, method: str) -> Decision:
         key = (user, place)
         known = self._decisions.get(key)
         if known is None:
             known = self._decide_for(user, place.asks or parse(method, place.path, place.query))
-            self._decisions.put(key, known)
+            if len(self._decisions) >= _MOST_DECISIONS:
+                self._decisions.clear()
+            self._decisions[key] = known
         return known
 
     def _decide_for(self, user: "User | None", asks: Attributes) -> Decision:
@@ -187,7 +211,3 @@ class Recorder:
         if self._worker.reports.waiting(KIND) > _MOST_WAITING:
             return Bodies(b"", b"", True, True)
         return capture.bodies()
-
-
-def _find_agent(head: Head) -> bytes:
-    return next((value[:_LONGEST_AGENT] for name, value in head.kept if name.lower() == b"user-agent"), b"")
