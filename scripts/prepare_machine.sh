@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Installs what the tests run besides Python and Node: a browser, kubectl, nginx and wrk. Does nothing that is done.
+# Installs what the tests run besides Python and Node: a browser, kubectl, nginx, Caddy and wrk. Does nothing that is done.
 # Only Debian's packages, only as root; without root it names what is missing, and the tests that need it will fail.
 set -euo pipefail
 
@@ -7,6 +7,10 @@ missing=()
 need() { command -v "$1" >/dev/null 2>&1 || missing+=("$2"); }
 need chromium chromium
 need nginx nginx-light
+need haproxy haproxy
+need caddy caddy
+need slowhttptest slowhttptest
+need caddy caddy
 need wrk wrk
 need curl curl
 
