@@ -60,7 +60,8 @@ class Downstream(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=self.worker.limits.buffer)
         peer = self.transport.get_extra_info("peername")
         address = str(peer[0]) if peer else "unknown"
-        self.peer = Client(address.encode(), self.transport.get_extra_info("ssl_object") is not None)
+        secure = self.transport.get_extra_info("ssl_object") is not None
+        self.peer = Client(address.encode(), secure, address in self.worker.trusted)
         self.worker.joined(self)
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -32,6 +32,8 @@ class Exchange(Sending):
         self.over = True
         self.last = self.client.worker.now()
         self.code = self.code or _CLIENT_GONE
+        if self._attempts is not None:
+            self._attempts.ended()
         connection, self.upstream = self.upstream, None
         if connection is not None:
             if self.tunnel:
@@ -54,6 +56,8 @@ class Exchange(Sending):
     def answer_head(self, head: AnswerHead) -> None:
         """The answer begins."""
         assert self._admitted is not None
+        if self._attempts is not None and self._attempts.takes_back(head):
+            return
         self.answered = True
         self.code = head.status
         self._framed = framing(head, self.head.method, http10=self.head.http10)
@@ -66,9 +70,20 @@ class Exchange(Sending):
         self.sent += len(data)
         if self.capture is not None:
             self.capture.answered(data)
+        if self._attempts is not None:
+            data = self._attempts.passed_on(data)
+            if not data:
+                return
         if self._framed == "chunked":
             self._outbox += (b"%x\r\n" % len(data), data, b"\r\n")
         elif self._framed != "none":
+            self._outbox.append(data)
+
+    def answer_rest(self, data: bytes) -> None:
+        """What an edit of the body has held back."""
+        if data and self._framed == "chunked":
+            self._outbox += (b"%x\r\n" % len(data), data, b"\r\n")
+        elif data and self._framed != "none":
             self._outbox.append(data)
 
     def answer_flush(self) -> None:
@@ -86,6 +101,8 @@ class Exchange(Sending):
 
     def answer_end(self, *, keep: bool, trailers: bytes = b"") -> None:
         """The answer is complete; `keep` says that the backend's connection can be used again."""
+        if self._attempts is not None:
+            self.answer_rest(self._attempts.passed_on_end())
         if self._framed == "chunked":
             self._outbox.append(last_chunk(trailers))
         if self._outbox:
@@ -97,6 +114,9 @@ class Exchange(Sending):
         self.upstream = None
         if self.answered:
             self._cut()
+        elif self._attempts is not None:
+            if not self._attempts.lost(connection):
+                self.refuse(Refusal(502, "the backend closed the connection without an answer"))
         elif connection.used > 1 and self._out.repeatable and not self._retried:
             # It was closed while it lay in the pool: nothing has reached the backend.
             self._retried = True
@@ -111,7 +131,7 @@ class Exchange(Sending):
             self.upstream = None
         if self.answered:
             self._cut()
-        else:
+        elif self._attempts is None or not self._attempts.unusable():
             self.refuse(Refusal(502, why))
 
     # tunnels
@@ -129,6 +149,8 @@ class Exchange(Sending):
     def tunnel_open(self, head: AnswerHead, rest: bytes) -> None:
         """The backend agreed to the upgrade: from here on bytes pass as they are."""
         assert self._admitted is not None
+        if self._attempts is not None:
+            self._attempts.opened()
         self.answered = self.tunnel = True
         self.code = 101
         self.client.transport.write(render_switch(head, self.head.upgrade, self._admitted.route) + rest)
@@ -177,6 +199,8 @@ class Exchange(Sending):
         """The answer will stay incomplete: end the connection so that the client cannot take it for a whole one."""
         self.over = True
         self.last = self.client.worker.now()
+        if self._attempts is not None:
+            self._attempts.ended()
         if self._outbox:
             self._write_out()
         self.client.worker.finished(self)
@@ -186,14 +210,12 @@ class Exchange(Sending):
     def _finish(self, *, keep: bool) -> None:
         self.over = True
         self.last = self.client.worker.now()
+        if self._attempts is not None:
+            self._attempts.ended()
         connection, self.upstream = self.upstream, None
         if connection is not None:
             connection.detach(self.last, keep=keep)
         self.client.exchange_over(self)
-
-    @property
-    def route_id(self) -> str:
-        return self._admitted.route.id if self._admitted else ""
 
     @property
     def user(self) -> str:

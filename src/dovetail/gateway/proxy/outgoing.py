@@ -32,6 +32,8 @@ class Client:
 
     address: bytes
     secure: bool
+    trusted: bool = False
+    """It is a proxy whose word is taken for who called it."""
 
 
 class Outgoing(NamedTuple):

@@ -17,7 +17,7 @@ from dovetail.gateway.proxy.upstream import UpstreamConnection
 from dovetail.routing.model import Address, Upstream
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Sequence
+    from collections.abc import Sequence
 
 _TOKEN_SECONDS = 10.0
 
@@ -146,32 +146,3 @@ def _reason(error: Exception) -> str:
     if isinstance(error, ConnectionRefusedError):
         return "connection refused"
     return str(error.strerror or error) if isinstance(error, OSError) else str(error)
-
-
-class Pools:
-    """A pool for each backend of the table in force."""
-
-    def __init__(self, limits: Limits) -> None:
-        self._limits = limits
-        self._pools: dict[str, Pool] = {}
-
-    def of(self, upstream: Upstream) -> Pool:
-        """The pool of a backend, made when it is first needed."""
-        pool = self._pools.get(upstream.key)
-        if pool is None:
-            pool = self._pools[upstream.key] = Pool(upstream, self._limits)
-        return pool
-
-    def keep_only(self, keys: "Container[str]") -> None:
-        """Close the pools of backends that are not in the table any more."""
-        for key in [key for key in self._pools if key not in keys]:
-            self._pools.pop(key).close()
-
-    def sweep(self, now: float) -> None:
-        """Close idle connections that are too old, everywhere."""
-        for pool in self._pools.values():
-            pool.sweep(now)
-
-    def close(self) -> None:
-        """Close everything that is idle."""
-        self.keep_only(())

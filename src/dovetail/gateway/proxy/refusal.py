@@ -20,6 +20,8 @@ class Refusal:
     code: int
     message: str
     close: bool = False
+    headers: tuple[str, ...] = ()
+    """Further lines of the head."""
 
     def render(self, *, keep_alive: bool, head_only: bool = False) -> bytes:
         """The response on the wire."""
@@ -34,7 +36,8 @@ class Refusal:
             lines.append('WWW-Authenticate: Bearer realm="dovetail"')
         if self.code == 405:
             lines.append("Allow: GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS")
-        if self.code in (429, 503):
+        lines += self.headers
+        if self.code in (429, 503) and not any(line.startswith("Retry-After:") for line in self.headers):
             lines.append("Retry-After: 1")
         if self.close or not keep_alive:
             lines.append("Connection: close")

@@ -21,7 +21,7 @@ _REBUILT = frozenset(
     (b"host", b"content-length", b"expect", b"authorization", b"cookie", b"forwarded", b"x-real-ip",
      b"x-client-ip", b"x-kubesphere-authorization", b"x-kubesphere-rawquery", b"remote-user", b"remote-groups",
      b"x-http-method-override", b"x-http-method", b"x-method-override", b"x-original-url", b"x-original-uri",
-     b"x-rewrite-url")
+     b"x-rewrite-url", b"x-forwarded-for", b"x-forwarded-proto")
 )  # fmt: skip
 """Taken out, and told to the backend, if at all, in our words. The last ones would let a client ask a backend for
 another method or path than the one that was allowed."""
@@ -58,6 +58,9 @@ class Head:
     """The fields that it says come behind its body."""
     takes_trailers: bool = False
     """The client wants to see those of the answer."""
+    forwarded_for: bytes = b""
+    forwarded_proto: bytes = b""
+    """What was said of the client; to be believed only of a trusted proxy (`traffic.client_address`)."""
 
     @property
     def plain(self) -> bool:
@@ -72,7 +75,7 @@ class Head:
         return Head(
             method, target, self.http10, self.kept, self.host, self.authorization, self.cookies, self.origin,
             self.fetch_site, self.upgrade, self.length, self.chunked, self.expects_continue, self.refusal,
-            self.wire(),
+            self.wire(), forwarded_for=self.forwarded_for, forwarded_proto=self.forwarded_proto,
         )  # fmt: skip
 
     def wire(self) -> bytes:
@@ -178,6 +181,10 @@ def _take(head: Head, lower: bytes, value: bytes, options: frozenset[bytes]) -> 
             head.refusal = Refusal(417, "the only expectation understood is 100-continue")
     elif lower == b"trailer":
         head.trailer += b"," + value
+    elif lower == b"x-forwarded-for":
+        head.forwarded_for = b"%b,%b" % (head.forwarded_for, value) if head.forwarded_for else value
+    elif lower == b"x-forwarded-proto":
+        head.forwarded_proto = value
     elif lower == b"te":
         head.takes_trailers |= any(coding.strip(b" \t").lower() == b"trailers" for coding in value.split(b","))
     elif lower == b"upgrade" and b"upgrade" in options and not head.upgrade:

@@ -16,28 +16,33 @@ from dovetail.gateway.proxy.outgoing import Outgoing, outgoing
 from dovetail.gateway.proxy.pool import DialFailed, Pool
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
+from dovetail.gateway.proxy.traffic.attempts import Attempts
+from dovetail.gateway.proxy.traffic.gate import enter
 from dovetail.gateway.proxy.trailers import last_chunk
 from dovetail.gateway.proxy.upstream import UpstreamConnection
+from dovetail.routing.traffic import Traffic
 
 if TYPE_CHECKING:
     from dovetail.gateway.audit.recorder import Capture
     from dovetail.gateway.proxy.downstream import Downstream
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+_NO_LINES: list[str] = []
 
 
 class Sending:
     """See the module. Times are the loop's, in seconds."""
 
     __slots__ = (
-        "_admitted", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried", "answered",
-        "audit_id", "capture", "reason", "sent",
-        "begun", "body_done", "client", "code", "head", "keep_alive", "last", "over", "received", "trailers", "tunnel",
-        "upstream",
+        "_admitted", "_attempts", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried",
+        "answered", "audit_id", "begun", "body_done", "capture", "client", "code", "head", "keep_alive", "last", "over",
+        "peer", "reason", "received", "sent", "trailers", "tunnel", "upstream",
     )  # fmt: skip
 
     def __init__(self, client: "Downstream") -> None:
         self.client = client
+        self.peer = client.peer
+        """Who asks: the connection's other end, or the one for whom a trusted proxy has called."""
         self.head: Head = cast("Head", None)
         self.keep_alive = True
         self.begun = self.last = 0.0
@@ -45,6 +50,8 @@ class Sending:
         self.answered = self.body_done = self.over = self.tunnel = False
         self.code = 0
         self._admitted: Admitted | None = None
+        self._attempts: Attempts | None = None
+        """Looks after the request where its route has traffic rules."""
         self._pending: list[bytes] = []
         self._outbox: list[bytes] = []
         self._pending_size = 0
@@ -62,6 +69,11 @@ class Sending:
         """Where the request goes and as whom; None before, and for one that is refused."""
         return self._admitted
 
+    @property
+    def route_id(self) -> str:
+        """The route's, or empty."""
+        return self._admitted.route.id if self._admitted else ""
+
     def refuse(self, refusal: Refusal) -> None:
         """Answer without a backend."""
         raise NotImplementedError
@@ -76,7 +88,9 @@ class Sending:
         serving = worker.serving
         if self._answered_here(serving.snapshot.generation > 0):
             return
-        admitted = admit(head, serving, wall, secure=self.client.peer.secure)
+        if self.peer.trusted:
+            self.peer = worker.told_client(self.peer, head)
+        admitted = admit(head, serving, wall, secure=self.peer.secure)
         if isinstance(admitted, Refusal):
             self.refuse(admitted)
             return
@@ -86,6 +100,12 @@ class Sending:
         self._admitted = admitted
         if worker.recorder.wants_bodies:
             self.capture = worker.recorder.capture(self.admitted, head)
+        rules, lines = admitted.route.traffic, _NO_LINES
+        if rules is not None:
+            lines = enter(rules, admitted, head, self.peer, worker.limiter)
+            if isinstance(lines, Refusal):
+                self.refuse(lines)
+                return
         upstream = serving.snapshot.table.upstreams.get(admitted.route.upstream)
         if upstream is None:
             self.refuse(Refusal(503, f"the backend of {admitted.route.id} is not known"))
@@ -95,7 +115,7 @@ class Sending:
         if token is None:
             self.refuse(Refusal(503, f"the gateway's own credential for the backend of {admitted.route.id} is missing"))
             return
-        out = outgoing(head, admitted, upstream, self.client.peer, token)
+        out = outgoing(head, admitted, upstream, self.peer, token)
         if isinstance(out, Refusal):
             self.refuse(out)
             return
@@ -103,17 +123,40 @@ class Sending:
         if self.received > admitted.route.max_body:
             self._too_large()
             return
+        if rules is not None:
+            self._attempt(rules, out, lines)
+            return
         connection = self._pool.take(now, repeatable=out.repeatable)
         if connection is None:
-            self.client.worker.spawn(self._dial(self._pool, out), "dial")
+            worker.spawn(self._dial(self._pool, out), "dial")
         else:
-            self._send(connection, out)
+            self.send(connection, out)
+
+    def _attempt(self, rules: Traffic, out: Outgoing, lines: list[str]) -> None:
+        """Leave the way to the backend to the route's traffic rules. `lines` are for the head of the answer."""
+        guard = self.client.worker.pools.guards.of(self._pool.upstream)
+        attempts = Attempts(self, rules, self._pool, guard, out, lines)
+        self._attempts, self._out = attempts, attempts.out
+        attempts.begin(self._pending)
+
+    @property
+    def public_path(self) -> str:
+        """The path of the request as the client sent it."""
+        return self._admitted.place.path if self._admitted else ""
+
+    def drop_try(self, body: list[bytes]) -> None:
+        """Leave the connection that was working for this, to send the request again. `body` is what came of it."""
+        connection, self.upstream = self.upstream, None
+        if connection is not None:
+            connection.abort()
+        self._pending, self._pending_size = list(body), sum(map(len, body))
+        self.client.resume("backend")
 
     async def _check_password(self, asked: Unchecked, socket: str) -> None:
         """Have control look at a password, then begin anew."""
         worker = self.client.worker
         try:
-            verdict = await ask(Path(socket), Login(asked.name, asked.password, self.client.peer.address.decode()))
+            verdict = await ask(Path(socket), Login(asked.name, asked.password, self.peer.address.decode()))
         except NoVerdict as error:
             self.refuse(Refusal(503, f"the password could not be checked: {error}"))
             return
@@ -145,7 +188,10 @@ class Sending:
             return
         if self._admitted is not None and self.received > self._admitted.route.max_body:
             self._too_large()
-        elif self.upstream is not None:
+            return
+        if self._attempts is not None:
+            self._attempts.keep(data)
+        if self.upstream is not None:
             self._write_body(self.upstream, data)
         else:
             self._pending.append(data)
@@ -176,9 +222,10 @@ class Sending:
             connection.transport.close()
         else:
             self.last = self.client.worker.now()
-            self._send(connection, out)
+            self.send(connection, out)
 
-    def _send(self, connection: UpstreamConnection, out: Outgoing) -> None:
+    def send(self, connection: UpstreamConnection, out: Outgoing) -> None:
+        """Send what there is of the request."""
         self.upstream = connection
         connection.attach(self, head_only=out.method == "HEAD")  # pyright: ignore[reportArgumentType] - it is an Exchange
         if self.client.full:

@@ -61,3 +61,5 @@ class WorkerSettings:
     metrics_socket: Path | None = None
     """Where this worker's metrics can be read (`scraping`); nowhere by default."""
     limits: Limits = Limits()
+    trusted_proxies: tuple[str, ...] = ()
+    """Addresses and networks of proxies in front whose X-Forwarded-For and -Proto are believed."""

@@ -43,13 +43,15 @@ class UpstreamConnection(asyncio.Protocol):
     __slots__ = (
         "_at", "_body_bytes", "_complete", "_exchange", "_failure", "_fed", "_head_only", "_headed", "_http10",
         "_informational", "_keep", "_parser", "_paused", "_poisoned", "_raw", "_trailers", "_tunnel", "_until_close",
-        "idle_since", "pool", "transport", "used",
+        "idle_since", "pool", "probe", "transport", "used",
     )  # fmt: skip
 
     def __init__(self, pool: "Pool") -> None:
         self.pool = pool
         self.transport: asyncio.Transport = cast("asyncio.Transport", None)
         self.used = 0
+        self.probe = False
+        """The exchange tries an address that has failed (`traffic.circuit`)."""
         self.idle_since = 0.0
         self._exchange: Exchange | None = None
         self._tunnel = self._poisoned = self._paused = self._head_only = False
@@ -139,6 +141,8 @@ class UpstreamConnection(asyncio.Protocol):
         except httptools.HttpParserError:
             self._poisoned = True
             self._failure = self._failure or "the backend's answer is not HTTP"
+        if self._exchange is not exchange:
+            return  # it wants another answer (`traffic.attempts`)
         if self._complete:
             exchange.answer_end(keep=self._keep, trailers=self._trailers.rendered if self._trailers else b"")
         else:

@@ -17,12 +17,16 @@ from dovetail.gateway.proxy.exchange import Exchange
 from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.proxy.heads import HeadReader
 from dovetail.gateway.proxy.metrics import Metrics
-from dovetail.gateway.proxy.pool import Pools
+from dovetail.gateway.proxy.outgoing import Client
+from dovetail.gateway.proxy.pools import Pools
 from dovetail.gateway.proxy.presence import Presence
+from dovetail.gateway.proxy.request_headers import Head
 from dovetail.gateway.proxy.scraping import scraped
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.proxy.settings import WorkerSettings
 from dovetail.gateway.proxy.tls import server_context
+from dovetail.gateway.proxy.traffic.client_address import Trusted, came_over_tls
+from dovetail.gateway.proxy.traffic.limiter import LIMITS_FILE, Limiter
 from dovetail.gateway.reports import Reports, beside
 from dovetail.gateway.snapshot import Snapshot
 
@@ -50,6 +54,8 @@ class Worker:
         self.limits = settings.limits
         self.serving = Serving(Snapshot(generation=0))
         self.pools = Pools(settings.limits)
+        self.limiter = Limiter(settings.snapshot_socket.with_name(LIMITS_FILE))
+        self.trusted = Trusted(settings.trusted_proxies)
         self.heads = HeadReader(settings.limits)
         self.reports = Reports()
         self.metrics = Metrics(self.reports.dropped)
@@ -74,7 +80,7 @@ class Worker:
         except Exception:
             _log.exception("a snapshot cannot be served", extra={"fields": {"generation": snapshot.generation}})
             return self.serving.snapshot.generation
-        self.pools.keep_only(snapshot.table.upstreams)
+        self.pools.adopt(snapshot.table.upstreams)
         self.recorder.adopted()
         self.metrics.generation = snapshot.generation
         self.ready.set()
@@ -85,11 +91,12 @@ class Worker:
         self.metrics.keep_only({route.id for route in self.serving.snapshot.table.routes})
         return self.metrics.render()
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         """Run something for a connection and hold it until it ends."""
         task = self._loop.create_task(work, name=name)
         self._tasks.add(task)
         task.add_done_callback(self._done)
+        return task
 
     def _done(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
@@ -103,9 +110,16 @@ class Worker:
         self._by_address[connection.peer.address] += 1
         self.metrics.connections = len(self._connections)
         many = len(self._connections) > self.limits.connections
-        if many or self._by_address[connection.peer.address] > self.limits.connections_per_address:
+        alone = not connection.peer.trusted  # a proxy has the connections of all its clients
+        if many or (alone and self._by_address[connection.peer.address] > self.limits.connections_per_address):
             self.metrics.turned_away += 1
             connection.transport.abort()
+
+    def told_client(self, proxy: Client, head: Head) -> Client:
+        """The client for whom a trusted proxy has called, by what it says."""
+        address = self.trusted.client(proxy.address.decode(), head.forwarded_for) if head.forwarded_for else None
+        secure = came_over_tls(head.forwarded_proto, otherwise=proxy.secure)
+        return Client(address.encode() if address else proxy.address, secure)
 
     def left(self, connection: Downstream) -> None:
         """A client's connection is gone."""
@@ -128,7 +142,7 @@ class Worker:
                 extra={"fields": {
                     "method": exchange.head.method, "path": exchange.head.target.partition(b"?")[0].decode("latin-1"),
                     "code": exchange.code, "route": exchange.route_id or "-", "user": exchange.user or "-",
-                    "ms": round(seconds * 1000, 1), "client": exchange.client.peer.address.decode(),
+                    "ms": round(seconds * 1000, 1), "client": exchange.peer.address.decode(),
                 }},
             )  # fmt: skip
 
@@ -163,6 +177,7 @@ class Worker:
         for task in tuple(self._tasks):
             task.cancel()
         self.pools.close()
+        self.limiter.close()
         await self.reports.flush(_LAST_REPORTS_SECONDS)
 
 
