@@ -170,7 +170,7 @@ def test_what_is_left_out_is_told_without_secrets() -> None:
          {"matcher": [{"path": "/a", "method": "GET"}, {"path": "/b/*", "method": "GET"}]}),
         ("h {\n handle_path /a/* {\n  rewrite * /x{uri}\n  reverse_proxy b\n }\n}",
          {"matcher": {"path": "/a/*", "method": "*"},
-          "directives": {"rewrite": ["/a/* /x{uri}"], "stripPathPrefix": "/a", "authProxy": True}}),
+          "directives": {"rewrite": ["* /x{uri}"], "stripPathPrefix": "/a", "authProxy": True}}),
         ("h {\n handle /a/* {\n  uri strip_suffix .html\n  uri replace x y\n  method POST\n  header X 1\n"
          "  request_header -Y\n  reverse_proxy b {\n   header_up Z 1\n   transport http {\n    tls\n"
          "    tls_insecure_skip_verify\n    dial_timeout 1s\n   }\n  }\n }\n}",

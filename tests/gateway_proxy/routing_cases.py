@@ -164,7 +164,7 @@ REWRITING = [
     Case("placeholders",
          [one("/p/*", rewrite=["/p/* /x{dir}{file.base}.min{file.ext}?from={path.1}&{query}&v={query.v}"])], {
         "GET /p/a/b.js?v=2": "one.test /x/p/a/b.min.js?from=a&v=2&v=2",
-        "GET /p/a=b/c.js": "one.test /x/p/a=b/c.min.js?from=a%3Db&&v=",
+        "GET /p/a=b/c.js": "one.test /x/p/a=b/c.min.js?from=a%3Db&v=",
     }),
     Case("rewrites that match, one after the other",
          [one("/p/*", rewrite=["/p/a/* /one{path}", "*.png /img{path}"])], {

@@ -3,7 +3,8 @@
 A program is a tuple of steps, run in order (reference/kubesphere-core.md 1.9). The `rewrite` step follows Caddy: its
 pattern is compared with the path without regard to case (`*` alone takes all, `*x*` a part, `*x` an end, `x*` a
 start, anything else is a shell pattern in which `*` stays within a segment), and if it fits, the target takes the
-path's place. In the target `{path}` is the whole path as it was and `{query}` the query as it was, so that
+path's place. In the target Caddy's placeholders stand for parts of the request as it was (`placeholders`): `{path}` is
+the whole path, so that
 
     '/old-prefix/* /new-prefix{path}'    turns /old-prefix/a into /new-prefix/old-prefix/a
 
@@ -17,14 +18,13 @@ import functools
 import re
 from typing import Final
 
+from dovetail.routing import placeholders
 from dovetail.routing.errors import BadStep
 from dovetail.routing.model import RewriteStep
 from dovetail.routing.regexps import Regexp, compile_regexp
 
-PLACEHOLDERS: Final = ("{path}", "{query}")
 _SHELL: Final = re.compile(r"\[\^?[^\[\]\\]+\]|\\.|.", re.DOTALL)
 _WILD: Final = {"*": "[^/]*", "?": "[^/]"}
-_PLACEHOLDER: Final = re.compile(r"\{[^{}]*\}")
 _UNSAFE: Final = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}#]|[^\x00-\x7f]")
 _DIRTY: Final = re.compile(r"/\.{1,2}(/|$)|//|%2[eE]")
 _METHOD: Final = re.compile(r"[A-Z]{1,20}")
@@ -47,10 +47,9 @@ def apply(steps: tuple[RewriteStep, ...], path: str, query: str, method: str) ->
 def check(step: RewriteStep) -> None:
     """Raise BadStep, with what to change, when a step cannot be run."""
     if step.op == "rewrite":
-        unknown = [name for name in _PLACEHOLDER.findall(step.value) if name not in PLACEHOLDERS]
-        if unknown:
-            raise BadStep(step.value, f"uses {unknown[0]}; known are {' and '.join(PLACEHOLDERS)}")
-        if not step.value.startswith(("/", "?", "{path}")):
+        if unknown := placeholders.unknown_in(step.value):
+            raise BadStep(step.value, f"uses {unknown}; known are {placeholders.KNOWN}")
+        if not step.value.startswith(("/", "?", *placeholders.PATHS)):
             raise BadStep(step.value, "must start with a slash, {path} or a question mark")
         _pattern(step.argument)
     elif step.op == "regexp":
@@ -59,6 +58,21 @@ def check(step: RewriteStep) -> None:
         raise BadStep(step.argument, "is no method; write GET, POST, ...")
     elif not step.argument:
         raise BadStep(step.argument, "is empty")
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise BadStep when a path pattern (the first word of a `rewrite` or `redirect`) cannot be matched."""
+    _pattern(pattern)
+
+
+def fits(pattern: str, path: str) -> bool:
+    """Whether a raw path fits a pattern. Raises PathTooLong."""
+    return _pattern(pattern).matches(path)
+
+
+def escaped(text: str) -> str:
+    """Percent-encode what may not stand in a request line or a Location."""
+    return _escaped(text)
 
 
 def _method(step: RewriteStep, path: str, query: str, method: str) -> Request:
@@ -91,11 +105,10 @@ def _rewrite(step: RewriteStep, path: str, query: str, method: str) -> Request:
     if not _pattern(step.argument).matches(path):
         return path, query, method
     target, has_query, wanted = step.value.partition("#")[0].partition("?")
-    values = {"{path}": path, "{query}": query}
-    new_path = _PLACEHOLDER.sub(lambda name: values.get(name[0], ""), target) if target else path
+    asked = placeholders.Asked(path, query, method)
+    new_path = placeholders.in_path(target, asked) if target else path
     if has_query:
-        values["{path}"] = path.replace("&", "%26").replace("=", "%3D").replace("+", "%2B")
-        query = _PLACEHOLDER.sub(lambda name: values.get(name[0], ""), wanted).strip("&")
+        query = placeholders.in_query(wanted, asked)
     return new_path, query, method
 
 

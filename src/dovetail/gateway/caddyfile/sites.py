@@ -82,9 +82,9 @@ class SiteReader:
                 self._directive(directive, scope)
         concerned = self.routes[first:]
         for directive in changes:
-            matcher, args = self._matched(directive, scope)
+            inside = directive.name == "rewrite" and bool(scope.matcher.patterns)
+            matcher, args = self._matched(directive, replace(scope, matcher=ALL) if inside else scope)
             if matcher is not None:
-                inside = directive.name == "rewrite" and bool(scope.matcher.patterns)
                 change = SiteReader.rewrite_inside if inside else _CHANGES[directive.name]
                 change(self, directive, matcher, args, concerned)
 
@@ -118,6 +118,9 @@ class SiteReader:
             self._notes.left_out(directive.line, str(directive), why)
         elif route := read_proxy(directive, matcher, args, self._notes):
             self.routes.append(route)
+            if any("*" in pattern.rstrip("*") for pattern in matcher.patterns):
+                why = "a star in the middle of a path takes slashes, too"
+                self._notes.differs(directive.line, str(directive), why)
 
     def _matched(self, directive: Directive, scope: _Scope) -> tuple[Matcher | None, tuple[str, ...]]:
         """For which requests a directive is, and its other arguments; None, with a note, when that cannot be said."""
@@ -135,7 +138,7 @@ class SiteReader:
     def rewrite_inside(
         self, directive: Directive, matcher: Matcher, args: tuple[str, ...], routes: list[Proxied]
     ) -> None:
-        """Inside a block the backend is the block's, whatever the new path."""
+        """Inside a block the backend is the block's, whatever the new path, and the front may be cut off already."""
         if self._is_target(directive, args):
             for pattern in matcher.patterns or ("*",):
                 entry = f"{pattern} {args[0]}"
@@ -178,7 +181,10 @@ class SiteReader:
         kind, *values = args or ("",)
         field = {"strip_prefix": "stripPathPrefix", "strip_suffix": "stripPathSuffix"}.get(kind)
         many = {"replace": "replace", "path_regexp": "pathRegexp"}.get(kind)
-        if field and len(values) == 1:
+        if field and any("rewrite" in route.directives for route in routes):
+            why = "the gateway strips before it rewrites; say both in one directives.rewrite"
+            self._notes.left_out(directive.line, str(directive), why)
+        elif field and len(values) == 1:
             self._concerned(directive, matcher, routes, lambda route: route.directives.setdefault(field, values[0]))
         elif many and len(values) == 2 and not any(" " in value for value in values):
             self._concerned(directive, matcher, routes, lambda route: route.add(many, " ".join(values)))
