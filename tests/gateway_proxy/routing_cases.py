@@ -33,7 +33,15 @@ class Seen:
     status: int = 200
 
 
-Expected = int | str | Seen
+@dataclass(frozen=True)
+class Moved:
+    """The client is sent elsewhere; no backend is asked."""
+
+    status: int
+    location: str
+
+
+Expected = int | str | Seen | Moved
 
 
 @dataclass(frozen=True)
@@ -229,4 +237,25 @@ HEADERS = [
     ], {"GET /e": 404, "GET /w": 404, "GET /f": 404, "GET /p": "one.test /p"}),
 ]  # fmt: skip
 
-CASES = [*MATCHING, *PRECEDENCE, *REWRITING, *HEADERS]
+REDIRECTS = [
+    Case("redirects of each kind", [one("/p/*", redirect=[
+        "/p/old/* /p/new/{rest} 301", "/p/out https://out.example{path} 308", "/p/q /p/r?x=1", "/p/see {uri}#top 303",
+        "/p/tmp ?a=b 307",
+    ])], {
+        "GET /p/old/a/b?x=1": Moved(301, "/p/new/a/b?x=1"), "POST /p/out": Moved(308, "https://out.example/p/out"),
+        "GET /p/q?y": Moved(302, "/p/r?x=1"), "GET /p/see?z=1": Moved(303, "/p/see?z=1#top"),
+        "GET /p/tmp": Moved(307, "/p/tmp?a=b"), "GET /p/other": "one.test /p/other", "GET /p/old/%2e": 400,
+    }),
+    Case("the first that fits, and before any rewrite", [
+        one("/p/*", redirect=["/p/a/b /one", "/p/a/* /two"], stripPathPrefix="/p"),
+    ], {"GET /p/a/b": Moved(302, "/one"), "GET /p/a/c": Moved(302, "/two"), "GET /p/c": "one.test /c"}),
+    Case("in the name of the client's host and scheme", [one("/p/*", redirect=["/p/x {scheme}://{host}/y{path}"])], {
+        "GET /p/x": Moved(302, "http://gateway/y/p/x"),
+    }),
+    Case("a client's path cannot choose another host", [one("/p/*", redirect=["/p/* /{rest}"])], {
+        "GET /p/evil.example": Moved(302, "/evil.example"), "GET /p//evil.example": 400,
+        "GET /p/%2Fevil.example": 400, "GET /p/%5Cevil.example": 400,
+    }),
+]  # fmt: skip
+
+CASES = [*MATCHING, *PRECEDENCE, *REWRITING, *HEADERS, *REDIRECTS]

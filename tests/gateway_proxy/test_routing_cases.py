@@ -8,7 +8,7 @@ from tests.gateway_proxy.backend import Backend, answer
 from tests.gateway_proxy.backend import Seen as Request
 from tests.gateway_proxy.client import Answer
 from tests.gateway_proxy.rig import ADMIN, Gateway, bearer
-from tests.gateway_proxy.routing_cases import CASES, DOWN, Case, Expected, Seen, one, to
+from tests.gateway_proxy.routing_cases import CASES, DOWN, Case, Expected, Moved, Seen, one, to
 
 
 async def _echo(seen: Request, reader: object, writer: object) -> None:
@@ -27,6 +27,9 @@ def _wrong(expected: Expected, got: Answer, seen: list[Request]) -> object:
     if isinstance(expected, int):
         ok = got.status == expected and bool(seen) == (expected == 200)
         return None if ok else (got.status, got.body)
+    if isinstance(expected, Moved):
+        ok = (got.status, got.get("location"), seen) == (expected.status, expected.location, [])
+        return None if ok else (got.status, got.get("location"), seen)
     wanted = Seen(expected) if isinstance(expected, str) else expected
     if got.status != wanted.status or len(seen) != 1:
         return got.status, got.body
