@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests run besides Python and Node: a browser, kubectl, nginx, Caddy and wrk. Does nothing that is done.
+# Installs what the tests run besides Python and Node: a browser, kubectl, other proxies, slowhttptest, wrk.
+# Does nothing that is done.
 # Only Debian's packages, only as root; without root it names what is missing, and the tests that need it will fail.
 set -euo pipefail
 
@@ -10,7 +11,6 @@ need nginx nginx-light
 need haproxy haproxy
 need caddy caddy
 need slowhttptest slowhttptest
-need caddy caddy
 need wrk wrk
 need curl curl
 
