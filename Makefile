@@ -10,7 +10,7 @@ ARGS   ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo bench bench-kube crash lint docs web lock format clean
+.PHONY: help up test demo bench bench-gateway bench-kube crash lint docs web lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -27,6 +27,9 @@ demo: $(VENV)/dev.done $(PAGE) machine ## The main job, scripted and checked, on
 
 bench: $(VENV)/dev.done machine ## Benchmarks with their peers, as ratios measured in one run
 	@for bench in bench/bench_*.py; do echo "== $$bench"; $(BIN)/python $$bench || exit 1; done
+
+bench-gateway: $(VENV)/dev.done machine ## The gateway in figures, beside Envoy, nginx, Caddy and an aiohttp proxy
+	@$(BIN)/python bench/bench_gateway.py $(ARGS)
 
 bench-kube: $(VENV)/dev.done machine ## The embedded Kubernetes API in figures, beside uvicorn and etcd
 	@$(BIN)/python bench/bench_kube.py $(ARGS)
