@@ -136,7 +136,7 @@ class Recorder:
     def _refused(self, exchange: "Exchange", seconds: float) -> None:
         """One that was not let in: who and what is found out here, since nobody was in a hurry for it."""
         worker, head, serving = self._worker, exchange.head, self._serving
-        user = caller_of(head, serving, worker.wall(), secure=exchange.client.peer.secure)
+        user = caller_of(head, serving, worker.wall(), secure=exchange.peer.secure)
         place = serving.places.get((head.method, head.target))
         if place is not None:
             decision = self._decide(user, place, head.method)
@@ -157,7 +157,7 @@ class Recorder:
             Entry(
                 "", False, worker.wall() - seconds, seconds, head.method, head.target[:_LONGEST_TARGET], exchange.code,
                 exchange.reason[:_LONGEST_REASON],
-                user.identity if user is not None else None, exchange.client.peer.address,
+                user.identity if user is not None else None, exchange.peer.address,
                 agent if agent is not None else self._agent(head), route, exchange.received, exchange.sent, level,
             ),
         )  # fmt: skip
@@ -176,7 +176,7 @@ class Recorder:
         entry = Entry(
             exchange.audit_id, started, at, seconds, head.method, head.target[:_LONGEST_TARGET], exchange.code,
             exchange.reason[:_LONGEST_REASON], user.identity if user is not None else None,
-            exchange.client.peer.address, self._agent(head), route, exchange.received, exchange.sent, decision.level,
+            exchange.peer.address, self._agent(head), route, exchange.received, exchange.sent, decision.level,
             self._bodies(capture) if capture is not None and with_bodies else None,
         )  # fmt: skip
         worker.reports.put(KIND, entry)
