@@ -89,7 +89,7 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
         refusal = _access(serving, place, user)
         if refusal is not None:
             return refusal
-    if route.unavailable:
+    if route.unavailable and (route.traffic is None or not route.traffic.redirects):  # a redirect needs no backend
         return Refusal(503, f"the backend of {route.id} is not available: {route.unavailable}")
     if head.length is not None and head.length > route.max_body:
         return Refusal(413, f"the body is larger than the {route.max_body} bytes allowed here", close=True)

@@ -79,13 +79,18 @@ def limit_headers(rule: RateLimit, verdict: Verdict) -> list[str]:
     """What a client is told of its bucket."""
     return [
         f'RateLimit-Policy: "default";q={rule.requests};w={rule.per_seconds}',
-        f'RateLimit: "default";r={verdict.remaining};t={math.ceil(verdict.reset)}',
+        f'RateLimit: "default";r={verdict.remaining};t={_whole(verdict.reset)}',
     ]
+
+
+def _whole(seconds: float) -> int:
+    """Rounded up, but not for what is rounding itself."""
+    return math.ceil(seconds - 1e-6)
 
 
 def _too_many(rule: RateLimit, admitted: Admitted, verdict: Verdict, lines: list[str]) -> Refusal:
     unit = {1: "second", 60: "minute", 3600: "hour"}.get(rule.per_seconds, f"{rule.per_seconds} s")
-    seconds = max(math.ceil(verdict.retry_after), 1)
+    seconds = max(_whole(verdict.retry_after), 1)
     text = f"rate limit of {admitted.route.id}: {rule.requests} requests a {unit}; try again in {seconds} s"
     return Refusal(429, text, headers=(*lines, f"Retry-After: {seconds}"))
 

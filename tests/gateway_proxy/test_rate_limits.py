@@ -1,0 +1,200 @@
+"""Rate limits: who shares a bucket, what the client is told, and that all workers of a gateway count together."""
+
+import asyncio
+import contextlib
+import json
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from dovetail.gateway.proxy.traffic import limiter as limiters
+from dovetail.gateway.proxy.traffic.limiter import Limiter
+from dovetail.routing.traffic import RateLimit, Traffic
+from tests.gateway_proxy.backend import Backend
+from tests.gateway_proxy.rig import ADMIN, STRANGER, bearer, gateway, gateway_process, route, upstream
+
+
+def limit(burst: int, *, requests: int = 1, per: int = 3600, by: str = "User", name: str = "x") -> RateLimit:
+    return RateLimit(name=name, requests=requests, per_seconds=per, burst=burst, by=by)  # type: ignore[arg-type]
+
+
+async def test_what_a_client_is_told() -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    rules = Traffic(rate_limit=limit(3, requests=60))
+    async with gateway([route("/", to, traffic=rules)], [to]) as running, await running.client() as client:
+        for left in (2, 1, 0):
+            client.request("GET", "/")
+            got = await client.answer()
+            assert got.status == 200
+            assert got.get("ratelimit-policy") == '"default";q=60;w=3600'
+            assert got.get("ratelimit") == f'"default";r={left};t={60 * (3 - left)}'
+        client.request("GET", "/")
+        got = await client.answer()
+        assert got.is_status(429)
+        assert got.json()["reason"] == "TooManyRequests"
+        assert "60 requests a hour" in got.json()["message"]
+        assert 58 <= int(got.get("retry-after") or 0) <= 60
+        assert (got.get("ratelimit") or "").startswith('"default";r=0;t=1')
+        client.request("DELETE", "/")
+        assert (await client.answer()).is_status(429), "the connection goes on"
+    assert len(backend.seen) == 3
+
+
+async def test_a_bucket_fills_again() -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    rules = Traffic(rate_limit=limit(1, requests=2, per=1))
+    async with gateway([route("/", to, traffic=rules)], [to]) as running, await running.client() as client:
+        codes: list[int] = []
+        for _ in range(2):
+            for _ in range(2):
+                client.request("GET", "/")
+                codes.append((await client.answer()).status)
+            await asyncio.sleep(0.6)
+    assert codes[0::2] == [200, 200]
+    assert 429 in codes
+
+
+@pytest.mark.parametrize("by", ["User", "Address", "Global"])
+async def test_who_shares_a_bucket(by: str) -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    rules = Traffic(rate_limit=limit(2, by=by))
+    routes = [route("/one", to, access="authenticated", traffic=rules), route("/open", to, traffic=rules)]
+    callers = {"alice": [bearer(ADMIN)], "bob": [bearer(STRANGER)]}
+    async with gateway(routes, [to]) as running:
+        got = {name: [(await running.once("GET", "/one", *lines)).status for _ in range(3)]
+               for name, lines in callers.items()}  # fmt: skip
+        anonymous = [(await running.once("GET", "/open")).status for _ in range(3)]
+        again = (await running.once("GET", "/open", bearer(ADMIN))).status
+    assert got["alice"] == [200, 200, 429]
+    assert got["bob"] == ([200, 200, 429] if by == "User" else [429, 429, 429])
+    assert anonymous == ([200, 200, 429] if by == "User" else [429, 429, 429])
+    assert again == 429, "all routes of an object share its buckets"
+
+
+async def test_a_request_that_is_not_let_in_costs_nobody_anything() -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    rules = Traffic(rate_limit=limit(1, by="Global"))
+    async with gateway([route("/", to, access="authenticated", traffic=rules)], [to]) as running:
+        for _ in range(3):
+            assert (await running.once("GET", "/")).is_status(401)
+        assert (await running.once("GET", "/", bearer())).status == 200
+        assert (await running.once("GET", "/", bearer())).is_status(429)
+
+
+async def test_a_changed_table_keeps_the_buckets_and_a_changed_rule_does_not() -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    async with gateway([route("/", to, traffic=Traffic(rate_limit=limit(1)))], [to]) as running:
+        assert (await running.once("GET", "/")).status == 200
+        await running.serve([route("/", to, max_body=5, traffic=Traffic(rate_limit=limit(1)))], [to])
+        assert (await running.once("GET", "/")).is_status(429)
+        await running.serve([route("/", to, traffic=Traffic(rate_limit=limit(2)))], [to])
+        assert (await running.once("GET", "/")).status == 200
+
+
+async def test_two_workers_count_together() -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    rules = Traffic(rate_limit=limit(40, by="Global"))
+    async with gateway_process([route("/", to, traffic=rules)], [to]) as running:
+        second = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "tests.gateway_proxy.worker_process", str(running.port),
+            str(running.control.socket), json.dumps({}), stdout=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        try:
+            assert second.stdout is not None
+            assert await asyncio.wait_for(second.stdout.readline(), 15) == b"ready\n"
+            # each of these connections goes to one of the two, by the kernel's choice
+            codes = [(await running.once("GET", "/")).status for _ in range(60)]
+            served = [_in_memory(running.pid), _in_memory(second.pid)]
+        finally:
+            second.send_signal(signal.SIGTERM)
+            await second.wait()
+    assert (codes.count(200), codes.count(429)) == (40, 20)
+    assert served == [1, 1], "both have the file in memory"
+
+
+def _in_memory(pid: int) -> int:
+    return Path(f"/proc/{pid}/maps").read_text().count("/limits")
+
+
+def _hammer(
+    path: Path, rule: RateLimit, times: int, start: "threading.Barrier", passed: "multiprocessing.Queue[int]"
+) -> None:
+    mine = Limiter(path)
+    start.wait()
+    passed.put(sum(mine.take(rule, f"user-{number % 7}").allowed for number in range(times)))
+    mine.close()
+
+
+def test_processes_that_take_at_the_same_time_never_take_too_much(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    rule, workers = limit(500), 4
+    start, passed = context.Barrier(workers), context.Queue()
+    processes = [
+        context.Process(target=_hammer, args=(tmp_path / "limits", rule, 4000, start, passed)) for _ in range(workers)
+    ]
+    for process in processes:
+        process.start()
+    counts = [passed.get(timeout=30) for _ in processes]
+    for process in processes:
+        process.join(30)
+    assert sum(counts) == 7 * 500
+    assert (tmp_path / "limits").stat().st_mode & 0o077 == 0
+
+
+def test_a_worker_that_dies_or_stops_within_a_bucket_stops_nobody(tmp_path: Path) -> None:
+    path = tmp_path / "limits"
+    mine = Limiter(path)
+    code = (
+        "import fcntl, os, sys; d = os.open(sys.argv[1], os.O_RDWR); fcntl.lockf(d, fcntl.LOCK_EX);"
+        "print('held', flush=True); sys.stdin.read()"
+    )
+    holder = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+    with contextlib.closing(mine), holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"held\n"
+        assert mine.take(limit(2), "a").allowed
+        assert mine.unlocked == 1
+        os.kill(holder.pid, signal.SIGKILL)
+        holder.wait()
+        assert mine.take(limit(2), "a").allowed
+        assert not mine.take(limit(2), "a").allowed
+        assert mine.unlocked == 1
+
+
+def test_the_number_of_buckets_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limiters, "SETS", 4)
+    with contextlib.closing(Limiter(None)) as mine:
+        for number in range(5000):
+            assert mine.take(limit(1), f"user-{number}").allowed, "a stranger's bucket is full"
+        assert mine.evicted > 4900
+    monkeypatch.undo()
+    with contextlib.closing(Limiter(tmp_path / "limits")) as mine:
+        for number in range(5000):
+            mine.take(limit(1), f"user-{number}")
+        assert mine.evicted == 0
+        assert not any(mine.take(limit(1), f"user-{number}").allowed for number in range(5000))
+
+
+def test_a_file_that_is_none_of_ours_is_replaced_and_one_that_cannot_be_is_done_without(tmp_path: Path) -> None:
+    path = tmp_path / "limits"
+    path.write_bytes(b"something else")
+    for _ in range(2):
+        with contextlib.closing(Limiter(path)) as mine:
+            mine.take(limit(2), "a")
+    with contextlib.closing(Limiter(path)) as mine:
+        assert not mine.take(limit(2), "a").allowed, "the file outlives those who used it"
+    with contextlib.closing(Limiter(tmp_path / "no" / "such" / "folder")) as mine:
+        assert mine.take(limit(1), "a").allowed
+        assert not mine.take(limit(1), "a").allowed
