@@ -1,0 +1,154 @@
+"""Asks a backend for its OpenAPI document. Never raises for anything that a backend does but Unfetched.
+
+Asked, in this order: `/openapi/v3` (an index in Kubernetes' manner, of which the entry of the group version is
+followed; or a document itself), then `/openapi/v2`. Without redirects and compression, bounded in time and size. The
+caller is named as kube-aggregator names itself; no user's credential is ever sent.
+"""
+
+import hashlib
+import ssl
+from socket import AF_INET, AF_INET6
+from typing import Any, Final, cast
+
+import aiohttp
+import msgspec
+import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from dovetail.routing.model import Upstream
+
+TIMEOUT: Final = 10.0
+MOST_BYTES: Final = 8 << 20
+_CALLER: Final = {
+    "Accept": "application/json",
+    "Accept-Encoding": "identity",
+    "User-Agent": "dovetail-openapi",
+    "X-Remote-User": "system:aggregator",
+    "X-Remote-Group": "system:authenticated",
+}
+
+
+class Unfetched(Exception):
+    """There is no document. `reason` is one word: Unreachable, NotServed, UnexpectedStatus, TooLarge, NotJSON."""
+
+    def __init__(self, reason: str, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+class Fetched(msgspec.Struct, frozen=True):
+    """A document as it came. `tag` identifies it; `document` is None when it is still the one that was known."""
+
+    tag: str
+    document: Any = None
+
+
+class _Addresses(AbstractResolver):
+    """Resolves the backend's name to the addresses that the route dials."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+
+    async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
+        return [
+            ResolveResult(
+                hostname=host, host=at.host, port=at.port, family=AF_INET6 if ":" in at.host else AF_INET, proto=0, flags=0
+            )
+            for at in self._upstream.addresses
+        ]  # fmt: skip
+
+    async def close(self) -> None:
+        pass
+
+
+async def fetch(upstream: Upstream, group: str, version: str, known: str = "") -> Fetched:
+    """The document of a group version. `known` is the tag of the one before. Raises Unfetched."""
+    connector = aiohttp.TCPConnector(resolver=_Addresses(upstream), ssl=_verification(upstream), use_dns_cache=False)
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT)
+    try:
+        async with aiohttp.ClientSession(
+            connector=connector, timeout=timeout, auto_decompress=False, trust_env=False, headers=_CALLER
+        ) as session:
+            return await _Asking(session, upstream, known).ask(f"{group}/{version}")
+    except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
+        raise Unfetched("Unreachable", str(error) or f"no answer within {TIMEOUT:g} s") from error
+
+
+def _verification(upstream: Upstream) -> ssl.SSLContext | bool:
+    tls = upstream.tls
+    if tls is None:
+        return True
+    context = ssl.create_default_context(cadata=tls.ca_pem or None)
+    if tls.insecure_skip_verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    if tls.client_cert_file and tls.client_key_file:
+        context.load_cert_chain(tls.client_cert_file, tls.client_key_file)
+    return context
+
+
+class _Asking:
+    def __init__(self, session: aiohttp.ClientSession, upstream: Upstream, known: str) -> None:
+        self._session = session
+        self._upstream = upstream
+        self._known = known
+
+    async def ask(self, group_version: str) -> Fetched:
+        found = await self._get("/openapi/v3")
+        if found is not None:
+            index = self._decoded(found)
+            if "openapi" in index:
+                return self._fetched(found, index)
+            path = _entry(index, group_version)
+            document = await self._get(path) if path else None
+            if document is not None:
+                return self._fetched(document)
+        found = await self._get("/openapi/v2")
+        if found is None:
+            raise Unfetched("NotServed", "it serves neither /openapi/v3 nor /openapi/v2")
+        return self._fetched(found)
+
+    def _fetched(self, body: bytes, document: Any = None) -> Fetched:
+        tag = hashlib.sha256(body).hexdigest()
+        if tag == self._known:
+            return Fetched(tag)
+        return Fetched(tag, document if document is not None else self._decoded(body))
+
+    def _decoded(self, body: bytes) -> dict[str, Any]:
+        try:
+            value = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            raise Unfetched("NotJSON", f"its OpenAPI document is not JSON: {error}") from error
+        if not isinstance(value, dict):
+            raise Unfetched("NotJSON", "its OpenAPI document is not a JSON object")
+        return cast("dict[str, Any]", value)
+
+    async def _get(self, path: str) -> bytes | None:
+        """The body; None where nothing is served."""
+        upstream, tls = self._upstream, self._upstream.tls
+        url = f"{upstream.scheme}://{upstream.authority}{upstream.base_path}{path}"
+        name = tls.server_name if tls is not None else None
+        async with self._session.get(url, allow_redirects=False, server_hostname=name) as answer:
+            if answer.status in (404, 405, 406, 410):
+                return None
+            if answer.status != 200:
+                raise Unfetched("UnexpectedStatus", f"{path[:200]} was answered {answer.status}")
+            body = bytearray()
+            async for piece in answer.content.iter_chunked(1 << 16):
+                body += piece
+                if len(body) > MOST_BYTES:
+                    raise Unfetched("TooLarge", f"its OpenAPI document has more than {MOST_BYTES:,} bytes")
+            return bytes(body)
+
+
+def _entry(index: dict[str, Any], group_version: str) -> str:
+    """Where an index has the document of a group version; only a path of the same backend will do."""
+    paths = index.get("paths")
+    if not isinstance(paths, dict):
+        return ""
+    for name in (f"kapis/{group_version}", f"apis/{group_version}", group_version):
+        entry: Any = cast("dict[str, Any]", paths).get(name)
+        url: Any = cast("dict[str, Any]", entry).get("serverRelativeURL") if isinstance(entry, dict) else None
+        if isinstance(url, str) and url.startswith("/") and not url.startswith("//") and "\\" not in url:
+            return url
+    return ""
