@@ -13,6 +13,7 @@ from dovetail.cli.entry import enter
 from dovetail.cli.lazy import LazyGroup
 
 _COMMANDS = {
+    "create": "dovetail.cli.ksbuilder.create:create",
     "package": "dovetail.cli.ksbuilder.package:package",
     "validate": "dovetail.cli.ksbuilder.validate:validate",
     "publish": "dovetail.cli.ksbuilder.publish:publish",

@@ -3,6 +3,7 @@
 CommandError
 ├── InvalidEpoch
 ├── NotAPackage
+├── DirectoryTaken
 ├── NoPlatform
 ├── ClusterRefused
 ├── PublishFailed
@@ -28,6 +29,13 @@ class NotAPackage(CommandError):
 
     def __init__(self, path: str, reason: str) -> None:
         super().__init__(f"{path}: {reason}. Give an extension's directory, or a .tgz that `ksbuilder package` wrote.")
+
+
+class DirectoryTaken(CommandError):
+    """A new project would overwrite something."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path} is there already and not empty. Give another DIRECTORY, or remove it first.")
 
 
 class NoPlatform(CommandError):

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from dovetail.cli.ksbuilder.errors import InvalidEpoch, NotAPackage
@@ -57,3 +58,11 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+def write_files(files: Mapping[str, bytes], directory: Path) -> None:
+    """Write files by path below a directory."""
+    for path, data in files.items():
+        target = directory / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(data)
