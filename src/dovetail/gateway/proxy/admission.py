@@ -97,16 +97,16 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
     return Admitted(place, caller, _identity(place, caller, serving, now))
 
 
-def still_admitted(admitted: Admitted, serving: Serving) -> str:
-    """Why a request that was admitted under another snapshot would not be under this one; empty when it would."""
+def still_admitted(admitted: Admitted, serving: Serving) -> Refusal | None:
+    """Why a request that was admitted under another snapshot would not be under this one; None when it would."""
     place, user = admitted.place, admitted.user
     identity = serving.credentials.again(user) if user is not None else NOBODY
     if isinstance(identity, str):
-        return identity
+        return Refusal(401, f"Unauthorized: {identity}", close=True)
     if place.asks is None:
-        return ""
+        return None
     decision = serving.authorizer.decide(identity, place.asks)
-    return "" if decision.allowed else decision.reason
+    return None if decision.allowed else Refusal(403, decision.reason, close=True)
 
 
 def _identity(place: Place, user: User | None, serving: Serving, now: float) -> bytes:

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from dovetail.gateway.proxy.admission import still_admitted
-from dovetail.gateway.proxy.refusal import Refusal
 
 if TYPE_CHECKING:
     from dovetail.gateway.proxy.exchange import Exchange
@@ -54,6 +53,6 @@ class Presence:
     def _judge(self, under_way: "Iterable[Exchange]", serving: "Serving") -> None:
         for exchange in under_way:
             admitted = exchange.admitted
-            problem = still_admitted(admitted, serving) if admitted is not None else ""
-            if problem:
-                exchange.refuse(Refusal(401, f"Unauthorized: {problem}", close=True))
+            refusal = still_admitted(admitted, serving) if admitted is not None else None
+            if refusal is not None:
+                exchange.refuse(refusal)
