@@ -38,6 +38,7 @@ from dovetail.kube import SECRETS, Client, ClusterConfig, ControllerRuntime
 from dovetail.kube.errors import Forbidden, NotFound, Unauthorized, Unreachable
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.documents import documents
 from dovetail.platform.serve import serve as serve_app
 
 _NOT_PREPARED = (Forbidden, NotFound, Unauthorized, Unreachable)
@@ -110,8 +111,11 @@ async def _serve(
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
         keys=signing.public(), sessions=sessions, assertion_keys=trust.public_keys, version=f"v{__version__}",
     )  # fmt: skip
-    observing = Observing(client, runtime, control, publisher, reports, run, settings.audit_file)
+    observing = Observing(
+        client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, deps.version
+    )  # fmt: skip
     app = create_app(deps, observing.routes())
+    observing.describe(documents(app.routes, deps.version))
     trust.follow(runtime)
     runtime.add_task("idle sessions", idle.run)
     runtime.add_task("trust", lambda: trust.run(control.sign_with))

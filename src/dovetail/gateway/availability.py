@@ -8,15 +8,18 @@ resource version it was decided on, so that it can never undo a Disabled that ca
 """
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeGuard
+
+import msgspec
 
 from dovetail.apis.dialects import HealthCheck, ReverseProxy
 from dovetail.gateway.health import Health, Prober, Target, unavailable
 from dovetail.gateway.objects import ROUTED, Model, Place, Read, RoutingObjects, informer_of
 from dovetail.kube import Client, Controller, Key, Object, ResourceLike, now, set_condition, uid_of
 from dovetail.kube.errors import NotFound
+from dovetail.routing.model import Upstream
 from dovetail.routing.problems import Problem
 from dovetail.routing.upstreams import build_upstream
 
@@ -53,6 +56,15 @@ def _sentence(problem: Problem) -> str:
     return f"{problem.field}: {problem.message}" if problem.field else problem.message
 
 
+class Remark(msgspec.Struct, frozen=True):
+    """Something more about an object, which becomes a condition of its own. `status` is True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+
+
 class Availability:
     """Health of all routed objects. Run `prober` and the `controllers` side by side; call `refresh` after a compile."""
 
@@ -63,6 +75,8 @@ class Availability:
         self._owners: dict[str, tuple[Controller, Key]] = {}
         self._targets: dict[str, Target] = {}
         self._uids: dict[Place, str] = {}
+        self._remarks: dict[str, Remark] = {}
+        self._listeners: list[Callable[[], None]] = []
         self.prober = Prober(self._report)
         self._of = {resource: self._controller(resource) for resource in ROUTED}
         self.controllers = list(self._of.values())
@@ -83,6 +97,26 @@ class Availability:
                 self._targets[uid_of(obj)] = self._target(model)
         self.prober.set_targets(self._targets)
 
+    def on_verdict(self, listener: Callable[[], None]) -> None:
+        """Call this whenever a backend has come or gone."""
+        self._listeners.append(listener)
+
+    def upstream_of(self, uid: str) -> Upstream | None:
+        """Where an object's backend is reached, while it answers."""
+        verdict, target = self._verdicts.get(uid), self._targets.get(uid)
+        return target.upstream if target and verdict and verdict.state == "Available" else None
+
+    def remark(self, uid: str, remark: Remark) -> None:
+        """Have this in the object's status, until something else is said."""
+        if self._remarks.get(uid) != remark:
+            self._remarks[uid] = remark
+            self._write_soon(uid)
+
+    def _write_soon(self, uid: str) -> None:
+        if owner := self._owners.get(uid):
+            controller, object_key = owner
+            controller.queue.add(object_key)
+
     def _forget(self, place: Place, obj: Object | None) -> None:
         """Drop what was known of an object; the verdict stays while its backend is to be probed."""
         uid = self._uids.pop(place, "")
@@ -90,6 +124,7 @@ class Availability:
         self._targets.pop(uid, None)
         if obj is None or uid_of(obj) != uid or not _probed(self._objects.read(obj)):
             self._verdicts.pop(uid, None)
+            self._remarks.pop(uid, None)
 
     def _target(self, model: Model) -> Target:
         service = model.backend.service
@@ -101,9 +136,9 @@ class Availability:
 
     async def _report(self, key: str, health: Health) -> None:
         self._verdicts[key] = health
-        if owner := self._owners.get(key):
-            controller, object_key = owner
-            controller.queue.add(object_key)
+        self._write_soon(key)
+        for listener in self._listeners:
+            listener()
 
     def _controller(self, resource: ResourceLike) -> Controller:
         async def reconcile(key: Key) -> None:
@@ -130,7 +165,19 @@ class Availability:
         if verdict is None or read.status.state == DISABLED:
             return None
         problems, routed = self._objects.problems_of(read.meta.id), self._objects.is_routed(read.meta.id)
-        return status_of(obj, verdict, problems, now(), routed=routed)
+        status = status_of(obj, verdict, problems, now(), routed=routed)
+        return with_remark(status, self._remarks.get(uid_of(obj)), obj, now())
+
+
+def with_remark(status: dict[str, Any], remark: Remark | None, obj: Mapping[str, Any], at: datetime) -> dict[str, Any]:
+    """The status with one condition more."""
+    if remark is None:
+        return status
+    generation = int(obj["metadata"].get("generation") or 0)
+    conditions = set_condition(
+        status["conditions"], remark.type, remark.status, remark.reason, remark.message, generation, at
+    )  # fmt: skip
+    return {**status, "conditions": conditions}
 
 
 def _probed(read: Read) -> TypeGuard[Model]:

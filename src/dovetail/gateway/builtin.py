@@ -41,6 +41,8 @@ class BuiltIn:
             _route("kapis", "/kapis", key, max_body=_MAX_PLATFORM_BODY),
             _route("readyz", "/readyz", key, "public", methods=_READING),
             _route("metrics", "/metrics", key, methods=_READING),
+            _route("openapi-v3", "/openapi/v3/kapis", key, methods=_READING),
+            _route("openapi-v2", "/openapi/v2/kapis", key, methods=_READING),
             _route("kapis-version", "/kapis/version", key, "public", methods=_READING),
         )
 

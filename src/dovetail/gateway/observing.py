@@ -1,12 +1,13 @@
-"""What the gateway tells about itself: audit, figures and readiness. The parts are made and run together here.
+"""What the gateway tells about itself: audit, figures, readiness, OpenAPI. The parts are made and run together here.
 
 The answers are Starlette routes, to be served beside the platform's own API on control's socket; the gateway's workers
 route /readyz, /metrics and the paths of the OpenAPI documents there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
@@ -16,8 +17,13 @@ from dovetail.gateway.audit.configuration import AuditConfiguration
 from dovetail.gateway.audit.entry import KIND
 from dovetail.gateway.audit.file_sink import FileSettings
 from dovetail.gateway.audit.trail import Trail
+from dovetail.gateway.availability import Availability
 from dovetail.gateway.control import Control
 from dovetail.gateway.figures import Figure, render
+from dovetail.gateway.objects import RoutingObjects
+from dovetail.gateway.openapi.aggregator import Aggregator
+from dovetail.gateway.openapi.endpoints import OpenApiEndpoints
+from dovetail.gateway.openapi.sources import Sources
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.readiness import Readiness, answer
 from dovetail.gateway.reports import ReportServer
@@ -33,7 +39,8 @@ class Observing:
 
     def __init__(
         self, client: Client, runtime: ControllerRuntime, control: Control, publisher: Publisher,
-        reports: ReportServer, run_dir: Path, audit_file: FileSettings | None,
+        reports: ReportServer, objects: RoutingObjects, availability: Availability, run_dir: Path,
+        audit_file: FileSettings | None, version: str,
     ) -> None:  # fmt: skip
         self._run_dir = run_dir
         self._trail = Trail(audit_file)
@@ -44,8 +51,13 @@ class Observing:
             client, unsynced=lambda: runtime.unsynced, generation=lambda: control.generation,
             serving=lambda: publisher.serving,
         )  # fmt: skip
+        sources = Sources(objects, availability)
+        self._aggregator = Aggregator(version, sources.now, sources.tell)
+        availability.on_verdict(self._aggregator.changed)
+        objects.on_change(self._aggregator.changed)
+        self._openapi = OpenApiEndpoints(lambda: self._aggregator.catalogue)
         self._parts: list[Callable[[], Iterable[Figure]]] = [
-            self._readiness.figures, self._trail.figures, configuration.figures,
+            self._readiness.figures, self._trail.figures, configuration.figures, self._aggregator.figures,
         ]  # fmt: skip
 
     def routes(self) -> Sequence[Route]:
@@ -54,20 +66,28 @@ class Observing:
             Route("/readyz", self._readyz, methods=["GET"]),
             Route("/readyz/{name}", self._one_check, methods=["GET"]),
             Route("/metrics", self._metrics, methods=["GET"]),
+            *self._openapi.routes(),
         )
+
+    def describe(self, documents: Mapping[str, dict[str, Any]]) -> None:
+        """The OpenAPI documents of what the platform serves itself."""
+        self._aggregator.describe(documents)
 
     async def run(self) -> None:
         """Keep everything going."""
         async with asyncio.TaskGroup() as group:
             group.create_task(self._trail.run(), name="audit trail")
             group.create_task(self._readiness.run(), name="readiness")
+            group.create_task(self._aggregator.run(), name="openapi")
 
     async def _readyz(self, request: Request) -> Response:
+        """Whether the gateway is ready, by named checks."""
         query = request.query_params
         code, text = answer(self._readiness.checks(), verbose="verbose" in query, excluded=query.getlist("exclude"))
         return PlainTextResponse(text, code, _NO_STORE)
 
     async def _one_check(self, request: Request) -> Response:
+        """One of the checks of /readyz."""
         named = [check for check in self._readiness.checks() if check.name == request.path_params["name"]]
         if not named:
             return PlainTextResponse("there is no such check\n", 404, _NO_STORE)
@@ -75,6 +95,7 @@ class Observing:
         return PlainTextResponse(text, code, _NO_STORE)
 
     async def _metrics(self, request: Request) -> Response:
+        """The figures of all workers and of control, for Prometheus."""
         workers = together(await read_workers(self._run_dir))
         own = render(figure for part in self._parts for figure in part())
         return Response(workers + own, 200, _NO_STORE, media_type=_PROMETHEUS)

@@ -44,6 +44,7 @@ RESERVED_PATHS: Final = (
     "/pstatic",
     "/readyz",
     "/static",
+    "/swagger-ui",
     "/version",
     "/workspaces",
 )

@@ -70,10 +70,10 @@ class Aggregator:
     """See the module. `sources` gives the APIServices of now; `told` hears a verdict whenever one is reached."""
 
     def __init__(
-        self, own: Mapping[str, dict[str, Any]], version: str, sources: Callable[[], Mapping[str, Source]],
+        self, version: str, sources: Callable[[], Mapping[str, Source]],
         told: Callable[[str, Verdict], None], refresh: float = REFRESH_SECONDS,
     ) -> None:  # fmt: skip
-        self._own = dict(own)
+        self._own: dict[str, dict[str, Any]] = {}
         self._version = version
         self._sources = sources
         self._told = told
@@ -83,6 +83,11 @@ class Aggregator:
         self._slots = asyncio.Semaphore(_AT_ONCE)
         self.catalogue = Catalogue(self._own, version)
         self.fetches = self.failures = 0
+
+    def describe(self, own: Mapping[str, dict[str, Any]]) -> None:
+        """These documents are the platform's own; no backend can take their names."""
+        self._own = dict(own)
+        self._publish()
 
     def changed(self) -> None:
         """Something about the APIServices may be new."""

@@ -29,13 +29,16 @@ class OpenApiEndpoints:
         )
 
     async def index(self, request: Request) -> Response:
+        """The OpenAPI 3.0 documents that there are, with their hashes."""
         return _answer(request, self._catalogue().index)
 
     async def merged(self, request: Request) -> Response:
+        """Everything in one OpenAPI 2.0 document."""
         catalogue = self._catalogue()
         return _answer(request, await asyncio.to_thread(lambda: catalogue.merged))
 
     async def document(self, request: Request) -> Response:
+        """The OpenAPI 3.0 document of one group version, or of the platform."""
         name = name_of(request.path_params["name"])
         published = self._catalogue().of(name)
         if published is None:
