@@ -18,6 +18,7 @@ from dovetail.apis.dialects import HealthCheck, ReverseProxy
 from dovetail.gateway.health import Health, Prober, Target, unavailable
 from dovetail.gateway.objects import ROUTED, Model, Place, Read, RoutingObjects, informer_of
 from dovetail.kube import Client, Controller, Key, Object, ResourceLike, now, set_condition, uid_of
+from dovetail.kube.conditions import ConditionStatus
 from dovetail.kube.errors import NotFound
 from dovetail.routing.model import Upstream
 from dovetail.routing.problems import Problem
@@ -60,7 +61,7 @@ class Remark(msgspec.Struct, frozen=True):
     """Something more about an object, which becomes a condition of its own. `status` is True, False or Unknown."""
 
     type: str
-    status: str
+    status: ConditionStatus
     reason: str
     message: str
 

@@ -18,6 +18,7 @@ from dovetail.gateway.figures import Figure, counter, gauge
 from dovetail.gateway.openapi.accepting import BadDocument, accept
 from dovetail.gateway.openapi.catalogue import Catalogue
 from dovetail.gateway.openapi.fetching import Fetched, Unfetched, fetch
+from dovetail.kube.conditions import ConditionStatus
 from dovetail.routing.model import Upstream
 
 REFRESH_SECONDS: Final = 60.0
@@ -46,7 +47,7 @@ class Source(msgspec.Struct, frozen=True):
 class Verdict(msgspec.Struct, frozen=True):
     """What became of a document, for a condition of the APIService. `status` is True, False or Unknown."""
 
-    status: str
+    status: ConditionStatus
     reason: str
     message: str
 

@@ -52,7 +52,8 @@ class _Addresses(AbstractResolver):
     async def resolve(self, host: str, port: int = 0, family: int = 0) -> list[ResolveResult]:
         return [
             ResolveResult(
-                hostname=host, host=at.host, port=at.port, family=AF_INET6 if ":" in at.host else AF_INET, proto=0, flags=0
+                hostname=host, host=at.host, port=at.port, proto=0, flags=0,
+                family=AF_INET6 if ":" in at.host else AF_INET,
             )
             for at in self._upstream.addresses
         ]  # fmt: skip
