@@ -15,6 +15,7 @@ from dovetail.cli.ksbuilder.catalogue import write_all
 from dovetail.cli.ksbuilder.errors import PublishFailed
 from dovetail.kube import CONFIGMAPS, NAMESPACES, ResourceLike
 from tests.conftest import KubeApi
+from tests.lifecycle.platform import controllers, plan, until, until_gone
 
 from .command import SAMPLES, ksbuilder, refused
 
@@ -109,13 +110,27 @@ async def test_a_category_that_is_there_stays_as_it_is(api: KubeApi, tmp_path: P
     assert (await get(api, CATEGORIES, "dev-tools"))["spec"]["displayName"] == {"en": "Mine"}
 
 
-async def test_too_large_for_a_configmap_writes_nothing(api: KubeApi, tmp_path: Path) -> None:
+async def test_a_large_package_is_published_in_parts_and_installed(api: KubeApi, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(GREETER, tmp_path / "greeter"))
     (copy / "static/large.bin").write_bytes(random.Random(1).randbytes(1_200_000))
-    sentence = refused(ksbuilder("publish", copy, "--kubeconfig", api.kubeconfig, cwd=tmp_path))
-    assert "larger than 1,048,576 bytes" in sentence
-    assert "Repository" in sentence
-    assert await names(api, EXTENSIONS) == await names(api, EXTENSIONVERSIONS) == set()
+    assert published(api, copy, tmp_path)["ConfigMap"] == "created"
+    first = "extension-greeter-0.1.0-chart"
+    assert await names(api, CONFIGMAPS, "kubesphere-system") >= {first, f"{first}.2"}
+    async with api.client() as client, controllers(api.kubeconfig):
+        await plan(client, "greeter", "0.1.0")
+        await until(
+            lambda: client.get(INSTALLPLANS, "greeter"),
+            lambda obj: obj.get("status", {}).get("state") == "Installed",
+            "the installation",
+        )
+        await client.delete(INSTALLPLANS, "greeter")
+        await until_gone(client, INSTALLPLANS, "greeter")
+    (copy / "static/large.bin").unlink()
+    published(api, copy, tmp_path)
+    left = await names(api, CONFIGMAPS, "kubesphere-system")
+    assert first in left
+    assert f"{first}.2" not in left
+    assert "annotations" not in (await get(api, CONFIGMAPS, first, "kubesphere-system"))["metadata"]
 
 
 async def test_a_version_of_a_repository_is_not_overwritten(api: KubeApi, tmp_path: Path) -> None:

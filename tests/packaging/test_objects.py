@@ -7,7 +7,7 @@ import pytest
 from dovetail.packaging import build, read_package
 from dovetail.packaging.errors import TooLarge
 from dovetail.packaging.index import build_index
-from dovetail.packaging.objects import MAX_CONFIGMAP, catalogue_objects, category_object, version_object
+from dovetail.packaging.objects import catalogue_objects, category_object, version_object
 from dovetail.packaging.yaml11 import load
 
 from .trees import with_files, with_metadata
@@ -82,10 +82,24 @@ def test_a_package_of_a_repository() -> None:
     assert "chartDataRef" not in version["spec"]
 
 
-def test_what_does_not_fit_into_a_configmap() -> None:
+def test_what_does_not_fit_into_a_configmap_goes_into_several() -> None:
+    package = read_package(build(with_files({})).data)
+    data = bytes(range(256)) * 4100
+    objects = catalogue_objects(package, data)
+    parts = [objects.chart, *objects.rest]
+    first = "extension-tiny-0.1.0-chart"
+    assert [part["metadata"]["name"] for part in parts] == [first, f"{first}.2"]
+    assert b"".join(base64.b64decode(part["binaryData"]["chart.tgz"]) for part in parts) == data
+    assert objects.chart["metadata"]["annotations"] == {"dovetail.dev/parts": "2"}
+    one = catalogue_objects(package, data[: 1 << 20])
+    assert one.rest == ()
+    assert "annotations" not in one.chart["metadata"]
+
+
+def test_what_does_not_fit_into_all_of_them() -> None:
     package = read_package(build(with_files({})).data)
     with pytest.raises(TooLarge, match="add that to the platform as a Repository"):
-        catalogue_objects(package, bytes(MAX_CONFIGMAP + 1))
+        catalogue_objects(package, bytes(30 << 20))
 
 
 def test_a_category_of_ones_own() -> None:

@@ -1,6 +1,7 @@
 """From an ExtensionVersion to its package: bytes, verified and read.
 
-The bytes are in a ConfigMap (`chartDataRef`, which wins) or behind `chartURL`. What is promised is checked before
+The bytes are in a ConfigMap (`chartDataRef`, which wins; a large package goes on in further ones, as its annotation
+says) or behind `chartURL`. What is promised is checked before
 anything is used: the digest if the version has one, then that the package is this version of this extension. Nothing
 is cached; a package is read when something is installed, and that is rare.
 """
@@ -14,10 +15,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from dovetail.apis.dialects import ExtensionVersion, Repository
-from dovetail.kube import CONFIGMAPS, Client, NotFound
+from dovetail.kube import CONFIGMAPS, Client, NotFound, annotations_of
 from dovetail.lifecycle.errors import DigestMismatch, PackageUnavailable, UnusablePackage
 from dovetail.lifecycle.fetching import MAX_PACKAGE, Fetcher, FetchFailed, Origin
 from dovetail.packaging.errors import PackagingError
+from dovetail.packaging.parts import MAX_PARTS, PARTS, part_name
 
 if TYPE_CHECKING:
     from dovetail.packaging.package import Package
@@ -55,14 +57,22 @@ class PackageSource:
         reference = version.chart_data_ref
         if reference is not None:
             where = f"ConfigMap {reference.namespace}/{reference.name}, key {reference.key}"
-            try:
-                obj = await self._client.get(CONFIGMAPS, reference.name, reference.namespace)
-            except NotFound as error:
-                raise PackageUnavailable(where, "there is no such ConfigMap; publish the version again") from error
-            return where, _binary(obj, reference.key, where)
+            first = await self._configmap(reference.name, reference.namespace)
+            data = [_binary(first, reference.key, where)]
+            for number in range(2, _parts(first, where) + 1):
+                part = await self._configmap(part_name(reference.name, number), reference.namespace)
+                data.append(_binary(part, reference.key, f"{where}, part {number}"))
+            return where, b"".join(data)
         if not version.chart_url:
             raise PackageUnavailable(version.meta.id, "the version has neither chartDataRef nor chartURL")
         return version.chart_url, await self._download(version)
+
+    async def _configmap(self, name: str, namespace: str) -> dict[str, Any]:
+        try:
+            return await self._client.get(CONFIGMAPS, name, namespace)
+        except NotFound as error:
+            where = f"ConfigMap {namespace}/{name}"
+            raise PackageUnavailable(where, "there is no such ConfigMap; publish the version again") from error
 
     async def _download(self, version: ExtensionVersion) -> bytes:
         url = version.chart_url
@@ -97,6 +107,14 @@ def read_verified(data: bytes, where: str, digest: str) -> "Package":
         return read_package(data)
     except PackagingError as error:
         raise UnusablePackage(where, str(error)) from error
+
+
+def _parts(obj: dict[str, Any], where: str) -> int:
+    """How many ConfigMaps hold the package."""
+    text = annotations_of(obj).get(PARTS, "1")
+    if not text.isdecimal() or not 1 <= int(text) <= MAX_PARTS:
+        raise UnusablePackage(where, f"its annotation {PARTS} is {text!r}; publish the version again")
+    return int(text)
 
 
 def _binary(obj: dict[str, Any], key: str, where: str) -> bytes:

@@ -4,6 +4,7 @@
     Extension/<name>                                      what the extension is
     ExtensionVersion/<name>-<version>                     one version, and where its package is
     ConfigMap kubesphere-system/extension-<name>-<version>-chart      the package itself, key chart.tgz
+    ConfigMap ...-chart.2, ...-chart.3                                the rest of a package that one cannot hold (parts)
 
 Names, labels and keys are the published ones (reference/ksbuilder.md 6.4). Every field of a spec is listed here by
 name: nothing from a package passes through unseen, so a package cannot point its own version at other bytes.
@@ -22,11 +23,9 @@ from dovetail.apis import kubesphere_v1alpha1 as kinds
 from dovetail.apis import labels
 from dovetail.packaging.errors import TooLarge
 from dovetail.packaging.package import Package
+from dovetail.packaging.parts import MAX_PARTS, PART, PARTS, part_name, split
 
 CHART_KEY: Final = "chart.tgz"
-MAX_CONFIGMAP: Final = 1024 * 1024
-"""Bytes of data that a Kubernetes API accepts in one ConfigMap."""
-
 Object = dict[str, Any]
 
 _TITLES: Final[Mapping[str, tuple[str, str]]] = {
@@ -46,31 +45,34 @@ _TITLES: Final[Mapping[str, tuple[str, str]]] = {
 
 @dataclass(frozen=True, slots=True)
 class CatalogueObjects:
-    """The four objects of one package. `category` is None if the package names none."""
+    """The objects of one package. `category` is None if the package names none; `rest` goes on where `chart` ends."""
 
     category: Object | None
     extension: Object
     version: Object
     chart: Object
+    rest: tuple[Object, ...] = ()
 
 
 def catalogue_objects(package: Package, archive: bytes, *, created: str = "") -> CatalogueObjects:
     """Make the objects of a package. `archive` is its .tgz, `created` an RFC 3339 time (left out if empty).
 
-    Raises TooLarge if the archive does not fit into a ConfigMap.
+    Raises TooLarge if it does not fit into MAX_PARTS ConfigMaps.
     """
-    name = f"{package.name}-{package.version}"
-    if len(archive) > MAX_CONFIGMAP:
+    if len(archive) > PART * MAX_PARTS:
         fix = (
             "Leave files out with .helmignore, or put the archive into a Helm repository "
             "and add that to the platform as a Repository"
         )
-        raise TooLarge(f"{name}.tgz, which is published as a ConfigMap,", len(archive), MAX_CONFIGMAP, fix)
+        name = f"{package.name}-{package.version}.tgz"
+        raise TooLarge(f"{name}, which is published as ConfigMaps,", len(archive), PART * MAX_PARTS, fix)
+    chart, *rest = _chart_objects(package, archive)
     return CatalogueObjects(
         category=category_object(package.metadata.category) if package.metadata.category else None,
         extension=extension_object(package, created),
         version=version_object(package, created, chartDataRef=_chart_reference(package)),
-        chart=_chart_object(package, archive),
+        chart=chart,
+        rest=tuple(rest),
     )
 
 
@@ -155,15 +157,23 @@ def _chart_reference(package: Package) -> Object:
     return {"namespace": labels.SYSTEM_NAMESPACE, "name": name, "key": CHART_KEY}
 
 
-def _chart_object(package: Package, archive: bytes) -> Object:
+def _chart_objects(package: Package, archive: bytes) -> list[Object]:
+    """One ConfigMap as published, or several."""
+    objects = [_chart_object(package, part, number) for number, part in enumerate(split(archive), 1)]
+    if len(objects) > 1:
+        objects[0]["metadata"]["annotations"] = {PARTS: str(len(objects))}
+    return objects
+
+
+def _chart_object(package: Package, part: bytes, number: int) -> Object:
     reference = _chart_reference(package)
     return {
         "apiVersion": "v1",
         "kind": "ConfigMap",
         "metadata": {
-            "name": reference["name"],
+            "name": part_name(reference["name"], number),
             "namespace": reference["namespace"],
             "labels": {labels.EXTENSION_REF: package.name, labels.MANAGED: "true"},
         },
-        "binaryData": {CHART_KEY: base64.b64encode(archive).decode()},
+        "binaryData": {CHART_KEY: base64.b64encode(part).decode()},
     }

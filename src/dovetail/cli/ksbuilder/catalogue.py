@@ -1,9 +1,9 @@
 """Putting a package into a cluster's catalogue, and taking it out again.
 
-Publishing writes the invisible part first and the visible part last: the ConfigMap with the package, the category if it
-is missing, the version, the extension. Everything is tried as a dry run before the first write; if a write fails after
-all, what this run created is removed again. Every write is a server-side apply by the field manager `ksbuilder`, so
-that publishing again also removes what is no longer in the package. An older version never changes how the extension
+Publishing writes the invisible part first and the visible part last: the ConfigMaps with the package, the category if
+it is missing, the version, the extension. Everything is tried as a dry run before the first write; if a write fails
+after all, what this run created is removed again. Every write is a server-side apply by the field manager `ksbuilder`,
+so that publishing again also removes what is no longer in the package. An older version never changes how the extension
 presents itself, and a version that a repository brought is never overwritten.
 """
 
@@ -29,6 +29,7 @@ from dovetail.kube import (
 from dovetail.packaging.errors import InvalidVersion
 from dovetail.packaging.objects import CHART_KEY, CatalogueObjects, catalogue_objects
 from dovetail.packaging.package import Package
+from dovetail.packaging.parts import part_name
 from dovetail.packaging.versions import Version
 
 MANAGER: Final = "ksbuilder"
@@ -54,12 +55,14 @@ async def publish(client: Client, package: Package, data: bytes) -> list[Change]
     for resource, obj in steps:
         await client.apply(resource, obj, field_manager=MANAGER, force=True, dry_run=True)
     if objects.category is not None:
-        steps.insert(1, (CATEGORIES, objects.category))
-    return await write_all(client, f"{package.name} {package.version}", steps)
+        steps.insert(1 + len(objects.rest), (CATEGORIES, objects.category))
+    changes = await write_all(client, f"{package.name} {package.version}", steps)
+    return [*changes, *await _delete_parts(client, objects.chart["metadata"]["name"], 2 + len(objects.rest))]
 
 
 def _steps(objects: CatalogueObjects, *, newest: bool) -> list[tuple[ResourceLike, Object]]:
-    steps: list[tuple[ResourceLike, Object]] = [(CONFIGMAPS, objects.chart), (EXTENSIONVERSIONS, objects.version)]
+    parts = ((CONFIGMAPS, part) for part in (*reversed(objects.rest), objects.chart))
+    steps: list[tuple[ResourceLike, Object]] = [*parts, (EXTENSIONVERSIONS, objects.version)]
     return [*steps, (EXTENSIONS, objects.extension)] if newest else steps
 
 
@@ -181,7 +184,16 @@ async def _delete_chart(client: Client, name: str, version: Object) -> list[Chan
     ours = reference.get("namespace") == labels.SYSTEM_NAMESPACE and reference.get("key") == CHART_KEY
     if not ours or not chart.startswith(f"extension-{name}-"):
         return []
-    return await _delete(client, CONFIGMAPS, chart, labels.SYSTEM_NAMESPACE)
+    return await _delete_parts(client, chart, 1)
+
+
+async def _delete_parts(client: Client, chart: str, number: int) -> list[Change]:
+    """Delete the ConfigMaps of a package from this part on."""
+    changes: list[Change] = []
+    while deleted := await _delete(client, CONFIGMAPS, part_name(chart, number), labels.SYSTEM_NAMESPACE):
+        changes += deleted
+        number += 1
+    return changes
 
 
 async def _delete(client: Client, resource: ResourceLike, name: str, namespace: str | None = None) -> list[Change]:
