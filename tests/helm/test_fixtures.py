@@ -1,7 +1,8 @@
 """Rendering without a cluster, but as if there were one: its version, its kinds, its objects."""
 
+from dovetail.apis.resource_name import plural_of
 from dovetail.helm import Connection, HelmWorker, Render
-from dovetail.helm.fixtures import answers, fixture_cluster, plural_of
+from dovetail.helm.fixtures import answers, fixture_cluster
 from tests.helm.charts import chart
 
 TEMPLATE = """\

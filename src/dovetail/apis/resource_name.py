@@ -25,3 +25,13 @@ class ResourceName(msgspec.Struct, frozen=True):
     def crd_name(self) -> str:
         """The name of its CustomResourceDefinition: `plural.group`."""
         return f"{self.plural}.{self.group}"
+
+
+def plural_of(kind: str) -> str:
+    """The resource of a kind by Kubernetes' own rule of thumb (meta.UnsafeGuessKindToResource)."""
+    name = kind.lower()
+    if name.endswith("endpoints"):
+        return name
+    if name.endswith("s"):
+        return f"{name}es"
+    return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else f"{name}s"

@@ -20,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Final, cast
 
+from dovetail.apis.resource_name import plural_of
+
 Fixture = Mapping[str, Any]
 Answers = dict[str, dict[str, Any]]
 _VERBS: Final = ["get", "list"]
@@ -56,16 +58,6 @@ def answers(fixtures: Iterable[Fixture]) -> Answers:
         _add(found, base, api_version, kind, fixture)
     found["/apis"] = {"kind": "APIGroupList", "apiVersion": "v1", "groups": [_group(*item) for item in groups.items()]}
     return found
-
-
-def plural_of(kind: str) -> str:
-    """The resource of a kind by Kubernetes' own rule of thumb (meta.UnsafeGuessKindToResource)."""
-    name = kind.lower()
-    if name.endswith("endpoints"):
-        return name
-    if name.endswith("s"):
-        return f"{name}es"
-    return f"{name[:-1]}ies" if name.endswith("y") and name[-2:-1] not in "aeiou" else f"{name}s"
 
 
 def _flat(fixtures: Iterable[Fixture]) -> Iterator[Fixture]:

@@ -13,11 +13,10 @@ import msgspec
 
 from dovetail.apis import labels
 from dovetail.kube import CLUSTERROLEBINDINGS, CLUSTERROLES, ROLEBINDINGS, ROLES, SERVICEACCOUNTS, Resource
-from dovetail.packaging.permissions import Permissions, Rule
+from dovetail.packaging.permissions import IMPLICIT_GROUPS, Permissions, Rule
 
 Object = dict[str, Any]
 
-_MINIMUM_GROUPS: Final = ("", "apps", "batch", "policy", "networking.k8s.io", "autoscaling", "metrics.k8s.io")
 _RBAC: Final = "rbac.authorization.k8s.io"
 
 _PROTECTED: Final = frozenset({"default", "dovetail-system", "kubesphere-controls-system", labels.SYSTEM_NAMESPACE})
@@ -73,7 +72,7 @@ def access_objects(
     name = role_name(extension)
     subject = {"kind": "ServiceAccount", "name": account_name(extension), "namespace": namespace}
     here = {"namespace": namespace}
-    minimum = {"apiGroups": list(_MINIMUM_GROUPS), "resources": ["*"], "verbs": ["*"]}
+    minimum = {"apiGroups": list(IMPLICIT_GROUPS), "resources": ["*"], "verbs": ["*"]}
     cluster_rules = _union(_rules(permissions.cluster), former.get("ClusterRole", ()))
     role_rules = _union([*_rules(permissions.namespace), minimum], former.get("Role", ()))
     return [

@@ -6,6 +6,7 @@ here a fault anywhere makes the whole file an error, because half of a permissio
 No file means no rules. The platform's implicit minimum in the extension's own namespace is not added here.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import msgspec
@@ -16,6 +17,9 @@ from dovetail.packaging.findings import Finding, errors_of
 from dovetail.packaging.yaml11 import Document, load_all
 
 PERMISSIONS_FILE: Final = "permissions.yaml"
+IMPLICIT_GROUPS: Final = ("", "apps", "batch", "policy", "networking.k8s.io", "autoscaling", "metrics.k8s.io")
+"""In its own namespace an extension may do everything with these groups (reference/ksbuilder.md 2.8)."""
+
 _FIX: Final = "Write it like a Kubernetes ClusterRole or Role: kind and rules"
 
 
@@ -62,6 +66,17 @@ def read_permissions(data: bytes) -> Permissions:
     except InvalidYaml as error:
         raise InvalidPermissions(error.place, f"not valid YAML: {error.reason}", "Correct the file") from error
     return Permissions(tuple(rules["ClusterRole"]), tuple(rules["Role"]), tuple(findings))
+
+
+def placed_rules(data: bytes) -> Iterator[tuple[str, Rule, str]]:
+    """Every rule with its kind (ClusterRole, Role) and its place. Raises InvalidPermissions."""
+    for document in load_all(data, PERMISSIONS_FILE):
+        rules: dict[str, list[Rule]] = {"ClusterRole": [], "Role": []}
+        if document.value is not None:
+            _read_role(document, rules)
+        for kind, found in rules.items():
+            for at, rule in enumerate(found):
+                yield kind, rule, f"{PERMISSIONS_FILE}:{document.line(('rules', at))}"
 
 
 def _read_role(document: Document, rules: dict[str, list[Rule]]) -> list[Finding]:
