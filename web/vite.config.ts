@@ -2,11 +2,12 @@ import { fileURLToPath } from 'node:url';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 import { precompress } from './build/precompress.ts';
+import { swaggerUi } from './build/swaggerUi.ts';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
 export default defineConfig({
-  plugins: [react(), precompress()],
+  plugins: [react(), swaggerUi(), precompress()],
   resolve: {
     // One React, one router, one styled-components in the page: two copies break every hook (reference: console.md 3.5).
     dedupe: ['react', 'react-dom', 'react-router', 'styled-components'],
@@ -24,7 +25,7 @@ export default defineConfig({
   server: {
     port: 5173,
     proxy: Object.fromEntries(
-      ['/oauth', '/kapis', '/apis', '/api', '/console/api', '/dist', '/pstatic', '/proxy'].map((path) => [
+      ['/oauth', '/kapis', '/openapi', '/apis', '/api', '/console/api', '/dist', '/pstatic', '/proxy'].map((path) => [
         path,
         { target: process.env.DOVETAIL_GATEWAY ?? 'http://127.0.0.1:30880', changeOrigin: false },
       ]),

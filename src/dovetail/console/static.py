@@ -17,12 +17,14 @@ from starlette.responses import Response
 
 from dovetail.console.answers import IMMUTABLE, NO_CACHE, encoded, failure
 from dovetail.console.encodings import choose
-from dovetail.console.security import SECURITY_HEADERS
+from dovetail.console.security import API_PAGE_POLICY, SECURITY_HEADERS
 
 INDEX: Final = "index.html"
 _SEGMENT: Final = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 _PATH: Final = re.compile(rf"/({_SEGMENT}(?:/{_SEGMENT})*)")
 _HASHED: Final = "/assets/"
+_API_PAGE: Final = "swagger-ui/"
+"""The page of the OpenAPI documents; everything it needs lies in its folder."""
 _TWINS: Final = {"br": ".br", "gzip": ".gz"}
 
 NOT_BUILT: Final = """<!doctype html><html lang="en"><meta charset="utf-8"><title>Dovetail: the page is not built</title>
@@ -51,6 +53,8 @@ def wants_page(path: str, headers: Mapping[str, str]) -> bool:
 
 def file_name(path: str) -> str | None:
     """The file, relative to the folder, that a URL path may name; None for anything else."""
+    if path.rstrip("/") == f"/{_API_PAGE}".rstrip("/"):
+        return _API_PAGE + INDEX
     match = _PATH.fullmatch(path)
     if match is None or path.endswith(tuple(_TWINS.values())):
         return None
@@ -101,4 +105,6 @@ class StaticSite:
             media_type += "; charset=utf-8"
         response = encoded(request, bodies, media_type, etag, IMMUTABLE if f"/{name}".startswith(_HASHED) else NO_CACHE)
         response.headers["vary"] = "accept-encoding"
+        if name.startswith(_API_PAGE):
+            response.headers["content-security-policy"] = API_PAGE_POLICY
         return response
