@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dovetail.apis.dialects import Backend, ServiceRef
 from dovetail.console.bundles import fetching
-from dovetail.console.bundles.fetching import endpoint_address, fetch, service_port
+from dovetail.console.bundles.fetching import Fetched, endpoint_address, fetch, service_port
 from dovetail.console.errors import FetchFailed
 from dovetail.kube import ENDPOINTS, SERVICES, Client
 from tests.conftest import KubeApi
@@ -58,6 +58,11 @@ async def backend(tls: Path | None = None, host: str = "127.0.0.1") -> AsyncIter
     async def echo(request: web.Request) -> web.Response:
         return web.Response(text=request.headers["Host"])
 
+    async def tagged(request: web.Request) -> web.Response:
+        tag = {"ETag": '"one"'}
+        same = request.headers.get("If-None-Match") == '"one"'
+        return web.Response(status=304, headers=tag) if same else web.Response(body=CODE, headers=tag)
+
     async def gone(request: web.Request) -> web.Response:
         raise web.HTTPInternalServerError
 
@@ -73,7 +78,8 @@ async def backend(tls: Path | None = None, host: str = "127.0.0.1") -> AsyncIter
         return response
 
     app = web.Application()
-    for path, handler in {"index.js": index, "echo": echo, "gone": gone, "away": away, "endless": endless}.items():
+    handlers = {"index.js": index, "echo": echo, "tagged": tagged, "gone": gone, "away": away, "endless": endless}
+    for path, handler in handlers.items():
         app.router.add_get(f"/{path}", handler)
     context = None
     if tls is not None:
@@ -92,6 +98,12 @@ def at(port: int, path: str, **more: Any) -> Backend:
     return Backend(**{"scheme": "http", "host": "127.0.0.1", "port": port, "path": path, **more})
 
 
+async def body(client: Client, backend: Backend) -> bytes:
+    fetched = await fetch(client, backend)
+    assert fetched is not None
+    return fetched.content
+
+
 @pytest.fixture
 def nobody() -> Client:
     """A client that an address never needs."""
@@ -100,7 +112,7 @@ def nobody() -> Client:
 
 async def test_the_body_behind_an_address(nobody: Client):
     async with backend() as port:
-        assert await fetch(nobody, at(port, "/index.js")) == CODE
+        assert (await body(nobody, at(port, "/index.js"))) == CODE
 
 
 @pytest.mark.parametrize(("path", "why"), [("/gone", "it answered 500"), ("/away", "it answered 302"), ("/no", "404")])
@@ -117,6 +129,15 @@ async def test_too_much_is_cut_off(nobody: Client, monkeypatch: pytest.MonkeyPat
             await fetch(nobody, at(port, "/endless"))
 
 
+async def test_what_has_not_changed_is_not_sent_again(nobody: Client):
+    async with backend() as port:
+        first = await fetch(nobody, at(port, "/tagged"))
+        assert first is not None
+        assert first == Fetched(CODE, '"one"')
+        assert await fetch(nobody, at(port, "/tagged"), first.etag) is None
+        assert await fetch(nobody, at(port, "/tagged"), '"older"') == first
+
+
 async def test_nobody_listening(nobody: Client):
     async with backend() as port:
         pass
@@ -129,8 +150,8 @@ async def test_tls_is_verified_against_the_bundles_own_certificates(nobody: Clie
     async with backend(path) as port:
         with pytest.raises(FetchFailed, match="certificate"):
             await fetch(nobody, at(port, "/index.js", scheme="https"))
-        assert await fetch(nobody, at(port, "/index.js", scheme="https", ca_pem=pem)) == CODE
-        assert await fetch(nobody, at(port, "/index.js", scheme="https", insecure_skip_verify=True)) == CODE
+        assert (await body(nobody, at(port, "/index.js", scheme="https", ca_pem=pem))) == CODE
+        assert (await body(nobody, at(port, "/index.js", scheme="https", insecure_skip_verify=True))) == CODE
 
 
 async def test_a_service_is_dialled_at_its_endpoint_under_its_own_name(platform_crds: KubeApi, tmp_path: Path):
@@ -147,7 +168,7 @@ async def test_a_service_is_dialled_at_its_endpoint_under_its_own_name(platform_
             "subsets": [{"addresses": [{"ip": host}], "ports": [{"name": "https", "port": port}]}],
         }, "default")  # fmt: skip
         service = Backend(service=ServiceRef("default", "bundle-backend", "https"), path="/echo", ca_pem=pem)
-        assert await fetch(client, service) == b"bundle-backend.default.svc"
+        assert await body(client, service) == b"bundle-backend.default.svc"
         with pytest.raises(FetchFailed, match="does not exist"):
             await fetch(client, Backend(service=ServiceRef("default", "no-such")))
         for resource in (SERVICES, ENDPOINTS):

@@ -103,20 +103,29 @@ class KeyReference(Wire, frozen=True, kw_only=True):
     optional: Annotated[bool, about("A missing key is no error.")] = False
 
 
-class RawFrom(Endpoint, frozen=True, kw_only=True):
+class RemoteFile(Endpoint, frozen=True, kw_only=True):
+    """Bytes behind an address, and which bytes they have to be."""
+
+    digest: Annotated[
+        str,
+        about("`sha256:` and 64 hexadecimal digits. Other bytes are not served.", pattern=r"^(sha256:[0-9a-f]{64})?$"),
+    ] = ""
+
+
+class RawFrom(RemoteFile, frozen=True, kw_only=True):
     """Where a bundle's bytes are: a ConfigMap, a Secret, or an address."""
 
     config_map_key_ref: KeyReference | None = None
     secret_key_ref: KeyReference | None = None
 
 
-class AssetStyle(Endpoint, frozen=True, kw_only=True):
+class AssetStyle(RemoteFile, frozen=True, kw_only=True):
     """The bundle's style sheet."""
 
     link: Annotated[str, about("Public path, below /dist/.")] = ""
 
 
-class AssetFile(Endpoint, frozen=True, kw_only=True):
+class AssetFile(RemoteFile, frozen=True, kw_only=True):
     """A further file of the bundle."""
 
     name: Annotated[str, about("Name of the file.")] = ""

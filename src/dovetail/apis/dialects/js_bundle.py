@@ -15,6 +15,7 @@ from dovetail.apis.dialects.reading import Fields, Foreign, finish
 _LINK: Final = re.compile(r"/dist(/[A-Za-z0-9][A-Za-z0-9._@+-]*)+")
 _FILENAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@+-]*")
 _VERSION_SUFFIX: Final = re.compile(r"-v?[0-9]+\.[0-9]+.*$")
+_DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
 _MIME: Final = re.compile(r"[\x20-\x7e]{1,200}")
 
 
@@ -34,6 +35,7 @@ class Asset(msgspec.Struct, frozen=True, kw_only=True):
     backend: Backend
     name: str = ""
     mime_type: str = ""
+    digest: str = ""
 
 
 class JSBundle(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,6 +46,8 @@ class JSBundle(msgspec.Struct, frozen=True, kw_only=True):
     config_map: KeyRef | None = None
     secret: KeyRef | None = None
     backend: Backend | None = None
+    digest: str = ""
+    """The sha256 that the bytes must have, in hexadecimal; empty for any."""
     filename: str = "index.js"
     link: str
     """The public path: what status says, else what follows from the names."""
@@ -69,6 +73,7 @@ def js_bundle(obj: Foreign) -> JSBundle:
         config_map=config_map,
         secret=secret,
         backend=read_backend(source) if has_backend else None,
+        digest=_digest(source),
         filename=filename,
         link=_link(opened.status) or default_link(opened.meta, filename),
         style=_asset(style) if style.present else None,
@@ -144,5 +149,14 @@ def _asset(fields: Fields) -> Asset | None:
         fields.fail("link", "is needed: a plain path below /dist/, such as /dist/name/style.css")
     if mime_type and not _MIME.fullmatch(mime_type):
         fields.fail("mimeType", "must be a content type such as text/css")
-    backend = read_backend(fields)
-    return Asset(link=link, backend=backend, name=fields.text("name"), mime_type=mime_type) if backend else None
+    digest, backend = _digest(fields), read_backend(fields)
+    if backend is None:
+        return None
+    return Asset(link=link, backend=backend, name=fields.text("name"), mime_type=mime_type, digest=digest)
+
+
+def _digest(fields: Fields) -> str:
+    text = fields.text("digest")
+    if text and not _DIGEST.fullmatch(text):
+        fields.fail("digest", "must be sha256: and 64 hexadecimal digits")
+    return text.removeprefix("sha256:")

@@ -1,11 +1,13 @@
 """Fetching bundles from addresses and Services: the only module of this room that speaks HTTP as a client.
 
-One request, no redirects, TLS verified against the bundle's own certificates where it names some, bounded in time and
-size. A Service is dialled at its endpoints, under its own name: this works where the cluster's DNS does not reach.
+One request, no redirects, no credentials, TLS verified against the bundle's own certificates where it names some,
+bounded in time and size; no body where the backend says by its entity tag that nothing has changed. A Service is
+dialled at its endpoints, under its own name: this works where the cluster's DNS does not reach.
 """
 
 import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from dovetail.apis.dialects import Backend
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     import aiohttp
 
 TIMEOUT: Final = 15.0
+_LONGEST_TAG: Final = 256
 
 
 class Target:
@@ -35,8 +38,16 @@ class Target:
         return f"{self.scheme}://{self.authority}:{self.port}{self.path or '/'}"
 
 
-async def fetch(client: Client, backend: Backend) -> bytes:
-    """The body behind a backend. Raises FetchFailed."""
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A body, and the entity tag by which to ask whether it is still the one; empty for none."""
+
+    content: bytes
+    etag: str = ""
+
+
+async def fetch(client: Client, backend: Backend, etag: str = "") -> Fetched | None:
+    """The body behind a backend; None if it is still the one with this tag. Raises FetchFailed."""
     import aiohttp  # here, because few consoles ever fetch and the import is heavy
 
     target = await locate(client, backend)
@@ -46,15 +57,22 @@ async def fetch(client: Client, backend: Backend) -> bytes:
             aiohttp.ClientSession(timeout=timeout, auto_decompress=True) as session,
             session.get(
                 target.url,
-                headers={"Host": target.authority, "User-Agent": "dovetail-console"},
+                headers=_headers(target, etag),
                 allow_redirects=False,
                 ssl=_verification(backend),
                 server_hostname=target.authority if target.scheme == "https" else None,
             ) as response,
         ):
-            return await _body(response, str(target))
+            if etag and response.status == 304:
+                return None
+            return Fetched(await _body(response, str(target)), response.headers.get("ETag", "")[:_LONGEST_TAG])
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         raise FetchFailed(str(target), str(error) or type(error).__name__) from error
+
+
+def _headers(target: Target, etag: str) -> dict[str, str]:
+    asked = {"If-None-Match": etag} if etag else {}
+    return {"Host": target.authority, "User-Agent": "dovetail-console", **asked}
 
 
 def _verification(backend: Backend) -> ssl.SSLContext:

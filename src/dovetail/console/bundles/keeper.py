@@ -7,6 +7,7 @@ or of another bundle that wants the same path leads to a pass. Status is written
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -52,12 +53,22 @@ def links_of(obj: Object) -> Iterable[str]:
         return ()
 
 
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What came from a backend, when it was last known to be that, and its entity tag there."""
+
+    part: Part
+    at: float
+    file: File
+    etag: str
+
+
 class BundleKeeper:
     """Add it to a runtime before that runs; `settled` tells when every bundle that was there has had its first pass."""
 
     def __init__(self, runtime: ControllerRuntime, store: BundleStore, clock: Callable[[], datetime] = now) -> None:
         self._client, self._store, self._clock = runtime.client, store, clock
-        self._fetched: dict[BundleId, dict[str, tuple[Backend, float, File]]] = {}
+        self._fetched: dict[BundleId, dict[str, _Kept]] = {}
         self._passed: set[BundleId] = set()
         self._settled = False
         self._controller = Controller("bundles", self._reconcile, workers=4)
@@ -132,25 +143,32 @@ class BundleKeeper:
         if isinstance(source, bytes):
             return serve_part(part, source), 0.0
         if isinstance(source, Backend):
-            served = await self._fetch(bundle, part, source)
+            served = await self._fetch(bundle, part)
             return served, REFRESH if isinstance(served, File) else RETRY
         reading = await self._references.read(source)
         if isinstance(reading.found, Missing):
             return reading.found, reading.again
         return serve_part(part, read_key(reading.found, source)), reading.again
 
-    async def _fetch(self, bundle: BundleId, part: Part, backend: Backend) -> File | Missing:
+    async def _fetch(self, bundle: BundleId, part: Part) -> File | Missing:
         """From the backend, or what came from it lately; an old copy is better than none when it does not answer."""
-        known = self._fetched.setdefault(bundle, {}).get(part.link)
+        kept = self._fetched.setdefault(bundle, {}).get(part.link)
+        known = kept if kept and kept.part == part else None
         time = self._clock().timestamp()
-        if known and known[0] == backend and time - known[1] < REFRESH:
-            return known[2]
+        if known and time - known.at < REFRESH:
+            return known.file
+        assert isinstance(part.source, Backend)  # by `_read`
         try:
-            served = serve_part(part, await fetch(self._client, backend))
+            fetched = await fetch(self._client, part.source, known.etag if known else "")
         except FetchFailed as error:
-            return known[2] if known and known[0] == backend else Missing("FetchFailed", str(error))
+            return known.file if known else Missing("FetchFailed", str(error))
+        if known and (fetched is None or fetched.content == known.file.content):
+            self._fetched[bundle][part.link] = replace(known, at=time, etag=fetched.etag if fetched else known.etag)
+            return known.file
+        assert fetched is not None  # nothing was known that it could be the same as
+        served = serve_part(part, fetched.content)
         if isinstance(served, File):
-            self._fetched[bundle][part.link] = (backend, time, served)
+            self._fetched[bundle][part.link] = _Kept(part, time, served, fetched.etag)
         return served
 
     def _forget(self, bundle: BundleId) -> None:

@@ -47,6 +47,8 @@ class Part:
     link: str
     source: Source
     media_type: str
+    digest: str = ""
+    """The sha256 that the bytes must have; empty for any."""
 
 
 @dataclass(frozen=True, slots=True)

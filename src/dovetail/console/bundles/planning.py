@@ -14,13 +14,15 @@ DISABLED = "Disabled"
 def plan_of(obj: Mapping[str, Any]) -> Plan:
     """Read a JSBundle of either group. Raises apis.errors.InvalidObject."""
     bundle = js_bundle(obj)
-    assets = [Part(file.link, file.backend, file.mime_type or media_type_of(file.link)) for file in bundle.files]
-    if bundle.style is not None:
-        assets.insert(0, Part(bundle.style.link, bundle.style.backend, "text/css; charset=utf-8"))
+    assets = [
+        Part(file.link, file.backend, file.mime_type or media_type_of(file.link), file.digest) for file in bundle.files
+    ]
+    if (style := bundle.style) is not None:
+        assets.insert(0, Part(style.link, style.backend, "text/css; charset=utf-8", style.digest))
     return Plan(
         id=BundleId(bundle.meta.api_version.partition("/")[0], bundle.meta.name),
         bundle=bundle,
-        main=Part(bundle.link, _source(bundle), JAVASCRIPT),
+        main=Part(bundle.link, _source(bundle), JAVASCRIPT, bundle.digest),
         assets=tuple(assets),
         style_link=bundle.style.link if bundle.style else "",
     )

@@ -52,7 +52,11 @@ def serve_part(part: Part, content: bytes | Missing) -> File | Missing:
         return Missing("Empty", f"The source of {part.link} is empty. Put the built JavaScript there.")
     if len(content) > MAX_FILE:
         return Missing("TooLarge", f"The source of {part.link} has {len(content):,} bytes; {MAX_FILE:,} are allowed.")
-    return make_file(content, part.media_type)
+    file = make_file(content, part.media_type)
+    if part.digest and file.sha256 != part.digest:
+        why = f"The source of {part.link} has the digest sha256:{file.sha256}, not sha256:{part.digest} as it should."
+        return Missing("DigestMismatch", why)
+    return file
 
 
 def taken(part: Part, owner: BundleId) -> Missing:
