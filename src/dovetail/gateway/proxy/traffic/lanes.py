@@ -77,7 +77,7 @@ class Lanes(Pool):
         lanes = self._order(now, avoid)
         connection = lanes[0].take(now, repeatable=repeatable) if lanes else None
         if connection is not None:
-            self._next += 1
+            self._next += not avoid
             connection.probe = self.guard.sent(lanes[0].target, now)
         return connection
 
@@ -102,7 +102,7 @@ class Lanes(Pool):
 
     async def _dial(self, loop: asyncio.AbstractEventLoop, avoid: Collection[Target]) -> "UpstreamConnection":
         lanes = self._order(loop.time(), avoid)
-        self._next += 1
+        self._next += not avoid
         problem: DialFailed | None = None
         for lane in lanes:
             if not self.guard.permits(lane.target, loop.time()):
