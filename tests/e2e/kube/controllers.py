@@ -104,6 +104,12 @@ def mirroring(cluster: Cluster) -> None:
     eventually(lambda: cluster.get("-n", ns, "endpointslices", "-l", selector)["items"])
     (found,) = cluster.get("-n", ns, "endpointslices", "-l", selector)["items"]
     assert found["endpoints"][0]["addresses"] == ["192.0.2.1"]
+    cluster.kubectl("-n", ns, "annotate", "endpoints/db", "note=new")
+    eventually(
+        lambda: "note" in cluster.get("-n", ns, "endpointslices", found["metadata"]["name"])["metadata"]["annotations"]
+    )
+    (same,) = cluster.get("-n", ns, "endpointslices", "-l", selector)["items"]
+    assert same["metadata"]["uid"] == found["metadata"]["uid"], "a slice is kept as long as it fits"
 
 
 @row(AREA, "claims and volumes in use are protected from deletion", "kubectl",

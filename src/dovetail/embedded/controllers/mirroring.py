@@ -38,6 +38,7 @@ LEADER = "control-plane.alpha.kubernetes.io/leader"
 MAX_ADDRESSES = 1000
 _NOT_COPIED = ("kubectl.kubernetes.io/last-applied-configuration", "endpoints.kubernetes.io/last-change-trigger-time")
 _PORT_FIELDS = ("name", "port", "protocol", "appProtocol")
+_PORT_DEFAULTS = {"name": "", "protocol": "TCP"}
 
 
 def endpoint_mirroring(runtime: ControllerRuntime) -> Controller:
@@ -155,8 +156,9 @@ def _identity(obj: Mapping[str, Any]) -> tuple[str, bytes]:
 
 
 def _ports(obj: Mapping[str, Any]) -> list[Object]:
+    """With the defaults written out: a stored slice has them, Endpoints do not."""
     ports: list[Mapping[str, Any]] = obj.get("ports") or []
-    return [{name: port[name] for name in _PORT_FIELDS if name in port} for port in ports]
+    return [{**_PORT_DEFAULTS, **{name: port[name] for name in _PORT_FIELDS if name in port}} for port in ports]
 
 
 def _fits(found: Mapping[str, Any], wish: Mapping[str, Any]) -> bool:
