@@ -68,6 +68,7 @@ class Backend:
 
     handler: Handler = echo
     read_bodies: bool = True
+    versions: tuple[str, ...] = ("HTTP/1.1",)
     seen: list[Seen] = field(default_factory=list)
     connections: int = 0
     errors: list[BaseException] = field(default_factory=list)
@@ -125,7 +126,7 @@ class Backend:
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
         first, *lines = head[:-4].split("\r\n")
         method, target, version = first.split(" ")
-        assert version == "HTTP/1.1"
+        assert version in self.versions
         headers = [(name, value.strip()) for name, _, value in (line.partition(":") for line in lines)]
         seen = Seen(method, target, headers, b"", number)
         if self.read_bodies:
@@ -136,7 +137,7 @@ class Backend:
 async def read_body(reader: asyncio.StreamReader, seen: Seen) -> bytes:
     """The body of a request, by its framing."""
     length = seen.get("content-length")
-    if seen.get("transfer-encoding") == "chunked":
+    if (seen.get("transfer-encoding") or "").lower() == "chunked":
         assert length is None
         return await read_chunks(reader)
     return await reader.readexactly(int(length)) if length else b""

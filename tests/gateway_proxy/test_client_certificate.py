@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from dovetail.apis.dialects import HealthCheck
 from dovetail.gateway import authority as authorities
@@ -81,7 +82,7 @@ def test_what_is_issued() -> None:
     certificate = x509.load_pem_x509_certificate(identity.pem.encode())
     certificate.verify_directly_issued_by(x509.load_pem_x509_certificate(OURS.certificate.encode()))
     usage = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
-    assert list(usage) == [x509.ExtendedKeyUsageOID.CLIENT_AUTH], "it is no server"
+    assert list(usage) == [ExtendedKeyUsageOID.CLIENT_AUTH], "it is no server"
     assert not certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
     assert timedelta(days=6) < certificate.not_valid_after_utc - certificate.not_valid_before_utc < timedelta(days=8)
     assert not due(identity, [OURS], NOW + 4 * 86400)

@@ -210,7 +210,7 @@ async def test_uses_are_reported_by_session() -> None:
     told: dict[str, float] = {}
     async with gateway([route("/", to)], [to]) as running:
         server = ReportServer(beside(running.control.socket))
-        server.on("sessions", lambda items: [told.update(item) for item in items])
+        server.on("sessions", lambda items: told.update(*items))
         task = asyncio.create_task(server.run())
         begun = time.time()
         async with await running.client() as one, await running.client() as two:

@@ -64,6 +64,58 @@ async def test_stripped_and_rebuilt(kind: str, style: str, known: bool) -> None:
     assert seen.names & _FORBIDDEN - told == set()
 
 
+_NAMES = ("X-Remote-User", "X-Remote-Group", "Impersonate-User", "X-Dovetail-Assertion", "X-Remote-Extra-Scopes")
+_ELSEWHERE = ("Authorization", "Cookie", "X-Forwarded-For", "Remote-User", "X-Original-URL")
+_SPELLINGS = (
+    str.lower,
+    str.upper,
+    str.swapcase,
+    *(lambda name, mark=mark: name.replace("-", mark) for mark in "_.~!|*"),
+)
+
+
+@pytest.mark.parametrize("kind", ["plain", "websocket", "SPDY/3.1"])
+async def test_no_spelling_survives(kind: str) -> None:
+    """In any case, with other marks in place of the hyphens, twice, and named by Connection."""
+    backend = await Backend(_accepting).start()
+    to = upstream(backend.port)
+    names = [spelled(name) for name in (*_NAMES, *_ELSEWHERE) for spelled in _SPELLINGS]
+    lines = [f"{name}: root" for name in names if name.lower() not in {"authorization", "cookie"}]
+    lines += [f"{name}: other" for name in _NAMES]
+    options = ", ".join((*_NAMES, "Upgrade"))
+    lines += [f"Connection: {options}", "Cookie: a=root", "COOKIE: b=root", bearer()]
+    lines += [] if kind == "plain" else [f"Upgrade: {kind}"]
+    async with gateway([route("/", to)], [to]) as running, await running.client() as client:
+        client.request("GET", "/", *lines)
+        assert (await client.head()).status == (200 if kind == "plain" else 101)
+    (seen,) = backend.seen
+    assert "root" not in str(seen.headers)
+    assert "other" not in str(seen.headers)
+    assert seen.get("x-remote-user") == "alice", "what Connection names is the client's, never ours"
+    assert "remote" not in (seen.get("connection") or "").lower()
+
+
+async def test_no_trailer_says_who_somebody_is() -> None:
+    bodies: list[bytes] = []
+
+    async def raw(_: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        bodies.append(await reader.readuntil(b"\r\n0\r\n") + await reader.readuntil(b"\r\n\r\n"))
+        writer.write(answer())
+
+    backend = await Backend(raw, read_bodies=False).start()
+    to = upstream(backend.port)
+    names = [spelled(name) for name in (*_NAMES, *_ELSEWHERE) for spelled in (*_SPELLINGS, str)]
+    async with gateway([route("/", to)], [to]) as running, await running.client() as client:
+        for name in names:
+            head = f"POST / HTTP/1.1\r\nHost: g\r\nTransfer-Encoding: chunked\r\nTrailer: {name}, X-Sum\r\n{bearer()}"
+            client.send(f"{head}\r\n\r\n2\r\nab\r\n0\r\n{name}: root\r\nX-Sum: kept\r\n\r\n".encode())
+            assert (await client.answer()).status == 200
+    assert all(b"X-Sum: kept" in body and b"root" not in body for body in bodies), "one of them passed"
+    for name, seen in zip(names, backend.seen, strict=True):
+        assert name.lower() not in (seen.get("trailer") or "").lower()
+        assert "root" not in str(seen.headers)
+
+
 async def test_names_cannot_break_out_of_their_header() -> None:
     backend = await Backend().start()
     to = upstream(backend.port)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from dovetail.gateway.proxy.admission import SECURE_TOKEN_COOKIE, TOKEN_COOKIE, Admitted, Onward, Place
 from dovetail.gateway.proxy.refusal import Refusal
-from dovetail.gateway.proxy.request_headers import Head, Headers, render, sound
+from dovetail.gateway.proxy.request_headers import Head, Headers, plain_name, render, sound
 from dovetail.gateway.proxy.trailers import declaration, declared
 from dovetail.routing import headers as edits
 from dovetail.routing.errors import RoutingError
@@ -88,8 +88,8 @@ def _headers(head: Head, route: Route) -> bytes:
 def _edited(route: Route, kept: Headers) -> Headers:
     edited: Headers = []
     for name, value in sound(edits.apply_bytes(route.header_up, kept)):
-        lower = name.lower().replace(b"_", b"-")
-        if lower not in _OURS and not lower.startswith(_IDENTITY):
+        plain = plain_name(name)
+        if plain not in _OURS and not plain.startswith(_IDENTITY):
             edited.append((name, value))
     return edited
 

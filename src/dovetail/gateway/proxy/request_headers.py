@@ -26,6 +26,7 @@ _REBUILT = frozenset(
 """Taken out, and told to the backend, if at all, in our words. The last ones would let a client ask a backend for
 another method or path than the one that was allowed."""
 _CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
+_MARKS = re.compile(rb"[^a-z0-9]")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _TRAILERS_WELCOME = ((b"TE", b"trailers"), (b"Connection", b"TE"))
 _NAME = re.compile(rb"[A-Za-z0-9!#$%&'*+\-.^_`|~]+")
@@ -98,12 +99,19 @@ def _kind(name: bytes) -> tuple[int, bytes]:
     elif lower in _REBUILT or lower in _CONNECTION:
         kind = _READ
     else:
-        kind = _DROP if b"_" in lower or lower.startswith(_CLAIMS) else _PASS
+        plain = plain_name(name)
+        claimed = plain.startswith(_CLAIMS) or (plain != lower and plain in _REBUILT)
+        kind = _DROP if b"_" in lower or claimed else _PASS
     if len(name) < 64:
         if len(_kinds) >= _KNOWN_NAMES:
             _kinds.clear()
         _kinds[name] = kind, lower
     return kind, lower
+
+
+def plain_name(name: bytes) -> bytes:
+    """A header's name as CGI and what grew from it read it: letters and digits count, all other characters are one."""
+    return _MARKS.sub(b"-", name.lower())
 
 
 def may_pass(name: bytes) -> bool:
