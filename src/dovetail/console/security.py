@@ -22,11 +22,14 @@ CONTENT_SECURITY_POLICY: Final = "; ".join(
     )
 )
 
+_HIDES_SWAGGER_UIS_ICONS: Final = "'sha256-RL3ie0nH+Lzz2YNqQN83mnU0J1ot4QL7b99vMdIX99w='"
+"""Of the one style attribute in Swagger UI's markup."""
+
 API_PAGE_POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         "script-src 'self'",
-        "style-src 'self'",
+        f"style-src 'self' 'unsafe-hashes' {_HIDES_SWAGGER_UIS_ICONS}",
         "connect-src 'self'",
         "img-src 'self' data:",
         "base-uri 'none'",
