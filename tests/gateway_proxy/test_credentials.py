@@ -14,7 +14,9 @@ from dovetail.gateway.passwords import Login, PasswordServer, Verdict
 from dovetail.gateway.proxy.credentials import Credentials, Unchecked, User
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.reports import ReportServer, beside
-from dovetail.iam.policy import Account, Policy, Rule
+from dovetail.iam import authorizer
+from dovetail.iam.policy import Account, Identity, Policy, Rule
+from dovetail.iam.rules import Grant
 from dovetail.iam.tokens import TokenVerifier
 from dovetail.routing.model import Route, Upstream
 from tests.gateway_proxy.backend import Backend, Seen
@@ -239,3 +241,27 @@ def test_what_is_kept_is_bounded_and_holds_no_token() -> None:
     again = Serving(snapshot(2, [], []), Serving(given)).credentials
     assert isinstance(again, Credentials)
     assert "Secret-1" not in repr(Unchecked(b"", "n", "Secret-1"))
+
+
+async def test_rules_are_compiled_once_for_a_user_and_a_policy(monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str] = []
+    real = authorizer.grants_of
+
+    def counting(policy: Policy, identity: Identity) -> tuple[Grant, ...]:
+        compiled.append(identity.name)
+        return real(policy, identity)
+
+    monkeypatch.setattr(authorizer, "grants_of", counting)
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    routes = [route("/", to, access="authorized")]
+    async with gateway(routes, [to]) as running:
+        for number in range(3):
+            for path in ("/a", "/b", "/api/v1/pods"):
+                assert (await running.once("GET", path, bearer())).status == 200
+                assert (await running.once("GET", path, bearer(STRANGER))).is_status(403)
+            await running.serve([*routes, route(f"/new-{number}", to)], [to])
+        assert sorted(compiled) == [ADMIN, STRANGER], "other routes change nothing"
+        await running.serve(routes, [to], policy=msgspec.structs.replace(POLICY, user_roles={}))
+        assert (await running.once("GET", "/a", bearer())).is_status(403)
+    assert sorted(compiled) == [ADMIN, ADMIN, STRANGER]

@@ -1,74 +1,63 @@
 """The grammar of requests: worked examples, the readings that differ between servers, and any input at all."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dovetail.iam.attributes import Attributes, parse
+from dovetail.iam.attributes import (
+    _ALWAYS_GLOBAL,  # pyright: ignore[reportPrivateUsage]
+    _GLOBAL_UNLESS_WORKSPACE,  # pyright: ignore[reportPrivateUsage]
+    METHOD_VERBS,
+    PREFIXES,
+    TUNNELS,
+    Attributes,
+    parse,
+)
+
+TABLE = Path(__file__).with_name("attributes_table.md")
+COLUMNS = {
+    "verb": "verb", "path": "path", "cluster": "cluster", "prefix": "api_prefix", "group": "api_group",
+    "version": "api_version", "workspace": "workspace", "namespace": "namespace", "resource": "resource",
+    "subresource": "subresource", "name": "name", "scope": "scope",
+}  # fmt: skip
 
 
-def of(**fields: object) -> dict[str, object]:
-    return fields
+def rows() -> list[tuple[str, dict[str, str]]]:
+    """(request, cells by column) of every row of the table."""
+    found: list[tuple[str, dict[str, str]]] = []
+    for line in TABLE.read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and cells[0] not in ("request", "---"):
+            found.append(
+                (cells[0], dict(zip(COLUMNS, ("" if cell == "-" else cell for cell in cells[1:]), strict=True)))
+            )
+    return found
 
 
-@pytest.mark.parametrize(
-    ("method", "path", "query", "expected"),
-    [
-        ("GET", "/api/v1/namespaces/a/pods", "",
-         of(api_prefix="api", namespace="a", resource="pods", verb="list", scope="Namespace")),
-        ("GET", "/clusters/m1/apis/apps/v1/deployments", "",
-         of(cluster="m1", api_group="apps", api_version="v1", resource="deployments", verb="list", scope="Cluster")),
-        ("GET", "/kapis/clusters/m1/apps/v1/deployments", "",
-         of(cluster="m1", api_group="apps", resource="deployments", verb="list")),
-        ("GET", "/kapis/tenant.kubesphere.io/v1beta1/workspaces/ws1/namespaces", "",
-         of(workspace="ws1", resource="namespaces", namespace="", verb="list", scope="Workspace")),
-        ("GET", "/kapis/tenant.kubesphere.io/v1beta1/workspaces/ws1", "",
-         of(workspace="ws1", resource="workspaces", name="ws1", verb="get", scope="Workspace")),
-        ("GET", "/kapis/tenant.kubesphere.io/v1beta1/workspaces", "",
-         of(workspace="", resource="workspaces", verb="list", scope="Global")),
-        ("PUT", "/kapis/iam.kubesphere.io/v1beta1/users/u1/password", "",
-         of(resource="users", subresource="password", name="u1", verb="update", scope="Global")),
-        ("GET", "/kapis/foo.io/v1/namespaces/n/foos/x/y", "",
-         of(namespace="n", resource="foos", name="x", subresource="y", verb="get", scope="Namespace")),
-        ("GET", "/kapis/foo.io/v1/workspaces/w/namespaces/n/foos/x", "",
-         of(workspace="w", namespace="n", resource="foos", name="x", scope="Namespace")),
-        ("PUT", "/api/v1/namespaces/n/status", "",
-         of(namespace="n", resource="namespaces", name="n", subresource="status")),
-        ("GET", "/api/v1/namespaces/n/pods/p/log/deeper/still", "",
-         of(resource="pods", name="p", subresource="log")),
-        ("GET", "/api/v1/watch/namespaces/n/pods", "", of(verb="watch", resource="pods", namespace="n")),
-        ("POST", "/kapis/g/v1/watch/foos", "", of(verb="create", resource="watch", name="foos")),
-        ("GET", "/api/v1/proxy/nodes/n/secret/path", "", of(verb="proxy", resource="nodes", subresource="")),
-        ("HEAD", "/api/v1/nodes/n", "", of(verb="get")),
-        ("PATCH", "/api/v1/nodes/n", "", of(verb="patch")),
-        ("DELETE", "/api/v1/nodes/n", "", of(verb="delete")),
-        ("DELETE", "/api/v1/nodes", "", of(verb="deletecollection")),
-        ("BREW", "/api/v1/nodes", "", of(verb="", resource_request=True)),
-        ("GET", "/api/v1/pods", "watch=true", of(verb="watch")),
-        ("GET", "/api/v1/pods", "watch", of(verb="watch")),
-        ("GET", "/api/v1/pods", "watch=0", of(verb="list")),
-        ("GET", "/api/v1/pods", "%77atch=1", of(verb="watch")),
-        ("GET", "/api/v1/pods", "fieldSelector=metadata.name%3Dx", of(verb="list", name="x")),
-        ("GET", "/api/v1/pods", "fieldSelector=metadata.name==x&watch=1", of(verb="watch", name="x")),
-        ("GET", "/api/v1/pods", "fieldSelector=metadata.name!=x", of(name="")),
-        ("GET", "/api/v1/pods", "fieldSelector=metadata.name=x&fieldSelector=metadata.name=y", of(name="")),
-        ("GET", "/api/v1/pods", "fieldSelector=metadata.name=x,metadata.name=y", of(name="")),
-        ("POST", "/api/v1/pods", "fieldSelector=metadata.name=x", of(verb="create", name="")),
-        ("DELETE", "/api/v1/pods", "fieldSelector=metadata.name=x", of(verb="deletecollection", name="x")),
-        ("GET", "/api/v1/namespaces", "watch=1&labelSelector=kubesphere.io/workspace=w1",
-         of(workspace="w1", scope="Workspace")),
-        ("GET", "/api/v1/namespaces", "labelSelector=kubesphere.io/workspace=w1", of(workspace="", scope="Cluster")),
-        ("GET", "/api/v1/namespaces", "watch=1&labelSelector=!kubesphere.io/workspace=w1", of(workspace="")),
-        ("GET", "/kapis/iam.kubesphere.io/v1beta1/workspaces/w/globalrolebindings", "", of(scope="Global")),
-        ("GET", "/%61pi/v1/secrets", "", of(resource="secrets", resource_request=True)),
-        ("GET", "/api/v1/secrets/", "", of(resource="secrets", verb="list")),
-    ],
-)  # fmt: skip
-def test_resources(method: str, path: str, query: str, expected: dict[str, object]) -> None:
-    found = parse(method, path, query)
+@pytest.mark.parametrize(("request_line", "cells"), rows(), ids=[request for request, _ in rows()])
+def test_the_table(request_line: str, cells: dict[str, str]) -> None:
+    method, _, target = request_line.partition(" ")
+    found = parse(method, *target.partition("?")[::2])
     assert not found.ambiguous
-    assert found.resource_request
-    assert {name: getattr(found, name) for name in expected} == expected
+    assert found.resource_request == bool(cells["scope"])
+    irrelevant = {"path"} if found.resource_request else {"scope"}
+    told = {column: getattr(found, field) for column, field in COLUMNS.items() if column not in irrelevant}
+    assert told == {column: cell for column, cell in cells.items() if column not in irrelevant}
+
+
+def test_the_table_is_complete() -> None:
+    """Every verb, prefix, scope, tunnel and kind of Global scope that the grammar knows has a row."""
+    read = [cells for _, cells in rows()]
+    assert {cells["verb"] for cells in read} >= {
+        *METHOD_VERBS.values(), "list", "watch", "deletecollection", "proxy", "post", "options", "",
+    }  # fmt: skip
+    assert {cells["prefix"] for cells in read} == {*PREFIXES, ""}
+    assert {cells["scope"] for cells in read} == {"Global", "Workspace", "Namespace", "Cluster", ""}
+    assert {(cells["resource"], cells["subresource"]) for cells in read if cells["verb"] == "create"} >= TUNNELS
+    globals_here = {(cells["group"], cells["resource"]) for cells in read if cells["scope"] == "Global"}
+    assert globals_here == _ALWAYS_GLOBAL | _GLOBAL_UNLESS_WORKSPACE
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])
