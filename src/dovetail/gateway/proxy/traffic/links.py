@@ -152,6 +152,8 @@ class HtmlLinks:
         return keep
 
     def _tag(self, tag: bytes) -> bytes:
+        if tag.startswith(b"<!"):
+            return tag
         raw = _RAW.match(tag)
         if raw is not None:
             self._raw = b"</" + raw[1].lower()
