@@ -71,7 +71,8 @@ _object = st.builds(
 )  # fmt: skip
 _targets = st.lists(
     st.sampled_from(["/", "/p", "/p/", "a", "b", ".", "..", "%2e", "%2F", "%5C", "%00", "%c0%af", "%61", "%C3%A9", ";",
-                     "?", "#", "x=1", "&", "\\", "//", "oauth", "kapis", "iam.kubesphere.io", "%", "%zz", " ", "\x7f", "é"]),
+                     "?", "#", "x=1", "&", "\\", "//", "oauth", "kapis", "iam.kubesphere.io", "%", "%zz", " ", "\x7f",
+                     "é"]),
     max_size=7,
 ).map(lambda parts: ("/" + "".join(parts)).encode("latin-1"))  # fmt: skip
 _LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\x00-\x08\x0a-\x1f\x7f]*")
@@ -105,7 +106,7 @@ def _path(serving: Serving, target: bytes) -> bytes:
     return b"" if isinstance(out, Refusal) else out.head.split(b" ", 2)[1]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(obj=_object, target=_targets)
 @example(obj=proxy("evil", {"path": "/p/*"}, replace=["a \r\nX:"], headerUp=['Foo ".*" "$1\r\nX: y"']), target=b"/p/a")
 def test_a_hostile_object_harms_nobody(obj: Any, target: bytes) -> None:
@@ -129,7 +130,7 @@ def test_a_hostile_object_harms_nobody(obj: Any, target: bytes) -> None:
         assert names.count(b"x-remote-user") <= 1
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(target=_targets)
 def test_what_is_authorized_is_what_is_forwarded(target: bytes) -> None:
     """Without a rewrite the backend gets exactly the path whose attributes were decided about."""

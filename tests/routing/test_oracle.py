@@ -92,7 +92,7 @@ def _owner(found: Any) -> str:
     return found.id.partition("/")[2].partition("#")[0] if found else ""
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(world=_worlds)
 def test_every_request_goes_where_the_rules_say(world: list[Any]) -> None:
     objects, claims = _objects(world)
@@ -103,7 +103,7 @@ def test_every_request_goes_where_the_rules_say(world: list[Any]) -> None:
         assert _owner(matcher.find(*request)) == expected, request
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(world=_worlds)
 def test_every_tie_is_told_to_the_younger_with_a_request_that_shows_it(world: list[Any]) -> None:
     objects, claims = _objects(world)
