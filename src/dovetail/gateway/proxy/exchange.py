@@ -18,6 +18,10 @@ _CLIENT_GONE = 499
 """As nginx counts a client that did not wait for the answer."""
 
 
+_WORTH_A_LIST = 64 << 10
+"""Shorter pieces are put together sooner than the transport makes a vector of them."""
+
+
 class Exchange(Sending):
     """See the module."""
 
@@ -96,6 +100,8 @@ class Exchange(Sending):
         outbox, self._outbox = self._outbox, []
         if len(outbox) == 1:
             self.client.transport.write(outbox[0])
+        elif max(map(len, outbox)) < _WORTH_A_LIST:
+            self.client.transport.write(b"".join(outbox))
         else:
             self.client.transport.writelines(outbox)
 
