@@ -14,7 +14,7 @@ from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot
 from gateway.peers import Certificate
-from gateway.processes import PROXY_CORE, Actor, free_port, running
+from gateway.processes import LOAD_CORE, PROXY_CORE, Actor, free_port, running
 
 
 async def _control(socket: Path, value: Snapshot) -> None:
@@ -26,7 +26,8 @@ async def _control(socket: Path, value: Snapshot) -> None:
 
 
 def control_process(socket: Path, value: Snapshot) -> None:
-    """The target of a process of its own."""
+    """The target of a process of its own, away from the core of the proxies."""
+    os.sched_setaffinity(0, {LOAD_CORE})
     asyncio.run(_control(socket, value))
 
 
