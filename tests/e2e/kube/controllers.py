@@ -1,5 +1,7 @@
 """Rows: the controllers that the API itself needs."""
 
+import time
+
 from tests.e2e.kube.cluster import Cluster, eventually
 from tests.e2e.kube.samples import config_map
 from tests.e2e.kube.table import row
@@ -105,9 +107,8 @@ def mirroring(cluster: Cluster) -> None:
     (found,) = cluster.get("-n", ns, "endpointslices", "-l", selector)["items"]
     assert found["endpoints"][0]["addresses"] == ["192.0.2.1"]
     cluster.kubectl("-n", ns, "annotate", "endpoints/db", "note=new")
-    eventually(
-        lambda: "note" in cluster.get("-n", ns, "endpointslices", found["metadata"]["name"])["metadata"]["annotations"]
-    )
+    name = found["metadata"]["name"]
+    eventually(lambda: "note" in cluster.get("-n", ns, "endpointslices", name)["metadata"].get("annotations", {}))
     (same,) = cluster.get("-n", ns, "endpointslices", "-l", selector)["items"]
     assert same["metadata"]["uid"] == found["metadata"]["uid"], "a slice is kept as long as it fits"
 
@@ -123,3 +124,17 @@ def storage_protection(cluster: Cluster) -> None:
     cluster.kubectl("-n", ns, "create", "-f", "-", stdin=claim)
     assert cluster.get("-n", ns, "pvc/c")["metadata"]["finalizers"] == ["kubernetes.io/pvc-protection"]
     cluster.kubectl("-n", ns, "delete", "pvc/c", "--timeout=20s")
+
+
+@row(AREA, "controllers write nothing while nothing happens", "HTTP",
+     "reference/using-api/api-concepts/#resource-versions")  # fmt: skip
+def at_rest(cluster: Cluster) -> None:
+    def version() -> str:
+        return cluster.http("GET", "/api/v1/namespaces/default/configmaps").json["metadata"]["resourceVersion"]
+
+    def rests() -> bool:
+        before = version()
+        time.sleep(2)
+        return version() == before
+
+    eventually(rests)
