@@ -37,8 +37,6 @@ class Gatekeeper:
         if not scope["path"].startswith("/kapis/") or scope["path"] in OPEN:
             return None
         identity = identity_of(Request(scope))
-        if identity is NOBODY:
-            return Unauthenticated("nobody is logged in; send a bearer token or log in")
         policy = self._deps.policy()
         if policy is not self._authorizer.policy:
             self._authorizer = Authorizer(policy)
@@ -46,4 +44,8 @@ class Gatekeeper:
         decision = self._authorizer.check(
             identity, scope["method"], raw.decode("latin-1"), scope["query_string"].decode("latin-1")
         )
-        return None if decision.allowed else AccessDenied(decision.reason)
+        if decision.allowed:
+            return None
+        if identity is NOBODY:
+            return Unauthenticated("nobody is logged in; send a bearer token or log in")
+        return AccessDenied(decision.reason)
