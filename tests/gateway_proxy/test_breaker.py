@@ -2,12 +2,13 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from dovetail.routing.model import Address, Upstream
-from dovetail.routing.traffic import Breaker, Traffic
+from dovetail.routing.traffic import Breaker, Retries, Traffic
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, answer
 from tests.gateway_proxy.client import PATIENCE, Answer
@@ -288,3 +289,29 @@ async def test_an_upgrade_is_a_request_like_any_other() -> None:
                 await asyncio.sleep(0.4)
                 client.send(b"ping")
                 assert await client.rest() == b"ping", "a tunnel may last longer than a request"
+
+
+async def test_a_scrape_tells_of_breakers_retries_and_limits(tmp_path: Path) -> None:
+    bad, good = await Flaky("503 No").start(), await Flaky().start()
+    to = guarded(bad.port, name="proxies/shop", consecutive_failures=1, ejection_time=60.0)
+    other = guarded(good.port, name="proxies/other", max_requests=0)
+    rules = Traffic(breaker=True, retries=Retries(attempts=1, back_off=0.001, max_back_off=0.001))
+    path = tmp_path / "metrics.sock"
+    table = [route("/shop", to, traffic=rules), route("/other", other, traffic=GUARDED)]
+    async with gateway(table, [to, other], metrics_socket=path) as running:
+        assert refused_by(await running.once("GET", "/shop"), "open")
+        assert refused_by(await running.once("GET", "/other"), "maxRequests")
+        reader, writer = await asyncio.open_unix_connection(path)
+        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
+        lines = (await asyncio.wait_for(reader.read(), PATIENCE)).decode().splitlines()
+        writer.close()
+    for line in (
+        'dovetail_gateway_backend_requests{backend="proxies/shop"} 0',
+        'dovetail_gateway_retries_total{backend="proxies/shop"} 1',
+        'dovetail_gateway_ejections_total{backend="proxies/shop"} 1',
+        f'dovetail_gateway_circuit_state{{backend="proxies/shop",address="127.0.0.1:{bad.port}"}} 2',
+        'dovetail_gateway_breaker_refused_total{backend="proxies/shop",limit="open"} 1',
+        'dovetail_gateway_breaker_refused_total{backend="proxies/other",limit="maxRequests"} 1',
+        "dovetail_gateway_rate_limit_buckets_evicted_total 0",
+    ):
+        assert line in lines, line

@@ -13,6 +13,7 @@ from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, first_of
 from dovetail.cli.layout import Address, Layout
 from dovetail.cli.supervisor import Supervisor
+from dovetail.cli.trusted_proxies import trusted_proxy_option
 
 _PATH = click.Path(path_type=Path)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -32,12 +33,13 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--tls-cert", type=_FILE, help="Serve HTTPS with this certificate chain (PEM).")
 @click.option("--tls-key", type=_FILE, help="The key of --tls-cert (PEM).")
 @click.option("--workers", default=0, show_default="one a core", help="How many gateway processes to run.")
+@trusted_proxy_option
 @click.option("--verbose", is_flag=True, help="Log what is decided, not only what happens.")
 @authentication_options
 @audit_options
 def apiserver(
     kubeconfig: Path, data_dir: Path, bind: str, port: int, tls_cert: Path | None, tls_key: Path | None,
-    workers: int, verbose: bool, authentication: Authentication, audit: AuditLog,
+    workers: int, trusted_proxies: tuple[str, ...], verbose: bool, authentication: Authentication, audit: AuditLog,
 ) -> None:  # fmt: skip
     """Run the gateway: one control process, and one worker a core."""
     if (tls_cert is None) != (tls_key is None):
@@ -55,6 +57,7 @@ def apiserver(
         verbose,
         audit=audit,
         authentication=authentication,
+        trusted_proxies=trusted_proxies,
     )
     try:
         asyncio.run(_run(layout))

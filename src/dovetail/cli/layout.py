@@ -7,6 +7,7 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from dovetail.cli import trusted_proxies
 from dovetail.cli.audit_log import AuditLog
 from dovetail.cli.authentication import Authentication
 from dovetail.cli.datadir import DataDirectory
@@ -43,6 +44,7 @@ class Layout:
     ingress_domain: str = ""
     audit: AuditLog = field(default_factory=AuditLog)
     authentication: Authentication = field(default_factory=Authentication)
+    trusted_proxies: tuple[str, ...] = ()
 
     @property
     def worker_count(self) -> int:
@@ -67,6 +69,7 @@ class Layout:
         arguments += ["--snapshot-socket", str(self.data.socket("snapshot"))]
         if address.tls_cert and address.tls_key:
             arguments += ["--tls-cert", str(address.tls_cert), "--tls-key", str(address.tls_key)]
+        arguments += trusted_proxies.arguments(self.trusted_proxies)
         return tuple(
             self._spec(f"gateway-worker-{n}", *arguments, "--metrics-socket", str(self.data.socket(f"metrics-{n}")))
             for n in range(self.worker_count)

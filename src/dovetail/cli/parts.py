@@ -14,6 +14,7 @@ from dovetail.cli.audit_log import AuditLog, audit_options
 from dovetail.cli.authentication import Authentication, authentication_options
 from dovetail.cli.lazy import LazyGroup
 from dovetail.cli.process import Ties, run
+from dovetail.cli.trusted_proxies import trusted_proxy_option
 
 _PATH = click.Path(path_type=Path)
 
@@ -94,17 +95,19 @@ def gateway_control(
 @click.option("--metrics-socket", type=_PATH, help="A Unix socket on which to answer scrapes, for Prometheus.")
 @click.option("--tls-cert", type=_PATH, help="Serve HTTPS with this certificate chain (PEM).")
 @click.option("--tls-key", type=_PATH, help="The key of --tls-cert (PEM).")
+@trusted_proxy_option
 @tied
 def gateway_worker(
     host: str, port: int, snapshot_socket: Path, metrics_socket: Path | None, tls_cert: Path | None,
-    tls_key: Path | None, ready_fd: int | None, lifeline_fd: int | None, verbose: bool,
+    tls_key: Path | None, trusted_proxies: tuple[str, ...], ready_fd: int | None, lifeline_fd: int | None,
+    verbose: bool,
 ) -> None:  # fmt: skip
     """Run one gateway worker: the data plane."""
     from dovetail.gateway.proxy import WorkerSettings, serve
 
     settings = WorkerSettings(
         host=host, port=port, snapshot_socket=snapshot_socket, metrics_socket=metrics_socket,
-        tls_cert=tls_cert, tls_key=tls_key,
+        tls_cert=tls_cert, tls_key=tls_key, trusted_proxies=trusted_proxies,
     )  # fmt: skip
     run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
 

@@ -23,6 +23,7 @@ from dovetail.cli.layout import Address, Layout
 from dovetail.cli.logs import follow
 from dovetail.cli.progress import Progress, progress
 from dovetail.cli.supervisor import Supervisor
+from dovetail.cli.trusted_proxies import trusted_proxy_option
 
 _PATH = click.Path(path_type=Path)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -56,6 +57,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
     "--kubeconfig names a cluster).",
 )
 @click.option("--workers", default=0, show_default="one a core", help="How many gateway processes to run.")
+@trusted_proxy_option
 @click.option("--dev", is_flag=True, help="For working on Dovetail or an extension: log decisions, show logs here.")
 @click.option(
     "--output",
@@ -69,8 +71,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 @audit_options
 def up(
     data_dir: Path, bind: str, port: int, kube_port: int, kubeconfig: Path | None, tls_cert: Path | None,
-    tls_key: Path | None, ingress_domain: str | None, workers: int, dev: bool, output: str, lifeline_fd: int | None,
-    authentication: Authentication, audit: AuditLog,
+    tls_key: Path | None, ingress_domain: str | None, workers: int, trusted_proxies: tuple[str, ...],
+    dev: bool, output: str, lifeline_fd: int | None, authentication: Authentication, audit: AuditLog,
 ) -> None:  # fmt: skip
     """Start the platform here and keep it running until Ctrl-C.
 
@@ -90,7 +92,7 @@ def up(
         layout = Layout(
             data, gateway, kube, workers, kubeconfig.resolve() if kubeconfig else None, dev,
             ingress_domain if ingress_domain is not None else "" if kubeconfig else "localhost",
-            audit, authentication,
+            audit, authentication, trusted_proxies,
         )  # fmt: skip
         _check_page()
         asyncio.run(_run(layout, json_output=output == "json", show_logs=dev))

@@ -26,6 +26,7 @@ from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.proxy.settings import WorkerSettings
 from dovetail.gateway.proxy.tls import server_context
 from dovetail.gateway.proxy.traffic.client_address import Trusted, came_over_tls
+from dovetail.gateway.proxy.traffic.figures import figures
 from dovetail.gateway.proxy.traffic.limiter import LIMITS_FILE, Limiter
 from dovetail.gateway.reports import Reports, beside
 from dovetail.gateway.snapshot import Snapshot
@@ -89,7 +90,7 @@ class Worker:
     def figures(self) -> str:
         """What a scrape gets; routes that are not in force any more have no lines of their own."""
         self.metrics.keep_only({route.id for route in self.serving.snapshot.table.routes})
-        return self.metrics.render()
+        return self.metrics.render() + figures(self.pools.guards.all(), self.limiter)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
         """Run something for a connection and hold it until it ends."""
