@@ -106,16 +106,18 @@ async def _serve(
     idle = IdleSessions(sessions, lambda: stored.lister, idleness)
     runtime.add(ended_accounts(control.users, sessions))
     reports.on(idle_sessions.KIND, idle.heard)
+    version = f"v{__version__}"
+    observing = Observing(
+        client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
+    )  # fmt: skip
     deps = PlatformDeps(
         client=client, users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
-        keys=signing.public(), sessions=sessions, assertion_keys=trust.public_keys, version=f"v{__version__}",
-    )  # fmt: skip
-    observing = Observing(
-        client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, deps.version
+        keys=signing.public(), sessions=sessions, assertion_keys=trust.public_keys, logged_in=observing.logged_in,
+        version=version,
     )  # fmt: skip
     app = create_app(deps, observing.routes())
-    observing.describe(documents(app.routes, deps.version))
+    observing.describe(documents(app.routes, version))
     trust.follow(runtime)
     runtime.add_task("idle sessions", idle.run)
     runtime.add_task("trust", lambda: trust.run(control.sign_with))

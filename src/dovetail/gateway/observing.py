@@ -5,7 +5,8 @@ route /readyz, /metrics and the paths of the OpenAPI documents there.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from starlette.routing import Route
 from dovetail.gateway.audit.configuration import AuditConfiguration
 from dovetail.gateway.audit.entry import KIND
 from dovetail.gateway.audit.file_sink import FileSettings
+from dovetail.gateway.audit.policy import AuditPolicy
 from dovetail.gateway.audit.trail import Trail
 from dovetail.gateway.availability import Availability
 from dovetail.gateway.control import Control
@@ -30,8 +32,11 @@ from dovetail.gateway.reports import ReportServer
 from dovetail.gateway.scraping import read_workers, together
 from dovetail.kube import Client, ControllerRuntime
 
+_RESTART_SECONDS = 1.0
 _NO_STORE = {"Cache-Control": "no-store"}
 _PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
+
+_log = logging.getLogger(__name__)
 
 
 class Observing:
@@ -43,9 +48,10 @@ class Observing:
         audit_file: FileSettings | None, version: str,
     ) -> None:  # fmt: skip
         self._run_dir = run_dir
+        self._control = control
         self._trail = Trail(audit_file)
         reports.on(KIND, self._trail.take)
-        configuration = AuditConfiguration(runtime, client, control.audit_by, self._trail.send_to)
+        configuration = AuditConfiguration(runtime, client, self._adopt, self._trail.send_to)
         runtime.add(configuration.controller)
         self._readiness = Readiness(
             client, unsynced=lambda: runtime.unsynced, generation=lambda: control.generation,
@@ -75,10 +81,18 @@ class Observing:
 
     async def run(self) -> None:
         """Keep everything going."""
+        parts = {"audit trail": self._trail.run, "readiness": self._readiness.run, "openapi": self._aggregator.run}
         async with asyncio.TaskGroup() as group:
-            group.create_task(self._trail.run(), name="audit trail")
-            group.create_task(self._readiness.run(), name="readiness")
-            group.create_task(self._aggregator.run(), name="openapi")
+            for name, part in parts.items():
+                group.create_task(_kept_up(part, name), name=name)
+
+    def logged_in(self, user: str, address: str, problem: str) -> None:
+        """Somebody has tried to log in; `problem` says why it failed, `user` is empty when nobody has that name."""
+        self._trail.log_in(user, address, problem)
+
+    async def _adopt(self, policy: AuditPolicy) -> None:
+        self._trail.policy = policy
+        await self._control.audit_by(policy)
 
     async def _readyz(self, request: Request) -> Response:
         """Whether the gateway is ready, by named checks."""
@@ -99,3 +113,13 @@ class Observing:
         workers = together(await read_workers(self._run_dir))
         own = render(figure for part in self._parts for figure in part())
         return Response(workers + own, 200, _NO_STORE, media_type=_PROMETHEUS)
+
+
+async def _kept_up(part: Callable[[], Awaitable[None]], name: str) -> None:
+    """None of these parts may take control down with it, whatever it meets."""
+    while True:
+        try:
+            await part()
+        except Exception:
+            _log.exception("a part of control failed and is started again", extra={"fields": {"part": name}})
+            await asyncio.sleep(_RESTART_SECONDS)

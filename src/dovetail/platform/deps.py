@@ -40,6 +40,8 @@ class PlatformDeps:
     passwords: Passwords = field(default_factory=Passwords)
     assertion_keys: Callable[[], tuple[PublicKey, ...]] = tuple
     """What the gateway's word to backends is verified with: published beside `keys`, good for no token."""
+    logged_in: Callable[[str, str, str], None] = lambda user, address, problem: None
+    """Told of each try to log in: the user ("" when there is none of that name), the address, what was wrong or ""."""
     clock: Callable[[], float] = time
     """Seconds of the epoch."""
     version: str = "v0.0.0"

@@ -13,7 +13,7 @@ from typing import Any
 
 from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.iam.compiler import account_of
-from dovetail.iam.errors import UnusableHash
+from dovetail.iam.errors import TooManyAttempts, UnusableHash
 from dovetail.iam.passwords import Verdict
 from dovetail.iam.policy import Account
 from dovetail.kube.errors import ApiError, NotFound
@@ -31,15 +31,21 @@ async def log_in(deps: PlatformDeps, login: str, password: str, address: str) ->
     """The user's name and account. Raises Unauthenticated, TooManyAttempts, and kube's errors."""
     typed = login.strip().lower()
     name = _name_of(deps, typed)
-    async with deps.lockout.attempt(name, address, deps.clock) as attempt:
-        user = await find_user(deps, name)
-        if not (await check_password(deps, name, user, password)).matches or user is None:
-            attempt.failed(deps.clock())
-            raise Unauthenticated(_REFUSAL)
-        attempt.succeeded()
-    account = account_of(user)
-    if account is None or account.disabled:
-        raise Unauthenticated("the account is disabled; ask an administrator")
+    known = name if deps.users.get(name) else ""
+    try:
+        async with deps.lockout.attempt(name, address, deps.clock) as attempt:
+            user = await find_user(deps, name)
+            if not (await check_password(deps, name, user, password)).matches or user is None:
+                attempt.failed(deps.clock())
+                raise Unauthenticated(_REFUSAL)
+            attempt.succeeded()
+        account = account_of(user)
+        if account is None or account.disabled:
+            raise Unauthenticated("the account is disabled; ask an administrator")
+    except (Unauthenticated, TooManyAttempts) as error:
+        deps.logged_in(known, address, str(error))
+        raise
+    deps.logged_in(name, address, "")
     return str(user["metadata"]["name"]), account
 
 

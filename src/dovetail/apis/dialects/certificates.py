@@ -29,7 +29,7 @@ def read_ca_bundle(fields: Fields, *names: str) -> tuple[str, str]:
     pem = decode_pem(text)
     if not pem:
         fields.fail(name, _HOW)
-    elif not _loads(pem):
+    elif not loads(pem):
         fields.fail(name, "holds a certificate that cannot be parsed; export it again as PEM")
         return "", ""
     return pem, ""
@@ -48,7 +48,8 @@ def decode_pem(text: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def _loads(pem: str) -> bool:
+def loads(pem: str) -> bool:
+    """Whether these are certificates that can be used."""
     try:
         ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cadata=pem)
     except (ssl.SSLError, ValueError):

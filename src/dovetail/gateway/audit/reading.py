@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from dovetail.apis.dialects.certificates import decode_pem
+from dovetail.apis.dialects.certificates import decode_pem, loads
 from dovetail.gateway.audit.policy import MOST_BODY, AuditPolicy, AuditRule, Level, Resources, Stage
 from dovetail.packaging.errors import InvalidYaml
 from dovetail.packaging.yaml11 import load
@@ -104,7 +104,7 @@ def read_webhook(text: str) -> Webhook:
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise BadConfiguration(WEBHOOK, "url must be https: audit events are not sent in the clear")
     pem = decode_pem(read.ca_bundle.strip())
-    if read.ca_bundle and not pem:
+    if read.ca_bundle and not (pem and loads(pem)):
         raise BadConfiguration(WEBHOOK, "caBundle must be certificates in PEM, or base64 of that")
     return msgspec.structs.replace(read, ca_bundle=pem)
 

@@ -5,17 +5,24 @@ is called with each batch of a worker and writes nothing itself: sinks have buff
 """
 
 import asyncio
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from dovetail.gateway.audit.entry import Entry
 from dovetail.gateway.audit.event import EventWriter
 from dovetail.gateway.audit.file_sink import FileSettings, FileSink
+from dovetail.gateway.audit.policy import DEFAULT, decide
 from dovetail.gateway.audit.reading import Webhook
 from dovetail.gateway.audit.webhook_sink import WebhookSink
 from dovetail.gateway.figures import Figure, counter
+from dovetail.iam.attributes import Attributes
+from dovetail.iam.policy import Identity
+from dovetail.iam.rules import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED
+
+_LOG_IN: Final = Attributes(verb="login", path="/oauth/login")
 
 
 class Trail:
@@ -29,10 +36,23 @@ class Trail:
         self._changed = asyncio.Event()
         self._dropped_before = self._sent_before = self._failures_before = 0
         self.events = 0
+        self.policy = DEFAULT
+        """For what control itself records."""
 
     def take(self, items: list[Any]) -> None:
         """Entries as msgpack has them."""
-        lines = [self._writer.line(entry) for entry in msgspec.convert(items, list[Entry])]
+        self._put([self._writer.line(entry) for entry in msgspec.convert(items, list[Entry])])
+
+    def log_in(self, user: str, address: str, problem: str) -> None:
+        """A try to log in, which a worker cannot tell: the name is in the body. Nobody's mistyped name is kept."""
+        who = Identity(name=user, groups=(UNAUTHENTICATED,) if problem else (AUTHENTICATED,)) if user else None
+        level = decide(self.policy, who.name if who else ANONYMOUS, who.groups if who else (), _LOG_IN).level
+        if level != "None":
+            entry = Entry("", False, time.time(), 0.0, "LOGIN", _LOG_IN.path.encode(), 401 if problem else 200, problem,
+                          who, address.encode(), b"", "", 0, 0, "Metadata")  # fmt: skip
+            self._put([self._writer.line(entry)])
+
+    def _put(self, lines: list[bytes]) -> None:
         self.events += len(lines)
         if self._file is not None:
             self._file.put(lines)
