@@ -12,6 +12,7 @@ import pytest
 
 from dovetail.gateway.passwords import Login, PasswordServer, Verdict
 from dovetail.gateway.proxy.credentials import Credentials, Unchecked, User
+from dovetail.gateway.proxy.heads import HeadReader
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.iam import authorizer
@@ -265,3 +266,26 @@ async def test_rules_are_compiled_once_for_a_user_and_a_policy(monkeypatch: pyte
         await running.serve(routes, [to], policy=msgspec.structs.replace(POLICY, user_roles={}))
         assert (await running.once("GET", "/a", bearer())).is_status(403)
     assert sorted(compiled) == [ADMIN, ADMIN, STRANGER]
+
+
+async def test_no_credential_is_kept_as_it_came_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Header blocks are kept with what is in them, but not for more than a minute."""
+    monkeypatch.setattr("dovetail.gateway.proxy.presence._FORGET_SECONDS", 0.1)
+    kept: list[HeadReader] = []
+    real = HeadReader.forget
+
+    def noting(self: HeadReader) -> None:
+        kept.append(self)
+        real(self)
+
+    monkeypatch.setattr(HeadReader, "forget", noting)
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    async with gateway([route("/", to)], [to]) as running:
+        line = bearer()
+        assert (await running.once("GET", "/", line)).status == 200
+        async with asyncio.timeout(PATIENCE):
+            while not kept or kept[-1].weight or line in repr(vars(kept[-1])):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+        assert (await running.once("GET", "/", line)).status == 200
+    assert [seen.get("x-remote-user") for seen in backend.seen] == [ADMIN, ADMIN]

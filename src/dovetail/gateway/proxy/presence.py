@@ -6,7 +6,7 @@ other sessions, every request that is still under way is judged again: a watch, 
 has logged out or lost his rights ends within a second, not when he closes it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from dovetail.gateway.proxy.admission import still_admitted
@@ -23,10 +23,11 @@ _USE_SECONDS = 10.0
 
 
 class Presence:
-    """Call `look` a few times a second."""
+    """Call `look` a few times a second; `forget` is what else keeps credentials as they came."""
 
-    def __init__(self, reports: "Reports") -> None:
+    def __init__(self, reports: "Reports", forget: Callable[[], None] = lambda: None) -> None:
         self._reports = reports
+        self._forget = forget
         self._judged: Serving | None = None
         self._forgotten = self._used = 0.0
 
@@ -46,6 +47,7 @@ class Presence:
         if now - self._forgotten >= _FORGET_SECONDS:
             self._forgotten = now
             credentials.forget_headers()
+            self._forget()
         uses = credentials.take_uses()
         if uses:
             self._reports.put(REPORT, uses)
