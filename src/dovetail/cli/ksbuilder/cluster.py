@@ -20,15 +20,29 @@ kubeconfig_option = click.option(
 )
 
 
-def run(kubeconfig: Path | None, action: Callable[[Client], Awaitable[T]]) -> T:
+console_option = click.option(
+    "--console", default="", metavar="URL", help="The platform at this address instead, where you logged in."
+)
+
+
+def config_for(kubeconfig: Path | None, console: str) -> ClusterConfig:
+    """Which cluster is meant. Raises ConfigError, NotLoggedIn, PlatformRefused."""
+    if not console:
+        return ClusterConfig.load(kubeconfig)
+    from dovetail.cli.ksbuilder.platform_login import config_of
+
+    return config_of(console)
+
+
+def run(kubeconfig: Path | None, action: Callable[[Client], Awaitable[T]], console: str = "") -> T:
     """Do something with a client; what goes wrong comes out as one sentence."""
 
-    async def connected() -> T:
-        async with Client(ClusterConfig.load(kubeconfig), user_agent="ksbuilder") as client:
+    async def connected(config: ClusterConfig) -> T:
+        async with Client(config, user_agent="ksbuilder") as client:
             return await action(client)
 
     try:
-        return asyncio.run(connected())
+        return asyncio.run(connected(config_for(kubeconfig, console)))
     except KubeError as error:
         raise refusal(error) from error
     except ssl.SSLError as error:

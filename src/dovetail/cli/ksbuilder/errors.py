@@ -4,6 +4,14 @@ CommandError
 ├── InvalidEpoch
 ├── NotAPackage
 ├── DirectoryTaken
+├── CredentialsUnusable
+├── RegistryRefused
+├── RepositoryRefused
+├── NoSuchPackage
+├── NotLoggedIn
+├── PlatformRefused
+├── UnsafeServe
+├── NotSigned
 ├── NoPlatform
 ├── ClusterRefused
 ├── PublishFailed
@@ -36,6 +44,66 @@ class DirectoryTaken(CommandError):
 
     def __init__(self, path: str) -> None:
         super().__init__(f"{path} is there already and not empty. Give another DIRECTORY, or remove it first.")
+
+
+class CredentialsUnusable(CommandError):
+    """The file of logins is not safe, or not readable."""
+
+    def __init__(self, path: str, reason: str, remedy: str) -> None:
+        super().__init__(f"{path} is not used: {reason}. {remedy}.")
+
+
+class RegistryRefused(CommandError):
+    """A registry does not give, or does not take."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
+
+
+class RepositoryRefused(CommandError):
+    """A Helm repository does not give, or does not take."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
+
+
+class NoSuchPackage(CommandError):
+    """A source has no such package, or not in that version."""
+
+    def __init__(self, what: str, where: str, known: Sequence[str]) -> None:
+        there = f"It has {', '.join(known[:10])}" if known else "It has none"
+        super().__init__(f"{what} is not in {where}. {there}; `ksbuilder list {where}` shows all.")
+
+
+class NotLoggedIn(CommandError):
+    """There is no login to use or to forget."""
+
+    def __init__(self, place: str) -> None:
+        super().__init__(f"There is no login for {place}. Log in with `ksbuilder login {place}`.")
+
+
+class PlatformRefused(CommandError):
+    """A platform does not answer, or does not let anybody in."""
+
+    def __init__(self, url: str, reason: str) -> None:
+        super().__init__(f"{url}: {reason.rstrip('.')}. Check the address, the user name and the password.")
+
+
+class UnsafeServe(CommandError):
+    """Anybody on the network could replace packages."""
+
+    def __init__(self, host: str) -> None:
+        super().__init__(
+            f"Uploads at {host} without a password would let anybody replace packages. "
+            "Give --password-file, or listen on 127.0.0.1."
+        )
+
+
+class NotSigned(CommandError):
+    """A package's provenance is missing, or not its own."""
+
+    def __init__(self, what: str, reason: str) -> None:
+        super().__init__(f"{what} is not used: {reason}. Get the package and its .prov file from its author again.")
 
 
 class NoPlatform(CommandError):

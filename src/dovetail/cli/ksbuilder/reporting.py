@@ -1,7 +1,9 @@
 """How commands print: text for people on stdout, one JSON value with `--output json`, warnings on stderr."""
 
 import json
-from collections.abc import Iterable
+import shutil
+import sys
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import click
@@ -28,3 +30,11 @@ def as_json(findings: Iterable[Finding]) -> list[dict[str, str]]:
 def print_json(value: Any) -> None:
     """One JSON value on stdout."""
     click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Rows in columns; the last column is cut where the terminal ends."""
+    widths = [max(len(text) for text in column) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip()
+        click.echo(line[: shutil.get_terminal_size().columns] if sys.stdout.isatty() else line)

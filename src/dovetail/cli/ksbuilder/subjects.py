@@ -41,11 +41,15 @@ def read_subject(path: Path) -> Tree | bytes:
 def write(archive: Archive, destination: Path) -> Path:
     """Write the archive, all of it or nothing, and say where it is."""
     destination.mkdir(parents=True, exist_ok=True)
-    target = destination.resolve() / archive.name
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{archive.name}.", dir=target.parent)
+    return write_whole(destination.resolve() / archive.name, archive.data)
+
+
+def write_whole(target: Path, data: bytes) -> Path:
+    """Write a file, all of it or nothing."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
     try:
         with open(descriptor, "wb") as file:
-            file.write(archive.data)
+            file.write(data)
             os.fchmod(file.fileno(), 0o666 & ~_umask())
         os.replace(temporary, target)
     except BaseException:
