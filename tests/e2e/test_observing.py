@@ -136,3 +136,17 @@ def test_the_page_of_the_apis_works_with_the_consoles_session(world: World) -> N
         person.page.locator(".live-responses-table").get_by_text("totalItems").first.wait_for()
         person.shoot("apis")
         assert person.complaints == []
+
+
+def test_tries_to_log_in_are_recorded_by_name_and_mistyped_names_are_not(world: World, roleless: str) -> None:
+    for name in (roleless, "my-Secret-passw0rd"):
+        form = {"grant_type": "password", "username": name, "password": "wrong", "client_id": "kubesphere"}
+        assert world.web.call("POST", f"{world.url}/oauth/token", form=form).code in (400, 401)
+
+    def tries() -> list[tuple[str, int]]:
+        return [(e["user"]["username"], e["responseStatus"]["code"]) for e in events(world) if e["verb"] == "login"]
+
+    wait(
+        lambda: {("admin", 200), (roleless, 401), ("system:anonymous", 401)} <= set(tries()), "both tries in the audit"
+    )
+    assert "my-secret-passw0rd" not in (up_of(world).data / "audit" / "audit.log").read_text().lower()
