@@ -1,6 +1,10 @@
 """The policy of the audit and how it is read: first match wins, as in Kubernetes; what is not understood is refused."""
 
+import re
+from pathlib import Path
+
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -167,3 +171,16 @@ def test_of_a_secret_only_the_keys_are_recorded() -> None:
     assert redacted_body({"kind": "List", "items": [secret]})["items"][0]["data"] == {"tls.key": "REDACTED"}
     assert redacted_body({"items": [{"data": {"a": "b"}}]}, secret_kind=True)["items"][0]["data"] == {"a": "REDACTED"}
     assert not is_secret("secretName")
+
+
+def test_the_examples_of_the_documentation_are_good() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "audit.md").read_text()
+    found = [yaml.safe_load(block)["data"] for block in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+
+    policy = read_policy(next(data["policy.yaml"] for data in found if "policy.yaml" in data))
+    assert decide(policy, "prometheus", AUTHENTICATED, parse("GET", "/metrics")).level == "None"
+    assert decide(policy, "u", AUTHENTICATED, parse("GET", "/metrics")).level == "Metadata"
+    assert (
+        decide(policy, "u", (), parse("POST", "/apis/extensions.kubesphere.io/v1alpha1/apiservices")).level == "Request"
+    )
+    assert read_webhook(next(data["webhook.yaml"] for data in found if "webhook.yaml" in data)).max_batch == 400
