@@ -220,7 +220,7 @@ class Retries(Wire, frozen=True, kw_only=True):
     """Idempotent requests that failed before an answer may be sent again, within a budget."""
 
     attempts: Annotated[int, msgspec.Meta(ge=0, le=10), about("Tries after the first one.")]
-    on: Annotated[
+    retry_on: Annotated[
         list[Literal["ConnectFailure", "Reset", "Timeout", "502", "503", "504"]],
         about("What is tried again: everything when absent. `Timeout` is that of `perTryTimeout`."),
     ] = []

@@ -155,16 +155,16 @@ def read_retries(fields: Fields) -> Retries | None:
 
 
 def _causes(fields: Fields) -> tuple[str, ...]:
-    value = fields.raw("on")
+    value = fields.raw("retryOn")
     if value is None or value == cast("object", []):
         return RETRY_CAUSES
     if not isinstance(value, list):
-        fields.fail("on", f"must be a list of {', '.join(RETRY_CAUSES)}")
+        fields.fail("retryOn", f"must be a list of {', '.join(RETRY_CAUSES)}")
         return ()
     causes = [str(cause) for cause in cast("list[object]", value)]
     for index, cause in enumerate(causes):
         if cause not in RETRY_CAUSES:
-            fields.fail(f"on[{index}]", f"must be one of {', '.join(RETRY_CAUSES)}")
+            fields.fail(f"retryOn[{index}]", f"must be one of {', '.join(RETRY_CAUSES)}")
     return tuple(cause for cause in RETRY_CAUSES if cause in causes)
 
 

@@ -220,6 +220,8 @@ class Sending:
             return
         if self.over:
             connection.transport.close()
+        elif connection.closing:
+            self.refuse(Refusal(502, "the backend closed the connection without an answer"))
         else:
             self.last = self.client.worker.now()
             self.send(connection, out)

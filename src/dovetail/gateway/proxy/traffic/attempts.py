@@ -122,6 +122,10 @@ class Attempts:
             self._connection = connection
             self._settle("gone")
             connection.transport.close()
+        elif connection.closing:
+            self._connection = connection
+            if not self.lost(connection):
+                exchange.refuse(Refusal(502, "the backend closed the connection without an answer"))
         else:
             self._send(connection)
 

@@ -138,8 +138,10 @@ class Lanes(Pool):
             if any(lane.close_one() for lane in self._lanes):
                 return None  # its place is ours
             connection = await self._waited(loop)
-            if connection is not None:
+            if connection is not None and not connection.closing:
                 return connection
+            if connection is not None:
+                self._given_back(connection)
         guard.connections += 1
         return None
 
