@@ -2,10 +2,10 @@
 
 from dovetail.gateway.proxy.refusal import Refusal
 
-_HEALTH = frozenset((b"/healthz", b"/livez", b"/readyz"))
-_PREFIXES = tuple(_HEALTH)
+_PREFIXES = (b"/healthz", b"/livez", b"/readyz")
+_LIVES = frozenset((b"/healthz", b"/livez"))
 _OK = (
-    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n"
+    b"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: %d\r\n"
     b"Cache-Control: no-store\r\n%b\r\n"
 )
 
@@ -14,12 +14,13 @@ def local_answer(method: str, target: bytes, *, serving: bool, keep_alive: bool)
     """The answer to a health check; None for every other request. `serving` says that a snapshot is in force."""
     if not target.startswith(_PREFIXES):
         return None
-    path = target.partition(b"?")[0]
-    if path not in _HEALTH:
+    path, _, query = target.partition(b"?")
+    if path == b"/readyz":
+        return None if serving else Refusal(503, "no snapshot is in force yet")
+    if path not in _LIVES:
         return None
     if method not in ("GET", "HEAD"):
         return Refusal(405, "health is only to be read")
-    if path == b"/readyz":
-        return None if serving else Refusal(503, "no snapshot is in force yet")
-    head = _OK % (b"" if keep_alive else b"Connection: close\r\n")
-    return head if method == "HEAD" else head + b"ok"
+    body = b"[+]ping ok\n%b check passed\n" % path[1:] if b"verbose" in query else b"ok"
+    head = _OK % (len(body), b"" if keep_alive else b"Connection: close\r\n")
+    return head if method == "HEAD" else head + body
