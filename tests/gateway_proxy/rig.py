@@ -83,22 +83,22 @@ class Control:
 
     socket: Path
     last: Snapshot | None = None
-    _publisher: Publisher | None = None
+    publisher: Publisher | None = None
     _task: "asyncio.Task[None] | None" = None
 
     async def start(self) -> None:
-        self._publisher = Publisher(self.socket)
-        self._task = asyncio.create_task(self._publisher.run())
+        self.publisher = Publisher(self.socket)
+        self._task = asyncio.create_task(self.publisher.run())
         if self.last is not None:
-            await self._publisher.publish(self.last)
+            await self.publisher.publish(self.last)
 
     async def publish(self, snapshot: Snapshot, *, wait: bool = True) -> None:
         """Publish, and wait until every worker serves it."""
         self.last = snapshot
-        assert self._publisher is not None
-        await self._publisher.publish(snapshot)
+        assert self.publisher is not None
+        await self.publisher.publish(snapshot)
         async with asyncio.timeout(PATIENCE):
-            while wait and set(self._publisher.serving) != {snapshot.generation}:  # noqa: ASYNC110
+            while wait and set(self.publisher.serving) != {snapshot.generation}:  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
 
     async def stop(self) -> None:

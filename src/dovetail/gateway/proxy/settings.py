@@ -47,6 +47,8 @@ class Limits:
     """A kept connection is used for a request that cannot be repeated only if it was used this lately."""
     drain: float = 5.0
     """How long a stopping worker lets requests finish."""
+    drain_idle: float = 0.5
+    """How long a stopping worker leaves idle connections open, so that a request that is on its way has an answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

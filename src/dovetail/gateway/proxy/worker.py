@@ -5,7 +5,6 @@ import contextlib
 import gc
 import logging
 import resource
-import socket
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -16,6 +15,7 @@ from dovetail.gateway.proxy.downstream import Downstream
 from dovetail.gateway.proxy.exchange import Exchange
 from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.proxy.heads import HeadReader
+from dovetail.gateway.proxy.listening import Listener
 from dovetail.gateway.proxy.metrics import Metrics
 from dovetail.gateway.proxy.outgoing import Client
 from dovetail.gateway.proxy.pools import Pools
@@ -34,15 +34,6 @@ from dovetail.gateway.snapshot import Snapshot
 _SWEEP_SECONDS = 0.5
 _DRAIN_STEP = 0.02
 _LAST_REPORTS_SECONDS = 0.5
-_BACKLOG = 4096
-_KEEP_ALIVE = (
-    ((socket.SOL_SOCKET, socket.SO_KEEPALIVE), 1),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPIDLE), 60),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPINTVL), 15),
-    ((socket.IPPROTO_TCP, socket.TCP_KEEPCNT), 4),
-)
-"""A client that has vanished from the network is noticed after two minutes, even inside a silent stream."""
-
 _log = logging.getLogger(__name__)
 _access = logging.getLogger("dovetail.access")
 
@@ -61,7 +52,7 @@ class Worker:
         self.reports = Reports()
         self.metrics = Metrics(self.reports.dropped)
         self.recorder = Recorder(self)
-        self.presence = Presence(self.reports)
+        self.presence = Presence(self.reports, self.heads.forget)
         self.draining = False
         self.ready = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -165,13 +156,16 @@ class Worker:
         return [connection.active for connection in self._connections if connection.active is not None]
 
     async def drain(self) -> None:
-        """Stop: idle connections end now, busy ones after their answer or when the time is over."""
+        """Stop. Every answer from now on is the last of its connection and says so; connections that stay idle are
+        closed after a moment, the others when their answer is out or the time is over."""
         self.draining = True
-        for connection in tuple(self._connections):
-            connection.close_if_idle()
-        for _ in range(int(self.limits.drain / _DRAIN_STEP)):
-            if not any(connection.busy for connection in self._connections):
-                break
+        begun, limits = self.now(), self.limits
+        while self._connections and (spent := self.now() - begun) < limits.drain:
+            if spent >= limits.drain_idle:
+                for connection in tuple(self._connections):
+                    connection.close_if_idle()
+                if not any(connection.busy for connection in self._connections):
+                    break
             await asyncio.sleep(_DRAIN_STEP)
         for connection in tuple(self._connections):
             connection.transport.abort()
@@ -210,20 +204,14 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
     _allow_descriptors()
     worker = Worker(settings)
     context = server_context(settings.tls_cert, settings.tls_key) if settings.tls_cert and settings.tls_key else None
-    loop = asyncio.get_running_loop()
     async with asyncio.TaskGroup() as group, contextlib.AsyncExitStack() as stack:
         group.create_task(follow(settings.snapshot_socket, worker.adopt), name="snapshots")
         group.create_task(worker.sweep(), name="sweep")
         group.create_task(worker.reports.run(beside(settings.snapshot_socket)), name="reports")
         await worker.ready.wait()
         settled = _settle_memory()
-        server = await loop.create_server(
-            lambda: Downstream(worker), settings.host, settings.port, ssl=context, reuse_port=True, backlog=_BACKLOG,
-            ssl_handshake_timeout=settings.limits.handshake_timeout if context else None,
-        )  # fmt: skip
-        for listener in server.sockets:
-            for option, value in _KEEP_ALIVE:
-                listener.setsockopt(*option, value)  # what it accepts inherits this
+        listener = Listener(lambda: Downstream(worker), context, settings.limits.handshake_timeout)
+        await listener.open(settings.host, settings.port)
         if settings.metrics_socket is not None:
             await stack.enter_async_context(scraped(settings.metrics_socket, worker.figures))
         on_ready()
@@ -231,6 +219,11 @@ async def serve(settings: WorkerSettings, on_ready: Callable[[], None] = lambda:
             await asyncio.Event().wait()
         finally:
             settled()
-            server.close()
             with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.shield(asyncio.ensure_future(worker.drain()))
+                await asyncio.shield(asyncio.ensure_future(_stop(worker, listener)))
+
+
+async def _stop(worker: Worker, listener: Listener) -> None:
+    worker.draining = True
+    await listener.close()
+    await worker.drain()
