@@ -7,6 +7,7 @@ is asked goes to a backend of the test's own, so nobody but the workers can refu
 import asyncio
 import base64
 import json
+import re
 import secrets
 import statistics
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import yaml
 
+from tests.e2e.demo.platform import ROOT
 from tests.e2e.demo.world import World, expect, wait
 from tests.e2e.echo import echo
 from tests.e2e.running import Up, answers, logs_in, world_on
@@ -215,3 +217,22 @@ def test_a_session_ends_when_nobody_uses_it(two_workers: World) -> None:
     assert world.get("/proxy/echo/x", busy).code == 200
     assert sessions_of(world, busy) != []
     assert sessions_of(world, idle) == []
+
+
+def test_nobody_may_do_what_the_page_gives_to_everybody(two_workers: World) -> None:
+    """The example of docs/identity.md."""
+    world = two_workers
+    (example,) = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "identity.md").read_text(), re.DOTALL)
+    url, objects = world.url + "/proxy/echo/x", example.replace("/proxy/hooks/", "/proxy/echo/")
+    assert world.web.call("POST", url).code == 401
+    world.kubectl("apply", "-f", "-", stdin=objects)
+    try:
+        wait(lambda: world.web.call("POST", url).code == 200, "everybody to be allowed", 5, every=0.01)
+        assert world.web.call("GET", url).code == 401
+        bad = world.web.call("POST", url, headers={"Authorization": "Bearer x"})
+        assert bad.code == 401, "who says who he is has to be it"
+        seen = dict(world.web.call("POST", url, headers={"X-Remote-User": "root"}).json["headers"])
+        assert "x-remote-user" not in seen
+    finally:
+        world.kubectl("delete", "-f", "-", stdin=objects)
+    wait(lambda: world.web.call("POST", url).code == 401, "nobody to be refused again", 5, every=0.01)
