@@ -29,7 +29,7 @@ def _chunked(body: bytes) -> bytes:
 _502 = (502, None)
 _CUT = (200, None)
 """The answer begins and breaks off."""
-_CASES: dict[str, tuple[bytes, tuple[int, bytes | None]]] = {
+CASES: dict[str, tuple[bytes, tuple[int, bytes | None]]] = {
     # two framings
     "CL and TE": (_ok(b"Content-Length: 3\r\nTransfer-Encoding: chunked\r\n", b"0\r\n\r\n"), _502),
     "TE and CL": (_ok(b"Transfer-Encoding: chunked\r\nContent-Length: 3\r\n", b"0\r\n\r\n"), _502),
@@ -193,7 +193,7 @@ async def test_corpus(pace: str, upgrade: bool) -> None:
     wrong: dict[str, object] = {}
     lines = ["Connection: Upgrade", "Upgrade: websocket"] if upgrade else []
     async with gateway([route("/", to)], [to], limits=limits(linger=0.1)) as running:
-        for name, (raw, expected) in _CASES.items():
+        for name, (raw, expected) in CASES.items():
             if upgrade and "101" in name:
                 continue
             evil.raw, evil.close = raw, name in _BREAKS_OFF
