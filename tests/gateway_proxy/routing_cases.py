@@ -123,6 +123,12 @@ MATCHING = [
         "GET /kapis/x.example.org/v1/a": "api.test /base/v1/kapis/x.example.org/v1/a",
         "GET /p/a?b": "one.test:8080 /inner/p/a?b",
     }),
+    Case("this cluster by its name", [api("api", "x.example.org"), one("/clusters-of-mine/*")], {
+        "GET /clusters/host/kapis/x.example.org/v1/a?b": "api.test /kapis/x.example.org/v1/a?b",
+        "GET /clusters/other/kapis/x.example.org/v1/a": 404, "GET /clusters/host/kapis": 404,
+        "GET /clusters/host/clusters/host/kapis/x.example.org/v1": 404, "GET /clusters/host/p": 404,
+        "GET /clusters-of-mine/host/kapis": "one.test /clusters-of-mine/host/kapis",
+    }),
     Case("one bad object does not stop the others",
          [proxy("bad", [at("/oauth/*"), at("/a//b"), at("/mine/*")]), one("/a/*"), proxy("worse", 7)], {
         "GET /a/x": "one.test /a/x", "GET /mine/x": "backend.test /mine/x", "GET /oauth/x": 404,

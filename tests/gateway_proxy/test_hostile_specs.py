@@ -71,8 +71,7 @@ _object = st.builds(
 )  # fmt: skip
 _targets = st.lists(
     st.sampled_from(["/", "/p", "/p/", "a", "b", ".", "..", "%2e", "%2F", "%5C", "%00", "%c0%af", "%61", "%C3%A9", ";",
-                     "?", "#", "x=1", "&", "\\", "//", "oauth", "kapis", "iam.kubesphere.io", "%", "%zz", " ", "\x7f",
-                     "é"]),
+                     "?", "#", "x=1", "&", "\\", "//", "oauth", "kapis", "iam.kubesphere.io", "%", "%zz", '"', "<"]),
     max_size=7,
 ).map(lambda parts: ("/" + "".join(parts)).encode("latin-1"))  # fmt: skip
 _LINE = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+: ?[^\x00-\x08\x0a-\x1f\x7f]*")

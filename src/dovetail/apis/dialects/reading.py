@@ -4,14 +4,16 @@ Each reader method takes the names under which the dialects know a field; the fi
 wrong type is noted as a FieldError and read as absent, so that one pass over an object finds all its mistakes.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final, TypeVar, cast
+from typing import Any, Final, TypeGuard, TypeVar, cast
 
 from dovetail.apis.dialects.durations import BadDuration, parse_duration
 from dovetail.apis.errors import FieldError, InvalidObject
 
 Foreign = Mapping[str, Any]
 T = TypeVar("T")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 
 MAX_TEXT: Final = 4 << 20
 """No field of an object of ours is longer; an API server refuses the whole object long before."""
@@ -57,7 +59,7 @@ class Fields:
         value = self.raw(*names)
         if value is None:
             return default
-        if not isinstance(value, str) or len(value) > MAX_TEXT:
+        if not _is_text(value) or len(value) > MAX_TEXT:
             self.fail(self.spelled(*names), f"must be a text, not {_kind_of(value)}; put it in quotes")
             return default
         return value
@@ -109,7 +111,7 @@ class Fields:
         if single and isinstance(value, str):
             return (value,) if value else ()
         name = self.spelled(*names)
-        return tuple(item for _, item in self._items(name, value, lambda item: isinstance(item, str), "a text"))
+        return tuple(item for _, item in self._items(name, value, _is_text, "a text"))
 
     def text_map(self, name: str) -> dict[str, str]:
         """A map of strings to strings."""
@@ -121,7 +123,7 @@ class Fields:
             return {}
         found: dict[str, str] = {}
         for key, item in cast("Mapping[Any, Any]", value).items():
-            if isinstance(key, str) and isinstance(item, str):
+            if _is_text(key) and _is_text(item):
                 found[key] = item
             else:
                 self.fail(f"{name}.{key}", "must be a text; put it in quotes")
@@ -163,6 +165,11 @@ class Fields:
             if not accepts(item):
                 self.fail(f"{name}[{index}]", f"must be {wanted}, not {_kind_of(item)}")
         return [(index, item) for index, item in items if accepts(item)]
+
+
+def _is_text(value: Any) -> TypeGuard[str]:
+    """A string that can be written as UTF-8: half of a surrogate pair, which JSON can spell, is no character."""
+    return isinstance(value, str) and (value.isascii() or not _SURROGATE.search(value))
 
 
 def finish(model: T, kind: str, name: str, errors: list[FieldError]) -> T:

@@ -12,6 +12,7 @@ from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.iam.attributes import Attributes, parse
+from dovetail.routing.clusters import LOCAL, local_path
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.model import Route
 from dovetail.routing.paths import canonical
@@ -129,6 +130,10 @@ def _place(head: Head, serving: Serving) -> Place | Refusal:
     if isinstance(split, Refusal):
         return split
     path, query = split
+    local = local_path(path)
+    if local is None:
+        return Refusal(404, f"there is no cluster of the name in {path}; this one is {LOCAL}")
+    path = local
     route = serving.matcher.find(head.method, path)
     if route is None:
         return Refusal(404, f"there is nothing at {path} for {head.method}")
