@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
 import orjson
 
 from ..access.identity import User
-from ..errors import InternalError, StatusError, Unavailable
+from ..errors import StatusError, Unavailable
 from ..foreign import parts
 from ..pki import Credential
 from ..registry.resource import pack
@@ -77,11 +78,12 @@ class Aggregator:
         try:
             while True:
                 self._wake.clear()
+                pause = PROBE_SECONDS if self._backends else None
                 try:
                     await self._settle()
-                except (StatusError, InternalError):
-                    _log.exception("aggregation: the state could not be written")
-                pause = PROBE_SECONDS if self._backends else None
+                except (StatusError, sqlite3.Error) as error:  # requests tell their callers, this tries again
+                    _log.error("aggregation: the state could not be read or written: %s", error)
+                    pause = PROBE_SECONDS
                 try:
                     async with asyncio.timeout(pause):
                         await self._wake.wait()
