@@ -66,7 +66,7 @@ def test_check_tells_everything_and_never_raises() -> None:
     tree = with_metadata("keyword: [a]", "installationMode: Nowhere")
     assert {finding.code for finding in check(tree)} == {"unknown-key", "mode-invalid"}
     assert [finding.code for finding in check(b"nothing")] == ["archive-broken"]
-    assert check(build(with_files({})).data) == ()
+    assert check(build(with_files({"README.md": "# Tiny"})).data) == ()
     broken = with_files({"charts/backend/Chart.yaml": None})
     assert [(finding.code, finding.place) for finding in check(broken)] == [("chart-invalid", "tiny/charts/backend")]
     bundle = with_files({"charts/backend/files/index.js": "System.register(nothing)"})

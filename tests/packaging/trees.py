@@ -23,6 +23,7 @@ FILES = {
     "values.yaml": b"backend: {replicas: 1}\n",
     "charts/backend/Chart.yaml": b"apiVersion: v2\nname: backend\nversion: 0.1.0\n",
     "charts/backend/templates/config.yaml": b"apiVersion: v1\nkind: ConfigMap\nmetadata: {name: tiny}\n",
+    "README.md": b"# Tiny\n",
 }
 
 

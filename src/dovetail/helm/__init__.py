@@ -21,6 +21,7 @@ from dovetail.helm.wire import (
     Status,
     Uninstall,
     Values,
+    Verify,
 )
 
 __all__ = [
@@ -39,4 +40,5 @@ __all__ = [
     "Status",
     "Uninstall",
     "Values",
+    "Verify",
 ]

@@ -4,7 +4,9 @@ Each takes the operation's value, a token that can cancel it and a function that
 into the `Answer`. The SDK's errors pass through; the worker words them.
 """
 
+import tempfile
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from dovetail.helm import sdk, wire
@@ -38,6 +40,8 @@ def perform(operation: wire.Operation, token: sdk.CancelToken, report: Report) -
         case wire.ListReleases(connection):
             with sdk.open_config(connection) as config:
                 return {"releases": [_summary(release) for release in config.list(all_states=True)]}
+        case wire.Verify():
+            return _verify(operation)
         case wire.ShowChart(chart):
             with sdk.load(chart) as loaded:
                 return {"metadata": loaded.metadata, "values": loaded.values}
@@ -118,6 +122,15 @@ def _uninstall(operation: wire.Uninstall, report: Report) -> Result:
         )
 
 
+def _verify(operation: wire.Verify) -> Result:
+    with tempfile.TemporaryDirectory() as folder:
+        archive, ring = Path(folder, operation.file), Path(folder, "keys")
+        archive.write_bytes(operation.archive)
+        archive.with_name(f"{archive.name}.prov").write_bytes(operation.provenance)
+        ring.write_bytes(operation.keyring)
+        return sdk.verify(archive, ring)
+
+
 def _options(operation: wire.Deploy) -> dict[str, Any]:
     return {
         "namespace": operation.connection.namespace,
@@ -140,7 +153,12 @@ def _last_revision(config: Any, release: str) -> Mapping[str, Any] | None:
 
 
 def _values(values: wire.Values) -> dict[str, Any]:
-    return merged(sdk.values_from_yaml(values.config), values.overrides)
+    result = sdk.values_from_yaml(values.config)
+    for text in values.files:
+        result = merged(result, sdk.values_from_yaml(text))
+    for flag, text in values.sets:
+        result = merged(result, sdk.assignment(flag, text))
+    return merged(result, values.overrides)
 
 
 def _summary(release: Mapping[str, Any]) -> Result:

@@ -9,7 +9,8 @@ only.
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any, Final, NamedTuple, cast
 
 import helm_python
@@ -78,6 +79,22 @@ class Capabilities(NamedTuple):
 
 
 HELMS_OWN: Final = Capabilities()
+
+
+def verify(archive: Path, keyring: Path) -> dict[str, Any]:
+    """{"file_name", "file_hash", "signed_by": [...]}. Raises the SDK's errors."""
+    return helm_python.verify(archive, keyring)
+
+
+def assignment(flag: str, text: str) -> dict[str, Any]:
+    """The values that one `--set...` assigns, `a.b[0]=c,d=e`. Raises the SDK's errors."""
+    parsers: dict[str, Callable[[str], dict[str, Any]]] = {
+        "set": helm_python.parse_set_string,
+        "set-string": helm_python.parse_set_string_values,
+        "set-json": helm_python.parse_set_json,
+        "set-literal": helm_python.parse_set_literal,
+    }
+    return parsers[flag](text)
 
 
 def render(

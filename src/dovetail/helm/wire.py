@@ -29,10 +29,16 @@ class Connection(msgspec.Struct, frozen=True):
 
 
 class Values(msgspec.Struct, frozen=True):
-    """`config` is the user's YAML; `overrides` wins over it, maps merged and everything else replaced (like --set)."""
+    """`config` is the user's YAML; `overrides` wins over it, maps merged and everything else replaced (like --set).
+
+    In between, for command lines: `files`, more YAML, and `sets`, assignments as (flag, text): ("set", "a.b=c"),
+    ("set-string", ...), ("set-json", ...), ("set-literal", ...).
+    """
 
     config: str = ""
     overrides: dict[str, Any] = {}
+    files: tuple[str, ...] = ()
+    sets: tuple[tuple[str, str], ...] = ()
 
 
 class Render(msgspec.Struct, frozen=True, tag=True):
@@ -115,7 +121,20 @@ class ShowChart(msgspec.Struct, frozen=True, tag=True):
     release: str = ""
 
 
-Operation = Render | Deploy | Rollback | Uninstall | Status | History | ListReleases | ShowChart
+class Verify(msgspec.Struct, frozen=True, tag=True):
+    """Whether an archive was signed by a key of a keyring (OpenPGP, binary or armoured), as `helm verify` says.
+
+    `file` is the archive's name, which the signature is about.
+    """
+
+    file: str
+    archive: bytes
+    provenance: bytes
+    keyring: bytes
+    release: str = ""
+
+
+Operation = Verify | Render | Deploy | Rollback | Uninstall | Status | History | ListReleases | ShowChart
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):

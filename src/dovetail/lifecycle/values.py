@@ -24,10 +24,10 @@ class SubChart(Protocol):
     def tags(self) -> Sequence[str]: ...
 
 
-def platform_values(settings: LifecycleSettings) -> dict[str, Any]:
+def platform_values(settings: LifecycleSettings, *, agent: bool = False) -> dict[str, Any]:
     """The part that does not depend on the package."""
     values: dict[str, Any] = {
-        "tags": {HOST_TAG: True, AGENT_TAG: False},
+        "tags": {HOST_TAG: not agent, AGENT_TAG: agent},
         "global": {"clusterInfo": {"name": settings.cluster_name, "role": settings.cluster_role}},
     }
     if settings.portal_url:
@@ -41,11 +41,14 @@ def platform_values(settings: LifecycleSettings) -> dict[str, Any]:
     return values
 
 
-def injected_values(settings: LifecycleSettings, dependencies: Iterable[SubChart]) -> dict[str, Any]:
-    """All of it, for a package with these sub-charts."""
-    values = platform_values(settings)
+def injected_values(
+    settings: LifecycleSettings, dependencies: Iterable[SubChart], *, agent: bool = False
+) -> dict[str, Any]:
+    """All of it, for a package with these sub-charts: the release on the host, or an agent's on a member cluster."""
+    values = platform_values(settings, agent=agent)
+    here, there = (AGENT_TAG, HOST_TAG) if agent else (HOST_TAG, AGENT_TAG)
     for dependency in dependencies:
-        if AGENT_TAG in dependency.tags and HOST_TAG not in dependency.tags:
+        if there in dependency.tags and here not in dependency.tags:
             for path in filter(None, (part.strip() for part in dependency.condition.split(","))):
                 put(values, path, False)
     return values

@@ -1,20 +1,29 @@
 """Every finding about an extension, instead of the first error.
 
-`check` takes a source tree or an archive's bytes and never raises for a fault of the extension: what `build` or
-`read_package` would refuse comes back as an `error` finding among the others. The deeper rules of `ksbuilder check`
-(rendering, permissions, images) have their seam here: more functions from a tree to findings.
+    check(subject)              what files and metadata say: `validate`
+    opened(subject)             the same, with the package itself if it can be built at all
+    apply(rules, examined)      findings of more rules, over what the package renders to (`examined`, `rules`)
+
+Nothing here raises for a fault of the extension: what `build` or `read_package` would refuse comes back as an `error`
+finding among the others. Rendering is not done here; whoever renders makes the `Examined`.
 """
 
-from collections.abc import Iterator, Mapping
-from typing import Final
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from dovetail.packaging import errors
+from dovetail.packaging.archive import DEFAULT_TIME
 from dovetail.packaging.builder import build
-from dovetail.packaging.findings import Finding
+from dovetail.packaging.examined import Examined
+from dovetail.packaging.findings import Finding, error, errors_of, note, ordered, warning
 from dovetail.packaging.metadata import METADATA_FILE, judge, read_metadata
-from dovetail.packaging.package import read_package
+from dovetail.packaging.package import Package, read_package
+from dovetail.packaging.parts import MAX_CONFIGMAP
 from dovetail.packaging.preflight import preflight
 from dovetail.packaging.tree import Tree
+
+if TYPE_CHECKING:
+    from dovetail.packaging.rules import Rule
 
 _CODES: Final[Mapping[type[errors.PackagingError], str]] = {
     errors.BrokenArchive: "archive-broken",
@@ -27,48 +36,80 @@ _CODES: Final[Mapping[type[errors.PackagingError], str]] = {
 }
 
 
+class Opened(NamedTuple):
+    """What came of a subject: the findings, and the package with its archive unless they forbid it."""
+
+    findings: tuple[Finding, ...]
+    package: Package | None = None
+    archive: bytes = b""
+
+
 def check(subject: Tree | bytes) -> tuple[Finding, ...]:
-    """All findings of a source tree, or of an archive."""
-    if isinstance(subject, bytes):
-        return _check_archive(subject)
-    return (*_check_tree(subject), *_bundles(subject))
+    """All findings of a source tree, or of an archive, that need no rendering."""
+    return opened(subject).findings
 
 
-def _check_tree(tree: Tree) -> tuple[Finding, ...]:
+def opened(subject: Tree | bytes, *, time: int = DEFAULT_TIME) -> Opened:
+    """Build a tree, or read an archive, and say everything about its files and metadata."""
+    from dovetail.packaging.rules import BASIC
+
+    opened = _read(subject) if isinstance(subject, bytes) else _build(subject, time)
+    if opened.package is None:
+        return Opened(ordered(opened.findings))
+    package = opened.package
+    more = (*_bundles(package), *_size(opened.archive), *apply(BASIC, Examined(package)))
+    return opened._replace(findings=ordered((*opened.findings, *more)))
+
+
+def apply(rules: Iterable["Rule"], examined: Examined) -> Iterator[Finding]:
+    """The findings of some rules."""
+    for rule in rules:
+        yield from rule(examined)
+
+
+def _build(tree: Tree, time: int) -> Opened:
     try:
-        return build(tree).findings
-    except errors.InvalidMetadata as error:
+        archive = build(tree, time=time)
+        return Opened(archive.findings, read_package(archive.data), archive.data)
+    except errors.InvalidMetadata as invalid:
         noticed = judge(read_metadata(tree.files[METADATA_FILE]))
-        return (*noticed, *(finding for finding in error.findings if finding not in noticed))
-    except errors.PackagingError as error:
-        return (finding_of(error),)
+        return Opened((*noticed, *invalid.findings))
+    except errors.PackagingError as refused:
+        return Opened((finding_of(refused),))
 
 
-def _check_archive(data: bytes) -> tuple[Finding, ...]:
+def _read(data: bytes) -> Opened:
     try:
         package = read_package(data)
-    except errors.InvalidMetadata as error:
-        return error.findings
-    except errors.PackagingError as error:
-        return (finding_of(error),)
-    return (*package.findings, *_bundles(Tree(package.name, package.files)))
+    except errors.InvalidMetadata as invalid:
+        return Opened(invalid.findings)
+    except errors.PackagingError as refused:
+        return Opened((finding_of(refused),))
+    return Opened(package.findings, None if errors_of(package.findings) else package, data)
 
 
-def finding_of(error: errors.PackagingError) -> Finding:
+def finding_of(refused: errors.PackagingError) -> Finding:
     """An error as a finding. Every error's sentence ends with its way out."""
-    sentence = str(error).rstrip(".")
+    sentence = str(refused).rstrip(".")
     message, _, fix = sentence.rpartition(". ")
-    place = str(getattr(error, "place", "") or getattr(error, "member", "") or "the package")
-    code = _CODES.get(type(error), "package-invalid")
-    return Finding(code=code, severity="error", place=place, message=message.removeprefix(f"{place}: "), fix=fix)
+    place = str(getattr(refused, "place", "") or getattr(refused, "member", "") or "the package")
+    code = _CODES.get(type(refused), "package-invalid")
+    return error(code, place, message.removeprefix(f"{place}: "), fix)
 
 
-def _bundles(tree: Tree) -> Iterator[Finding]:
+def _size(archive: bytes) -> Iterator[Finding]:
+    if len(archive) > MAX_CONFIGMAP:
+        message = f"the archive has {len(archive):,} bytes; a ConfigMap holds {MAX_CONFIGMAP:,}"
+        fix = "Leave files out with .helmignore, or offer the package in a repository"
+        yield note("archive-large", "the package", message, fix)
+
+
+def _bundles(package: Package) -> Iterator[Finding]:
     """Bundles that no console can load, or whose needs cannot be told in advance."""
-    for path, data in tree.files.items():
+    for path, data in package.files.items():
         if path.startswith("charts/") and "/files/" in path and path.endswith(".js"):
             bundle = preflight(data)
             if bundle.unreadable:
                 message = f"the bundle's header cannot be read: {bundle.unreadable}"
                 fix = "Build it with a bundler that writes the system format"
-                yield Finding(code="bundle-unreadable", severity="warning", place=path, message=message, fix=fix)
+                yield warning("bundle-unreadable", path, message, fix)

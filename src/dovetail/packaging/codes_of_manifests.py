@@ -11,7 +11,7 @@ Neither does an install with the default values.
 Correct the template at the place that is named, or give the value that it needs in values.yaml.
 
 nothing-rendered
-Nothing is installed on the host cluster.
+The package installs nothing.
 A release without objects is green and does nothing; usually the tags or conditions of the dependencies are wrong.
 Tag at least one sub-chart `extension`, and look at the conditions.
 

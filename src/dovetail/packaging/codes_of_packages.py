@@ -237,7 +237,7 @@ Leave it out, or fetch it at run time.
 
 archive-large
 The archive does not fit into a ConfigMap.
-`ksbuilder publish` to a cluster writes the package into an object that holds 1 MiB.
+An object of a cluster holds 1 MiB. `ksbuilder publish` divides larger packages, which Dovetail puts together again and KubeSphere does not.
 Leave files out with `.helmignore`, or offer the package in a repository.
 
 bundle-unreadable

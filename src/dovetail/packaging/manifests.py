@@ -16,7 +16,7 @@ import yaml
 
 from dovetail.packaging.findings import Finding, error
 
-_SEPARATOR: Final = re.compile(r"(?:^|\s*\n)---\s*")
+_SEPARATOR: Final = re.compile(r"(?:\A|\n)---\s*")
 _KIND: Final = re.compile(r"^kind:\s*[\"']?([A-Za-z]+)", re.MULTILINE)
 _BLANK: Final = re.compile(r"(?:\s|#[^\n]*(?:\n|$))*\Z")
 WORKLOADS: Final = frozenset(
@@ -85,6 +85,7 @@ class ManifestReader:
     files: Mapping[str, bytes]
     root: str
     _parsed: dict[str, Any] = field(default_factory=dict[str, Any])
+    _kinds: dict[str, dict[str, list[int]]] = field(default_factory=dict[str, dict[str, list[int]]])
 
     def objects(
         self, manifests: Mapping[str, str], *, workloads_only: bool = False
@@ -133,12 +134,22 @@ class ManifestReader:
         return self._parsed[document]
 
     def _line(self, source: str, kind: str, nth: int) -> int:
-        """Where the template says `kind: X` for the nth time; the first such line if it says so less often."""
-        text = self.files.get(source, b"").decode("utf-8", "replace")
-        lines = [
-            at for at, line in enumerate(text.splitlines(), 1) if re.match(rf"kind:\s*[\"']?{re.escape(kind)}\b", line)
-        ]
-        return lines[min(nth, len(lines)) - 1] if lines else 1
+        """Where the template says `kind: X` for the nth time; the last such line if it says so less often."""
+        if source not in self._kinds:
+            self._kinds[source] = _kind_lines(self.files.get(source, b"").decode("utf-8", "replace"))
+        lines = self._kinds[source].get(kind, [1])
+        return lines[min(nth, len(lines)) - 1]
+
+
+def _kind_lines(text: str) -> dict[str, list[int]]:
+    """Kind -> the lines of a template on which a document of it says so."""
+    lines: dict[str, list[int]] = {}
+    at, line = 0, 1
+    for match in _KIND.finditer(text):
+        line += text.count("\n", at, match.start())
+        at = match.start()
+        lines.setdefault(match[1], []).append(line)
+    return lines
 
 
 def _flat(value: Mapping[str, Any], place: str, text: str, in_list: bool = False) -> Iterator[RenderedObject]:
@@ -155,6 +166,17 @@ def _reason(fault: Exception) -> str:
     problem = getattr(fault, "problem", None) or (str(fault).splitlines() or [""])[0]
     mark = getattr(fault, "problem_mark", None)
     return f"what it renders to is not YAML: {problem}" + (f" (line {mark.line + 1} of the result)" if mark else "")
+
+
+def load_objects(text: str) -> list[Mapping[str, Any]]:
+    """The objects of a YAML stream. Raises ValueError for what is no YAML, or no object."""
+    try:
+        found = [value for value in yaml.load_all(text, Loader=_Loader) if value is not None]
+    except yaml.YAMLError as fault:
+        raise ValueError(_reason(fault)) from fault
+    if not all(isinstance(value, dict) and cast("dict[str, Any]", value).get("kind") for value in found):
+        raise ValueError("a document is no object with a kind")
+    return found
 
 
 def mapping(value: object) -> Mapping[str, Any]:

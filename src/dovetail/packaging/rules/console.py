@@ -64,8 +64,8 @@ def links(examined: Examined) -> Iterator[Finding]:
     for obj in examined.objects:
         link = str(mapping(obj.value.get("status")).get("link") or "")
         owner = str(mapping(obj.metadata.get("labels")).get("kubesphere.io/extension-ref") or examined.package.name)
-        if obj.kind == "JSBundle" and link and not link.startswith(f"/dist/{owner}/"):
-            message = f"the link {link} of {obj.title} is not below /dist/{owner}/"
+        if obj.kind == "JSBundle" and link and not link.startswith(f"/dist/{owner}"):
+            message = f"the link {link} of {obj.title} is not below /dist/{owner}"
             yield error("bundle-link-invalid", obj.place, message, f"Use /dist/{owner}/index.js, or leave it out")
 
 

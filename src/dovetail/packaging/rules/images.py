@@ -57,7 +57,7 @@ def listed(examined: Examined) -> Iterator[Finding]:
     for name, at in declared.items():
         if name not in names_in_use and not _mentioned(examined, examined.package.metadata.images[at]):
             message = f"no object uses {examined.package.metadata.images[at]}"
-            yield warning("image-not-used", examined.at("images", at), message, "Correct or remove it")
+            yield note("image-not-used", examined.at("images", at), message, "Correct or remove it")
 
 
 def _mentioned(examined: Examined, text: str) -> bool:

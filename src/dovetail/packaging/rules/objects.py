@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Final
 
-from dovetail.packaging.examined import HOST, Examined
+from dovetail.packaging.examined import Examined
 from dovetail.packaging.findings import Finding, error, warning
 from dovetail.packaging.manifests import mapping
 from dovetail.packaging.metadata import METADATA_FILE
@@ -69,11 +69,10 @@ _REMOVED: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
 
 
 def nothing(examined: Examined) -> Iterator[Finding]:
-    """The host release must install something."""
-    for view in examined.views:
-        if view.name == HOST and not view.objects and not view.crds and not view.findings:
-            message = "with the default values nothing is installed on the host cluster"
-            yield warning("nothing-rendered", METADATA_FILE, message, "Look at the tags and conditions of dependencies")
+    """The releases together must install something."""
+    if examined.views and not any(view.objects or view.crds or view.findings for view in examined.views):
+        message = "with the default values nothing is installed anywhere"
+        yield warning("nothing-rendered", METADATA_FILE, message, "Look at the tags and conditions of dependencies")
 
 
 def unreadable(examined: Examined) -> Iterator[Finding]:

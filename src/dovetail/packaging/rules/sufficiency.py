@@ -12,8 +12,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import msgspec
-
 from dovetail.apis.crds import KINDS
 from dovetail.apis.resource_name import plural_of
 from dovetail.packaging.examined import Examined
@@ -174,15 +172,20 @@ def unused(examined: Examined) -> Iterator[Finding]:
         for verb in (*_INSTALL, *_LATER, "list", "watch", "update")
     ]
     handed = [part for obj in examined.objects if obj.group == _RBAC for part in _rules_of(obj)]
+    idle: list[tuple[str, str]] = []
     for kind, rule, place in placed_rules(examined.package.files.get(PERMISSIONS_FILE, b"")):
         if kind != "ClusterRole" or any(grants(rule, need) for need in needs) or _serves(rule, handed):
             continue
         shown = ", ".join(f"{resource}.{group}".rstrip(".") for group in rule.api_groups for resource in rule.resources)
-        message = f"nothing in the package needs this rule ({shown or ', '.join(rule.non_resource_urls)})"
-        yield note("permission-unused", place, message, "Remove it, unless other values of the package need it")
+        idle.append((shown or ", ".join(rule.non_resource_urls), place))
+    if idle:
+        rest = f" and {len(idle) - 1} more rules" if len(idle) > 1 else ""
+        lines = ", ".join(place.rpartition(":")[2] for _, place in idle)
+        message = f"nothing in the package needs {idle[0][0]}{rest} (lines {lines})"
+        fix = "Remove what the extension does not need at run time or with other values"
+        yield note("permission-unused", idle[0][1], message, fix)
 
 
 def _serves(rule: Rule, handed: list[Rule]) -> bool:
     """Whether a rule is held only to hand it on to a role."""
-    others = [other for other in handed if other != rule]
-    return bool(others) and next(uncovered(others, [msgspec.structs.replace(rule)]), None) is None
+    return next(uncovered(handed, [rule]), None) is None

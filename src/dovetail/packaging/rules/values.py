@@ -70,6 +70,6 @@ def _used_whole(text: str, key: str) -> bool:
 
 
 def _text(chart: Chart) -> str:
-    """The templates that may read a chart's values: its own, and those of the charts inside it (named templates)."""
+    """The templates that may read a chart's values: its own, and what they include from the charts inside it."""
     own = [data.decode("utf-8", "replace") for path, data in chart.files.items() if path.startswith("templates/")]
-    return "\n".join([*own, *(_text(sub) for sub in chart.charts)])
+    return "\n".join([*own, *(_text(sub) for sub in chart.charts)]) if own else ""
