@@ -2,7 +2,10 @@
 
 import json
 import re
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +122,94 @@ def test_the_documents_of_platform_and_extensions_are_found_and_the_clusters_sta
     clusters = world.get("/openapi/v3", "admin").json["paths"]
     assert "api/v1" in clusters
     assert not any(path.startswith("kapis") for path in clusters)
+
+
+class Collector(BaseHTTPRequestHandler):
+    """A webhook: keeps what it gets."""
+
+    def do_POST(self) -> None:
+        body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.got += [(self.headers["Authorization"], event) for event in body["items"]]  # type: ignore[attr-defined]
+        self.answer(b"")
+
+    def do_GET(self) -> None:
+        """A backend with a document of its own."""
+        self.answer(json.dumps(DOCUMENT).encode() if self.path == "/openapi/v3" else b"{}")
+
+    def answer(self, body: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args: Any) -> None:
+        pass
+
+
+DOCUMENT = {
+    "openapi": "3.1.0",
+    "info": {"title": "carts", "version": "1"},
+    "paths": {
+        "/kapis/carts.dovetail.dev/v1/carts": {"get": {"summary": "All carts", "responses": {}}},
+        "/kapis/iam.kubesphere.io/v1beta1/users": {"get": {"summary": "Not mine", "responses": {}}},
+    },
+}
+
+
+@pytest.fixture
+def other() -> Iterator[ThreadingHTTPServer]:
+    """An HTTP server beside the platform."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Collector) as server:
+        server.got = []  # type: ignore[attr-defined]
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_a_webhook_gets_the_events_with_its_token(world: World, roleless: str, other: ThreadingHTTPServer) -> None:
+    system = ("-n", "kubesphere-system")
+    world.kubectl(*system, "create", "secret", "generic", "audit-collector", "--from-literal=token=s3cret")
+    webhook = {
+        "url": f"http://127.0.0.1:{other.server_port}/",
+        "tokenSecret": {"name": "audit-collector"},
+        "maxWait": 0.1,
+    }
+    try:
+        arguments = f"--from-literal=webhook.yaml={json.dumps(webhook)}"
+        world.kubectl(*system, "create", "configmap", "dovetail-audit", arguments)
+        uri = "/api/v1/namespaces/collected/pods"
+
+        def arrived() -> bool:
+            world.get(uri, roleless)
+            got = other.got  # type: ignore[attr-defined]
+            return ("Bearer s3cret", uri) in [(token, event["requestURI"]) for token, event in got]
+
+        wait(arrived, "an event at the webhook", every=0.3)
+    finally:
+        world.kubectl(*system, "delete", "secret/audit-collector", "configmap/dovetail-audit")
+
+
+def test_an_extensions_document_is_found_and_its_condition_tells_so(world: World, other: ThreadingHTTPServer) -> None:
+    name, url = "v1.carts.dovetail.dev", f"http://127.0.0.1:{other.server_port}"
+    service = {
+        "apiVersion": "extensions.kubesphere.io/v1alpha1", "kind": "APIService", "metadata": {"name": name},
+        "spec": {"group": "carts.dovetail.dev", "version": "v1", "url": url}, "status": {"state": "Available"},
+    }  # fmt: skip
+    condition = "jsonpath={.status.conditions[?(@.type=='OpenAPI')].reason}"
+    get = ("get", "apiservices.extensions.kubesphere.io", name, "-o", condition)
+    index = "/openapi/v3/kapis"
+    world.kubectl("apply", "-f", "-", stdin=json.dumps(service))
+    try:
+        wait(lambda: world.kubectl(*get) == "Merged", "the condition")
+        assert "kapis/carts.dovetail.dev/v1" in world.get(index, "admin").json["paths"]
+        paths = world.get("/openapi/v2/kapis", "admin").json["paths"]
+        assert paths["/kapis/carts.dovetail.dev/v1/carts"]["get"]["summary"] == "All carts"
+        assert paths["/kapis/iam.kubesphere.io/v1beta1/users"]["get"]["summary"] != "Not mine"
+    finally:
+        world.kubectl("delete", "apiservices.extensions.kubesphere.io", name)
+    wait(lambda: "kapis/carts.dovetail.dev/v1" not in world.get(index, "admin").json["paths"], "the document to go")
 
 
 @pytest.mark.skipif(not Path(CHROMIUM).exists(), reason=f"there is no browser at {CHROMIUM}")

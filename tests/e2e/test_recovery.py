@@ -1,5 +1,7 @@
 """Any process may be killed at any time: the supervisor starts it again and the platform goes on."""
 
+import os
+import signal
 import time
 
 import pytest
@@ -93,3 +95,28 @@ def test_the_controllers_killed_during_an_installation_delay_it_only(own_world: 
     wait_restarted(platform, "controller-manager", old)
     own_world.wait_installed("probe", "1.0.0")
     uninstall(own_world, "probe")
+
+
+def test_readiness_goes_with_control_and_with_the_cluster_and_comes_back(own_world: World) -> None:
+    platform = up_of(own_world)
+
+    def ready() -> bool:
+        return answers(lambda: own_world.get("/readyz"))
+
+    wait(ready, "the gateway to be ready")
+    kube = platform.pids()["kube"]
+    os.kill(kube, signal.SIGSTOP)
+    try:
+        wait(lambda: b"[-]cluster failed" in own_world.get("/readyz?verbose").body, "the silent cluster to be noticed")
+        assert own_world.get("/readyz?exclude=cluster").code == 200
+        assert own_world.get("/livez").code == 200
+    finally:
+        os.kill(kube, signal.SIGCONT)
+    wait(ready, "the gateway to be ready again")
+
+    control = platform.pids()["gateway-control"]
+    os.kill(control, signal.SIGSTOP)  # killed, it would be back before we could look
+    os.kill(control, signal.SIGKILL)
+    wait(lambda: own_world.get("/readyz").code == 502, "readiness to go with control")
+    wait_restarted(platform, "gateway-control", control)
+    wait(ready, "readiness to come back with control")
