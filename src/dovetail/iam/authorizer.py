@@ -36,18 +36,37 @@ class Decision:
 
 def decide(policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
     """Whether `identity` may make the request. Deny by default. Pure."""
-    return _decide(grants_of(policy, identity), policy, identity, attributes)
+    return _decide(_Grants(grants_of(policy, identity)), policy, identity, attributes)
 
 
-def _decide(grants: tuple[Grant, ...], policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
+class _Grants:
+    """A user's grants with the decisions they lead to, sorted by what they can be asked about."""
+
+    __slots__ = ("_by_group", "_on_any_group", "_on_paths")
+
+    def __init__(self, grants: tuple[Grant, ...]) -> None:
+        told = [(grant, Decision(True, f'role "{grant.role}" allows it')) for grant in grants]
+        groups = {group for grant in grants for group in grant.groups if group != "*"}
+        self._by_group = {group: tuple(one for one in told if one[0].groups & {group, "*"}) for group in groups}
+        self._on_any_group = tuple(one for one in told if "*" in one[0].groups)
+        self._on_paths = tuple(one for one in told if one[0].paths)
+
+    def about(self, attributes: Attributes) -> tuple[tuple[Grant, Decision], ...]:
+        """Those that could allow the request."""
+        if attributes.resource_request:
+            return self._by_group.get(attributes.api_group, self._on_any_group)
+        return self._on_paths
+
+
+def _decide(grants: _Grants, policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
     if attributes.ambiguous:
         return Decision(False, f"{attributes.ambiguous}, so different servers could read it differently")
     account = policy.accounts.get(identity.name)
     if account is not None and account.disabled:
         return Decision(False, f'user "{identity.name}" is disabled')
-    for grant in grants:
+    for grant, decision in grants.about(attributes):
         if grant.allows(attributes):
-            return Decision(True, f'role "{grant.role}" allows it')
+            return decision
     if _own_account(identity, attributes):
         return Decision(True, "everybody may do this with the own account")
     return Decision(False, _refusal(identity, attributes))
@@ -90,7 +109,7 @@ class Authorizer:
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
-        self._grants: dict[tuple[str, tuple[str, ...]], tuple[Grant, ...]] = {}
+        self._grants: dict[tuple[str, tuple[str, ...]], _Grants] = {}
         self._young: dict[tuple[str, tuple[str, ...], str, str, str], Decision] = {}
         self._old: dict[tuple[str, tuple[str, ...], str, str, str], Decision] = {}
 
@@ -112,13 +131,13 @@ class Authorizer:
         """Decide about attributes, with the user's rules compiled before."""
         return _decide(self._compiled(identity), self.policy, identity, attributes)
 
-    def _compiled(self, identity: Identity) -> tuple[Grant, ...]:
+    def _compiled(self, identity: Identity) -> _Grants:
         key = (identity.name, identity.groups)
         grants = self._grants.get(key)
         if grants is None:
             if len(self._grants) >= _KEPT_USERS:
                 self._grants.clear()
-            grants = self._grants[key] = grants_of(self.policy, identity)
+            grants = self._grants[key] = _Grants(grants_of(self.policy, identity))
         return grants
 
     def _keep(self, key: tuple[str, tuple[str, ...], str, str, str], decision: Decision) -> None:
