@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dovetail.gateway.audit.policy import AuditPolicy, AuditRule
+from dovetail.routing.traffic import RateLimit, Traffic
 from tests.gateway_control.audit_rig import audited
 from tests.gateway_proxy.backend import RUNNING, Backend, Seen
 from tests.gateway_proxy.client import PATIENCE
@@ -58,6 +59,7 @@ async def test_what_was_refused_is_recorded_with_the_reason(tmp_path: Path) -> N
         route("/kapis", to, access="authorized"),
         route("/small", to, max_body=1),
         route("/gone", gone),
+        route("/limited", to, traffic=Traffic(rate_limit=RateLimit(name="x", requests=1, per_seconds=60, burst=1))),
     ]
     async with audited(routes, [to, gone], tmp_path) as running:
         once = running.gateway.once
@@ -69,6 +71,8 @@ async def test_what_was_refused_is_recorded_with_the_reason(tmp_path: Path) -> N
             (413, "POST", "/small", (), b"22"),
             (502, "GET", "/gone", (), None),
             (405, "TRACE", "/small", (), None),
+            (200, "GET", "/limited", (bearer(),), None),
+            (429, "GET", "/limited", (bearer(),), None),
         ):
             assert (await once(method, path, *lines, body=body)).status == status
         async with await running.gateway.client() as client:
@@ -77,12 +81,15 @@ async def test_what_was_refused_is_recorded_with_the_reason(tmp_path: Path) -> N
         async with await running.gateway.client() as client:
             client.send(b"not HTTP at all\r\n\r\n")
             assert (await client.answer()).status == 400
-        events = await running.expect(9)
+        events = await running.expect(11)
 
-    assert [event["responseStatus"]["code"] for event in events] == [401, 401, 403, 404, 413, 502, 405, 400, 400]
-    assert all(event["responseStatus"]["message"] for event in events)
+    assert [event["responseStatus"]["code"] for event in events] == [
+        401, 401, 403, 404, 413, 502, 405, 200, 429, 400, 400
+    ]  # fmt: skip
+    assert all(event["responseStatus"]["message"] for event in events if event["responseStatus"]["code"] >= 400)
     users = [event["user"]["username"] for event in events]
     assert users[:4] == ["system:anonymous", "system:anonymous", "bob", "alice"]
+    assert events[8]["user"]["username"] == "alice"
     refused = events[2]
     assert refused["objectRef"] == {"resource": "things", "name": "x", "apiGroup": "a.io", "apiVersion": "v1"}
     assert refused["annotations"]["authorization.k8s.io/decision"] == "forbid"
