@@ -61,6 +61,17 @@ async def test_starts_all_and_stops_all(tmp_path: Path) -> None:
     assert not any(alive(pid) for pid in pids.values())
 
 
+async def test_what_drains_is_over_before_the_others_are_told_to_stop(tmp_path: Path) -> None:
+    order = tmp_path / "order"
+    supervisor = FakeProcesses(tmp_path)
+    specs = [ProcessSpec(name, ("slow", str(order), name), drains=name == "worker") for name in ("backend", "worker")]
+    await supervisor.start(specs)
+
+    await supervisor.stop()
+
+    assert order.read_text().split() == ["worker", "backend"]
+
+
 async def test_a_killed_process_is_started_again(tmp_path: Path) -> None:
     supervisor = FakeProcesses(tmp_path)
     await supervisor.start([ProcessSpec("a", ("serve",))])

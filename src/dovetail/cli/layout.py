@@ -4,7 +4,7 @@ The same specs serve `dovetail up` (all of them), and `dovetail apiserver` (the 
 """
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from dovetail.cli import trusted_proxies
@@ -71,8 +71,11 @@ class Layout:
             arguments += ["--tls-cert", str(address.tls_cert), "--tls-key", str(address.tls_key)]
         arguments += trusted_proxies.arguments(self.trusted_proxies)
         return tuple(
-            self._spec(f"gateway-worker-{n}", *arguments, "--metrics-socket", str(self.data.socket(f"metrics-{n}")))
+            replace(
+                self._spec(name, *arguments, "--metrics-socket", str(self.data.socket(f"metrics-{n}"))), drains=True
+            )
             for n in range(self.worker_count)
+            for name in (f"gateway-worker-{n}",)
         )
 
     def gateway_control(self) -> ProcessSpec:

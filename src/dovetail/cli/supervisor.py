@@ -2,7 +2,7 @@
 
 Each process is a `ProcessSpec`. A process counts as ready when it writes a line to its ready pipe. One that ends
 while the platform runs is started again after a pause that doubles up to a limit and is forgotten once the process
-has stayed up for a while. Stopping goes in the reverse order of starting. Deciding how long to pause is a pure
+has stayed up for a while. What drains stops first, the rest at once. Deciding how long to pause is a pure
 function; the rest is a thin shell around `asyncio.subprocess`.
 """
 
@@ -36,6 +36,8 @@ class ProcessSpec:
     name: str
     arguments: tuple[str, ...]
     ready_timeout: float = 30.0
+    drains: bool = False
+    """It finishes what others serve for it, so it is told to stop before them."""
 
 
 @dataclass
@@ -82,13 +84,14 @@ class Supervisor:
                 group.create_task(self._start_first(running), name=f"start {running.spec.name}")
 
     async def stop(self) -> None:
-        """End everything, last started first; what does not end in time is killed."""
+        """End everything, what drains first; what does not end in time is killed."""
         for running in reversed(self._running.values()):
             if running.watcher:
                 running.watcher.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await running.watcher
-        await asyncio.gather(*(self._end(r) for r in reversed(self._running.values())))
+        for drains in (True, False):
+            await asyncio.gather(*(self._end(r) for r in reversed(self._running.values()) if r.spec.drains is drains))
         for fd in (self._lifeline_read, self._lifeline_write):
             os.close(fd)
 
