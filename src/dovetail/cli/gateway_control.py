@@ -5,6 +5,7 @@ Three rooms that do not know each other meet here: `gateway` compiles and publis
 """
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -139,3 +140,5 @@ async def _serve(
         control.start()
         await listening.wait()
         on_ready()
+        gc.collect()
+        gc.freeze()  # the caches stay: a collection that looks at ten thousand objects would hold up every change
