@@ -2,9 +2,10 @@
 
     python bench/bench_gateway.py [--quick] [--seconds 4] [--runs 3] [--only dovetail,envoy] [--parts load,propagation]
 
-Dovetail has everything on: token, authorization, identity headers, signed assertion, audit record, metrics, limits;
-the peers are plain proxies. All are up at once and are loaded in turn, round after round, so that whatever else the
-machine does hits all alike; every number is the median of the rounds. The last line is one JSON object.
+Dovetail has everything on: token, authorization, identity headers, signed assertion, audit record, metrics, limits
+(and once with rate limit, circuit breaker and retries on top); the peers are plain proxies. All are up at once and
+are loaded in turn, round after round, so that whatever else the machine does hits all alike; every number is the
+median of the rounds. The last line is one JSON object.
 """
 
 import argparse
@@ -95,6 +96,8 @@ def _actors(
     thousand = snapshots.snapshot(backend, routes=1000, users=USERS)
     yield "dovetail", lambda: dovetail.worker(directory, thousand), [ONE, MANY, CROWD, BULK]
     yield "dovetail", lambda: dovetail.worker(directory, thousand, tls), [SECURE]
+    ruled = snapshots.snapshot(backend, routes=1000, traffic=snapshots.TRAFFIC)
+    yield "dovetail-traffic-rules", lambda: dovetail.worker(directory, ruled), [ONE]
     for routes in (10, 10_000):
         made = snapshots.snapshot(backend, routes=routes)
         yield f"dovetail-{routes}-routes", lambda made=made: dovetail.worker(directory, made), [ONE]
@@ -160,6 +163,7 @@ def load_figures(by_name: dict[str, Scenario]) -> dict[str, float]:
     ratio("p99_ratio", "dovetail", "envoy", lambda r: r.p99)
     ratio("p99_many_users_ratio", "dovetail-many-users", "envoy-many-users", lambda r: r.p99)
     ratio("p99_512_ratio", "dovetail-512", "envoy-512", lambda r: r.p99)
+    ratio("traffic_rules_ratio", "dovetail-traffic-rules", "dovetail")
     ratio("routes_10000_ratio", "dovetail-10000-routes", "dovetail-10-routes")
     ratio("two_workers_ratio", "dovetail-2-workers", "dovetail-1-workers")
     if "dovetail" in by_name:
@@ -216,7 +220,7 @@ async def measure_propagation(arguments: argparse.Namespace, directory: Path) ->
 def main() -> int:
     """Run the parts, print tables and a line of JSON; 1 when a request failed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=0)
+    parser.add_argument("--seconds", type=int, default=0, help="of each round")
     parser.add_argument("--runs", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="one short round of everything")
     parser.add_argument("--only", default="", help="names of scenarios, with commas between them")

@@ -3,15 +3,22 @@
 import time
 
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
+from dovetail.iam import assertion_keys
 from dovetail.iam.keys import SigningKey
 from dovetail.iam.policy import Account, Policy, Rule
 from dovetail.iam.tokens import Subject, TokenIssuer
 from dovetail.routing.model import Access, Address, IdentityStyle, Match, Route, RouteTable, Upstream
+from dovetail.routing.traffic import Breaker, RateLimit, Retries, Traffic
 
 ISSUER = "https://bench.dovetail.dev"
 PREFIX = "/kapis/bench.dovetail.dev/v1alpha1"
 PATH = f"{PREFIX}/namespaces/demo/things/web-0"
 KEY = SigningKey.generate()
+BREAKER = Breaker(name="bench", consecutive_failures=5, error_percent=50, max_requests=10_000)
+TRAFFIC = Traffic(
+    rate_limit=RateLimit(name="bench", requests=10_000_000, burst=10_000_000), retries=Retries(attempts=2), breaker=True
+)
+"""Every rule that a route can have, none of which ever says no."""
 _ISSUER = TokenIssuer(ISSUER, KEY)
 
 
@@ -23,10 +30,12 @@ def token(user: str) -> str:
 
 def snapshot(
     port: int, *, routes: int, users: int = 1, access: Access = "authorized",
-    identity: IdentityStyle = "remote-headers", generation: int = 1,
+    identity: IdentityStyle = "remote-headers", generation: int = 1, traffic: Traffic | None = None,
 ) -> Snapshot:  # fmt: skip
     """`routes` lines of which only the last leads to the backend at `port`; users `user-0`, `user-1`, ..."""
-    backend = Upstream(key="backend", authority=f"127.0.0.1:{port}", addresses=(Address("127.0.0.1", port),))
+    breaker = BREAKER if traffic else None
+    here = Address("127.0.0.1", port)
+    backend = Upstream(key="backend", authority=f"127.0.0.1:{port}", addresses=(here,), breaker=breaker)
     nowhere = Upstream(key="nowhere", authority="nowhere", addresses=(Address("127.0.0.1", 9),))
     others = tuple(
         Route(id=f"other-{n}", match=Match("prefix", f"/kapis/other{n}.dovetail.dev/v1alpha1"), upstream="nowhere")
@@ -34,6 +43,7 @@ def snapshot(
     )
     route = Route(
         id="bench", match=Match("prefix", PREFIX), upstream="backend", access=access, identity=identity,
+        traffic=traffic,
     )  # fmt: skip
     names = [f"user-{n}" for n in range(users)]
     rules = (
@@ -47,4 +57,7 @@ def snapshot(
     )
     keys = tuple(VerificationKey(key.kid, key.jwk) for key in (KEY.public(),))
     table = RouteTable(routes=(*others, route), upstreams={"backend": backend, "nowhere": nowhere})
-    return Snapshot(generation=generation, issuer=ISSUER, table=table, policy=policy, keys=keys)
+    signs = assertion_keys.signing_key((assertion_keys.made(0, 1 << 40),), time.time())
+    return Snapshot(
+        generation=generation, issuer=ISSUER, table=table, policy=policy, keys=keys, assertion_key=signs
+    )  # fmt: skip
