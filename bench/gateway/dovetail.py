@@ -10,6 +10,9 @@ import time
 from collections.abc import Generator
 from pathlib import Path
 
+from dovetail.gateway.audit.entry import KIND
+from dovetail.gateway.audit.file_sink import FileSettings
+from dovetail.gateway.audit.trail import Trail
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot
@@ -19,8 +22,11 @@ from gateway.processes import LOAD_CORE, PROXY_CORE, Actor, free_port, running
 
 async def _control(socket: Path, value: Snapshot) -> None:
     publisher, reports = Publisher(socket), ReportServer(beside(socket))
+    trail = Trail(FileSettings(socket.with_name("audit.log"), 100 << 20, 0.0, 1))
+    reports.on(KIND, trail.take)
     await publisher.publish(value)
     async with asyncio.TaskGroup() as group:
+        group.create_task(trail.run())
         group.create_task(publisher.run())
         group.create_task(reports.run())
 
