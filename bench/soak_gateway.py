@@ -73,6 +73,8 @@ def main() -> int:
         print(f"{count:>9} {what}")
     for sentence in seen.wrong[:20]:
         print("wrong:", sentence)
+    tenth = max(len(seen.samples) // 10, 1)
+    print("MiB:", " ".join(f"{mib:.1f}" for mib, _ in seen.samples[::tenth]))
     print(json.dumps(found))
     most = GROWTH_MIB if arguments.seconds >= 300 else GROWTH_SHORT_MIB
     grown = found["mib_late"] - found["mib_early"] > most
