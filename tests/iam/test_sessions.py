@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dovetail.iam.session import (
     GRACE,
+    StoredSessions,
     begin,
     end,
     forgettable,
@@ -73,8 +74,8 @@ def test_an_ended_session_never_comes_back(uses: list[tuple[int, int]]) -> None:
 def test_revocations_last_as_long_as_access_tokens() -> None:
     ended = end(FRESH, NOW + 10)
     secrets = [secret(FRESH), secret(ended), {"metadata": {"name": "other"}}, {}]
-    assert revoked_sessions(secrets, LIVES, NOW + 20) == ("s1",)
-    assert revoked_sessions(secrets, LIVES, NOW + 10 + LIVES.access + 11) == ()
+    assert revoked_sessions(StoredSessions().of(secrets), LIVES, NOW + 20) == ("s1",)
+    assert revoked_sessions(StoredSessions().of(secrets), LIVES, NOW + 10 + LIVES.access + 11) == ()
     assert forgettable(ended, LIVES, NOW + 10 + LIVES.access + 11)
     assert not forgettable(FRESH, LIVES, NOW + 1000)
     assert end(ended, NOW + 50) == ended

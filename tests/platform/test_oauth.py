@@ -10,7 +10,7 @@ import pytest
 from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam.errors import InvalidToken
-from dovetail.iam.session import SELECTOR, revoked_sessions
+from dovetail.iam.session import SELECTOR, StoredSessions, revoked_sessions
 from dovetail.kube.errors import Forbidden
 from dovetail.kube.resources import CLUSTERROLES, PODS, SECRETS
 
@@ -134,7 +134,7 @@ async def test_refresh_rotates_and_a_replay_ends_the_session(platform: Platform)
     assert platform.ended == [session]
     assert error(await refresh(second["refresh_token"])) == (400, "invalid_grant")
     secrets = await platform.client.list(SECRETS, SYSTEM_NAMESPACE, label_selector=SELECTOR)
-    revoked = revoked_sessions(secrets.items, platform.deps.sessions.lifetimes, platform.now)
+    revoked = revoked_sessions(StoredSessions().of(secrets.items), platform.deps.sessions.lifetimes, platform.now)
     assert session in revoked
     with pytest.raises(InvalidToken):
         platform.verifier(revoked).verify(second["access_token"], platform.now)

@@ -26,7 +26,7 @@ from dovetail.gateway.snapshot import Snapshot
 from dovetail.iam.assertions import AssertionKey
 from dovetail.iam.compiler import compile_with_problems
 from dovetail.iam.policy import Policy
-from dovetail.iam.session import SELECTOR, revoked_sessions
+from dovetail.iam.session import SELECTOR, StoredSessions, revoked_sessions
 from dovetail.iam.tokens import Lifetimes
 from dovetail.kube import SECRETS, ControllerRuntime, Handler, Informer, Object
 
@@ -68,6 +68,7 @@ class Control:
         self._snapshot = start
         self._pending = _ALL
         self._marked = asyncio.Event()
+        self._stored = StoredSessions()
         self._ended_here: dict[str, float] = {}
         self.users = self._watch(runtime.informer(USERS, optional=True), _Change(policy=True))
         self.roles = self._watch(runtime.informer(GLOBALROLES, optional=True), _Change(policy=True))
@@ -158,7 +159,7 @@ class Control:
     def _revoked(self) -> tuple[str, ...]:
         now = time()
         self._ended_here = {one: at for one, at in self._ended_here.items() if now - at < self._lifetimes.access}
-        stored = revoked_sessions(self._sessions.lister, self._lifetimes, now)
+        stored = revoked_sessions(self._stored.of(self._sessions.lister), self._lifetimes, now)
         return tuple(sorted({*stored, *self._ended_here}))
 
 

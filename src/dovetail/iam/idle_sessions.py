@@ -10,7 +10,7 @@ import msgspec
 
 from dovetail.iam.errors import IamError
 from dovetail.iam.idleness import Idleness
-from dovetail.iam.session import Session, from_secret
+from dovetail.iam.session import StoredSessions
 from dovetail.iam.sessions import Sessions
 from dovetail.kube.errors import KubeError
 
@@ -33,7 +33,7 @@ class IdleSessions:
         self._rule = rule
         self._clock = clock
         self._heard: dict[str, float] = {}
-        self._read: dict[str, tuple[str, Session | None]] = {}
+        self._read = StoredSessions()
 
     def heard(self, items: list[Any]) -> None:
         """Workers have seen these sessions."""
@@ -53,7 +53,8 @@ class IdleSessions:
 
     async def sweep(self) -> None:
         """End what has lapsed, and write down what others have to know."""
-        now, known = self._clock(), self._sessions_now()
+        now = self._clock()
+        known = {session.id: session for session in self._read.of(self._stored()) if not session.ended_at}
         self._heard = {session: at for session, at in self._heard.items() if session in known}
         for session in known.values():
             heard = self._heard.get(session.id, 0.0)
@@ -61,13 +62,3 @@ class IdleSessions:
                 await self._sessions.end(session.id, now)
             elif self._rule.worth_storing(session, heard):
                 await self._sessions.touch(session.id, heard)
-
-    def _sessions_now(self) -> dict[str, Session]:
-        """The sessions that go on; what has not changed is not read again."""
-        read: dict[str, tuple[str, Session | None]] = {}
-        for obj in self._stored():
-            name, version = obj["metadata"]["name"], obj["metadata"].get("resourceVersion", "")
-            before = self._read.get(name)
-            read[name] = before if before is not None and before[0] == version else (version, from_secret(obj))
-        self._read = read
-        return {one.id: one for _, one in read.values() if one is not None and not one.ended_at}

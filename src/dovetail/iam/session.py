@@ -88,9 +88,8 @@ def forgettable(session: Session, lifetimes: Lifetimes, now: int) -> bool:
     return now > last + lifetimes.access + CLOCK_SKEW
 
 
-def revoked_sessions(secrets: Iterable[Mapping[str, Any]], lifetimes: Lifetimes, now: float) -> tuple[str, ...]:
+def revoked_sessions(sessions: Iterable[Session], lifetimes: Lifetimes, now: float) -> tuple[str, ...]:
     """The ended sessions whose access tokens might still look good: what a snapshot has to carry. Sorted."""
-    sessions = (session for obj in secrets if (session := from_secret(obj)) is not None)
     ended = (session for session in sessions if session.ended_at and not forgettable(session, lifetimes, int(now)))
     return tuple(sorted(session.id for session in ended))
 
@@ -126,3 +125,20 @@ def from_secret(obj: Mapping[str, Any]) -> Session | None:
         return session if obj["metadata"]["name"] == NAME_PREFIX + session.id else None
     except (KeyError, TypeError, ValueError, msgspec.MsgspecError):
         return None
+
+
+class StoredSessions:
+    """Reads the session Secrets of a lister again and again; what has not changed since is not read again."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, tuple[str, Session | None]] = {}
+
+    def of(self, secrets: Iterable[Mapping[str, Any]]) -> list[Session]:
+        """The sessions that these Secrets keep."""
+        read: dict[str, tuple[str, Session | None]] = {}
+        for obj in secrets:
+            name, version = obj["metadata"]["name"], obj["metadata"].get("resourceVersion", "")
+            before = self._read.get(name)
+            read[name] = before if before is not None and before[0] == version else (version, from_secret(obj))
+        self._read = read
+        return [session for _, session in read.values() if session is not None]
