@@ -137,7 +137,8 @@ class StoredSessions:
         """The sessions that these Secrets keep."""
         read: dict[str, tuple[str, Session | None]] = {}
         for obj in secrets:
-            name, version = obj["metadata"]["name"], obj["metadata"].get("resourceVersion", "")
+            metadata: Mapping[str, Any] = obj.get("metadata") or {}
+            name, version = metadata.get("name", ""), metadata.get("resourceVersion", "")
             before = self._read.get(name)
             read[name] = before if before is not None and before[0] == version else (version, from_secret(obj))
         self._read = read
