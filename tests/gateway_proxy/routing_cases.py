@@ -187,6 +187,9 @@ REWRITING = [
     Case("regular expressions and groups", [one("/v/*", pathRegexp=["^/v/v([0-9]+)/(.*)$ /$2/v${1}"])], {
         "GET /v/v2/things/x?y": "one.test /things/x/v2?y", "GET /v/x": "one.test /v/x",
     }),
+    Case("a path too long for its expression", [one("/p/*", pathRegexp=["x.*a.*b.*c y"])], {
+        "GET /p/xabc": "one.test /p/y", f"GET /p/{'x' * 1200}": 414,
+    }),
     Case("replace in path and query", [one("/p/*", replace=["old new", "x"])], {
         "GET /p/old/oldx?q=old": "one.test /p/new/new?q=new",
     }),

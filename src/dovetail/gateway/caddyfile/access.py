@@ -19,7 +19,7 @@ _RESOURCE_VERBS: Final = {
     "DELETE": ["delete", "deletecollection"],
 }  # fmt: skip
 _OPTIONS: Final = {
-    "token-idle-timeout": "it is a setting of the platform's sessions",
+    "token-idle-timeout": "start dovetail with --session-idle-timeout {0}",
     "redis-url": "sessions are kept in the cluster",
     "secret": "the platform makes and rotates its own keys",
 }
@@ -39,7 +39,7 @@ def read_exceptions(directive: Directive, why_not: WhyNot, notes: Notes) -> list
             _path(option, notes)
         else:
             why = _OPTIONS.get(option.name, "there is nothing like it here")
-            notes.left_out(option.line, _without_secrets(option), why)
+            notes.left_out(option.line, _without_secrets(option), why.format(*option.args, "40m"))
     return rules
 
 

@@ -8,7 +8,7 @@ from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head, Headers, plain_name, render, sound
 from dovetail.gateway.proxy.trailers import declaration, declared
 from dovetail.routing import headers as edits
-from dovetail.routing.errors import RoutingError
+from dovetail.routing.errors import PathTooLong
 from dovetail.routing.model import Route, Upstream
 from dovetail.routing.rewriting import apply
 
@@ -52,8 +52,8 @@ def outgoing(head: Head, admitted: Admitted, upstream: Upstream, client: Client,
     if onward is None:
         try:
             onward = place.onward = _onward(place, head.method, upstream)
-        except RoutingError as error:
-            return Refusal(400, str(error))
+        except PathTooLong as error:
+            return Refusal(414, str(error))
     block = b"%b%b%b%b%b\r\n" % (
         onward.start, _headers(head, place.route), _forwarded(head, client), _identity(admitted, token),
         _framing(head, place.route),
