@@ -14,10 +14,14 @@ from dovetail.cli.lazy import LazyGroup
 
 _COMMANDS = {
     "create": "dovetail.cli.ksbuilder.create:create",
+    "dev": "dovetail.cli.ksbuilder.dev:dev",
     "package": "dovetail.cli.ksbuilder.package:package",
     "validate": "dovetail.cli.ksbuilder.validate:validate",
     "lint": "dovetail.cli.ksbuilder.lint:lint",
     "check": "dovetail.cli.ksbuilder.check:check",
+    "template": "dovetail.cli.ksbuilder.template:template",
+    "diff": "dovetail.cli.ksbuilder.diff:diff",
+    "schema": "dovetail.cli.ksbuilder.schema:schema",
     "explain": "dovetail.cli.ksbuilder.explain:explain",
     "category": "dovetail.cli.ksbuilder.explain:category",
     "publish": "dovetail.cli.ksbuilder.publish:publish",

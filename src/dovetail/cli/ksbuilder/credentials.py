@@ -7,6 +7,7 @@ A login is kept under the host of a registry (`registry.example.org:5000`) or th
 others can read is refused, not repaired: what is in it must be taken for known.
 """
 
+import base64
 import contextlib
 import os
 import stat
@@ -36,6 +37,11 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"Login({self.kind!r}, {self.username!r})"
+
+
+def basic(username: str, secret: str) -> str:
+    """The value of an Authorization header."""
+    return "Basic " + base64.b64encode(f"{username}:{secret}".encode()).decode()
 
 
 def default_file() -> Path:

@@ -12,6 +12,7 @@ CommandError
 ├── PlatformRefused
 ├── UnsafeServe
 ├── NotSigned
+├── DevelopmentFailed
 ├── NoPlatform
 ├── ClusterRefused
 ├── PublishFailed
@@ -104,6 +105,13 @@ class NotSigned(CommandError):
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(f"{what} is not used: {reason}. Get the package and its .prov file from its author again.")
+
+
+class DevelopmentFailed(CommandError):
+    """A change could not be brought into force."""
+
+    def __init__(self, reason: str, remedy: str) -> None:
+        super().__init__(f"{reason.rstrip('.')}. {remedy}.")
 
 
 class NoPlatform(CommandError):

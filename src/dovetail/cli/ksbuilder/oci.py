@@ -14,7 +14,7 @@ from urllib.parse import urljoin, urlsplit
 
 import aiohttp
 
-from dovetail.cli.ksbuilder.credentials import Credentials, Login
+from dovetail.cli.ksbuilder.credentials import Credentials, Login, basic
 from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.packaging.registry import challenges, manifests
 from dovetail.packaging.registry.manifests import Descriptor
@@ -171,11 +171,11 @@ class Registry:
             raise RegistryRefused(self.host, _why(401))
         if challenge.realm.startswith("http://") and self._base.startswith("https://"):
             raise RegistryRefused(self.host, "it asks for the password to be sent in plain text")
-        basic = aiohttp.BasicAuth(login.username, login.secret).encode() if login is not None else ""
+        own = basic(login.username, login.secret) if login is not None else ""
         if not challenge.realm:
-            self._authorization = basic
+            self._authorization = own
             return
-        headers = {"Authorization": basic} if basic else {}
+        headers = {"Authorization": own} if own else {}
         async with self._session.get(challenge.url(scope), headers=headers) as answer:
             if answer.status != 200:
                 raise RegistryRefused(self.host, _why(answer.status))

@@ -8,7 +8,7 @@ from urllib.parse import urljoin
 
 import aiohttp
 
-from dovetail.cli.ksbuilder.credentials import Credentials
+from dovetail.cli.ksbuilder.credentials import Credentials, basic
 from dovetail.cli.ksbuilder.errors import RepositoryRefused
 from dovetail.cli.ksbuilder.place_directory import checked
 from dovetail.cli.ksbuilder.places import Listed, Parcel
@@ -92,13 +92,13 @@ class RepositoryPlace:
         if parcel.provenance:
             form.add_field("prov", parcel.provenance, filename=f"{name}.prov", content_type="text/plain")
         origin, url = self._origin, f"{self.url}/api/charts"
-        auth = aiohttp.BasicAuth(origin.username, origin.password) if origin.username else None
+        headers = {"Authorization": basic(origin.username, origin.password)} if origin.username else {}
         trust: ssl.SSLContext | bool = not origin.insecure
         if origin.ca_pem:
             trust = ssl.create_default_context(cadata=origin.ca_pem)
         try:
             async with (
-                aiohttp.ClientSession(auth=auth, timeout=aiohttp.ClientTimeout(total=_TIMEOUT)) as session,
+                aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=_TIMEOUT)) as session,
                 session.post(url, data=form, ssl=trust, allow_redirects=False) as answer,
             ):
                 told = (await answer.content.read(4096)).decode("utf-8", "replace")

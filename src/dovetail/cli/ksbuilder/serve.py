@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Final
 
 import click
-from aiohttp import BasicAuth, web
+from aiohttp import web
 
+from dovetail.cli.ksbuilder.credentials import basic
 from dovetail.cli.ksbuilder.errors import UnsafeServe
 from dovetail.cli.ksbuilder.place_directory import INDEX, DirectoryPlace, write_index
 from dovetail.cli.ksbuilder.places import Parcel
@@ -120,12 +121,8 @@ class _Server:
     def _may_upload(self, header: str) -> bool:
         if not self._password:
             return True
-        try:
-            given = BasicAuth.decode(header).encode()
-        except ValueError:
-            return False
         login, _, password = self._password.partition(":")
-        return hmac.compare_digest(given, BasicAuth(login, password).encode())
+        return hmac.compare_digest(header.encode(), basic(login, password).encode())
 
 
 async def _received(request: web.Request) -> Parcel:

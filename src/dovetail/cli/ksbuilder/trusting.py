@@ -4,6 +4,7 @@ A provenance that comes along must be this archive's in any case; `--verify` dem
 in the keyring signed it.
 """
 
+import asyncio
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -35,7 +36,7 @@ class Trust:
             return
         name = f"{package.name}-{package.version}.tgz"
         if self.verify:
-            signing.verify_bytes(name, parcel.data, parcel.provenance, keyring=self.keyring)
+            asyncio.run(signing.verify(name, parcel.data, parcel.provenance, keyring=self.keyring))
             return
         text = provenance.signed_message(parcel.provenance.decode("utf-8", "replace"), f"{name}.prov")
         provenance.read(text, f"{name}.prov").check(name, parcel.digest)

@@ -1,0 +1,303 @@
+"""The loop of `ksbuilder dev`: look, build, publish, wait until it is in force.
+
+A version is published again under its number: the platform sees another digest and upgrades the release in place. A
+fault of the project is told and waited out; the next change is another try.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Self
+
+import click
+import yaml
+
+from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
+from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.cli.errors import CommandError
+from dovetail.cli.ksbuilder import catalogue
+from dovetail.cli.ksbuilder.errors import DevelopmentFailed
+from dovetail.cli.ksbuilder.subjects import build_directory
+from dovetail.cli.ksbuilder.watched import INTERVAL, changed, look
+from dovetail.helm.values import put
+from dovetail.kube import CONFIGMAPS, Client, Conflict, NotFound
+from dovetail.packaging.builder import Archive
+from dovetail.packaging.errors import PackagingError
+from dovetail.packaging.findings import errors_of
+from dovetail.packaging.package import read_package
+
+TRUST: Final = "dovetail-gateway"
+PATIENCE: Final = 120.0
+_FAILED: Final = ("InstallFailed", "UpgradeFailed")
+_SETTLE: Final = 0.03
+"""Seconds without a further change before it is built: an editor and a bundler write in steps."""
+
+
+class Reporter:
+    """What the session says: lines for people, or a JSON object a line."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._json = as_json
+
+    def say(self, event: str, text: str, **facts: Any) -> None:
+        """Tell an event."""
+        if self._json:
+            click.echo(json.dumps({"event": event, **facts}, ensure_ascii=False))
+        else:
+            click.secho(text, fg="red" if event == "failed" else None)
+        sys.stdout.flush()
+
+
+def free_port() -> int:
+    """A port of this machine that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+@dataclass
+class Frontend:
+    """The front end's own watcher: `npm run watch`."""
+
+    directory: Path
+    reporter: Reporter
+    process: "asyncio.subprocess.Process | None" = None
+
+    @classmethod
+    def of(cls, project: Path, reporter: Reporter) -> Self | None:
+        """The front end of a project, if it has one that can be watched."""
+        manifest = project / "frontend" / "package.json"
+        if not manifest.is_file() or "watch" not in json.loads(manifest.read_text()).get("scripts", {}):
+            return None
+        return cls(project / "frontend", reporter)
+
+    async def start(self) -> None:
+        """Install what it needs if that was never done, and start it. Raises DevelopmentFailed."""
+        npm = shutil.which("npm")
+        if npm is None:
+            self.reporter.say("notice", "npm is not installed: changes of frontend/ are not built", reason="no npm")
+            return
+        if not (self.directory / "node_modules").exists():
+            self.reporter.say("installing", "npm install ...", what="frontend")
+            install = await asyncio.create_subprocess_exec(
+                npm, "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=self.directory, stdout=sys.stderr
+            )
+            if await install.wait() != 0:
+                raise DevelopmentFailed("npm install failed", "Correct frontend/package.json, or reach the registry")
+        self.process = await asyncio.create_subprocess_exec(
+            npm, "run", "--silent", "watch", cwd=self.directory, stdout=sys.stderr, start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+
+    async def stop(self) -> None:
+        """End it and what it started."""
+        await _end(self.process)
+
+
+@dataclass
+class Backend:
+    """The backend on this machine: started with the gateway's public keys, restarted when its sources change."""
+
+    directory: Path
+    reporter: Reporter
+    port: int = field(default_factory=free_port)
+    trust: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="ksbuilder-trust-")))
+    process: "asyncio.subprocess.Process | None" = None
+
+    @classmethod
+    def of(cls, project: Path, reporter: Reporter) -> Self | None:
+        """The backend of a project, if it is one that this machine can run."""
+        folder = project / "backend"
+        if (folder / "server.py").is_file() or ((folder / "go.mod").is_file() and shutil.which("go")):
+            return cls(folder, reporter)
+        return None
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    async def start(self, client: Client) -> None:
+        """Fetch the keys and start it."""
+        with contextlib.suppress(NotFound):
+            found = await client.get(CONFIGMAPS, TRUST, SYSTEM_NAMESPACE)
+            for name in ("issuer", "jwks.json"):
+                (self.trust / name).write_text(str(found.get("data", {}).get(name, "")))
+        await self.restart()
+
+    async def restart(self) -> None:
+        """Start it anew with the sources as they are."""
+        await _end(self.process)
+        command = await self._command()
+        if not command:
+            return
+        options = ("--host=127.0.0.1", f"--port={self.port}", f"--trust={self.trust}")
+        self.process = await asyncio.create_subprocess_exec(
+            *command, *options, cwd=self.directory, stdout=sys.stderr, start_new_session=True,
+            stdin=asyncio.subprocess.DEVNULL,
+        )  # fmt: skip
+
+    async def _command(self) -> Sequence[str]:
+        if (self.directory / "server.py").is_file():
+            return sys.executable, "-u", "server.py"
+        program = str(self.trust / "backend")
+        build = await asyncio.create_subprocess_exec("go", "build", "-o", program, ".", cwd=self.directory)
+        if await build.wait() == 0:
+            return (program,)
+        self.reporter.say("failed", "the backend was not built", what="backend")
+        return ()
+
+    async def stop(self) -> None:
+        """End it."""
+        await _end(self.process)
+        shutil.rmtree(self.trust, ignore_errors=True)
+
+
+@dataclass
+class Development:
+    """One session."""
+
+    client: Client
+    directory: Path
+    reporter: Reporter
+    frontend: Frontend | None
+    backend: Backend | None
+    backend_url: str = ""
+    values: tuple[str, ...] = ()
+    published: str = ""
+    """The digest of what was published last."""
+
+    async def run(self, *, once: bool) -> None:
+        """Until it is cancelled, or once. Raises DevelopmentFailed, KubeError."""
+        try:
+            if self.backend is not None:
+                await self.backend.start(self.client)
+            if self.frontend is not None:
+                await self.frontend.start()
+            seen = look(self.directory)
+            await self._cycle(patient=not once)
+            while not once:
+                seen = await self._after_change(seen)
+        finally:
+            for part in (self.frontend, self.backend):
+                if part is not None:
+                    await part.stop()
+
+    async def _after_change(self, seen: Any) -> Any:
+        """Wait for a change, and bring it into force; what was seen."""
+        await asyncio.sleep(INTERVAL)
+        now = look(self.directory)
+        paths = changed(seen, now)
+        if not paths:
+            return seen
+        begun = time.monotonic()
+        while paths:
+            await asyncio.sleep(_SETTLE)
+            after = look(self.directory)
+            paths, now = changed(now, after), after
+        paths = changed(seen, now)
+        if self.backend is not None and any(path.startswith("backend/") for path in paths):
+            self.reporter.say("backend", "backend restarted", paths=paths)
+            await self.backend.restart()
+        if any(not path.startswith(("backend/", "frontend/")) for path in paths):
+            await self._cycle(patient=True, begun=begun, paths=paths)
+        return now
+
+    async def _cycle(self, *, patient: bool, begun: float | None = None, paths: Sequence[str] = ()) -> None:
+        """Build, publish, wait. A fault of the project is told; with `patient` the session goes on."""
+        begun = time.monotonic() if begun is None else begun
+        try:
+            archive = await asyncio.to_thread(build_directory, self.directory)
+            if archive.digest == self.published:
+                return
+            package = await asyncio.to_thread(read_package, archive.data)
+            if errors_of(package.findings):
+                raise DevelopmentFailed(str(errors_of(package.findings)[0]), "Correct it")
+            await catalogue.publish(self.client, package, archive.data)
+            self.published = archive.digest
+            await self._install(archive)
+            await self._in_force(archive)
+        except (PackagingError, CommandError) as error:
+            self.reporter.say("failed", str(error), message=str(error), paths=list(paths))
+            if not patient:
+                raise
+            return
+        seconds = time.monotonic() - begun
+        name, version = archive.metadata.name, archive.metadata.version
+        text = f"{name} {version} is in force ({seconds:.1f} s)" + (f": {', '.join(paths[:3])}" if paths else "")
+        facts = {"name": name, "version": version, "digest": archive.digest, "seconds": round(seconds, 3)}
+        self.reporter.say("installed", text, **facts, paths=list(paths))
+
+    async def _install(self, archive: Archive) -> None:
+        """Ask for the installation of this version with this session's configuration."""
+        name, version = archive.metadata.name, archive.metadata.version
+        spec = {"extension": {"name": name, "version": version}, "enabled": True, "config": self._config()}
+        try:
+            plan = await self.client.get(INSTALLPLANS, name)
+        except NotFound:
+            body = {"apiVersion": INSTALLPLANS.api_version, "kind": INSTALLPLANS.kind, "metadata": {"name": name}}
+            await self.client.create(INSTALLPLANS, {**body, "spec": spec}, field_manager=catalogue.MANAGER)
+            return
+        before = plan.get("spec", {})
+        if any(before.get(key) != value for key, value in spec.items()):
+            with contextlib.suppress(Conflict):
+                await self.client.patch(INSTALLPLANS, name, {"spec": spec})
+
+    def _config(self) -> str:
+        values: dict[str, Any] = {}
+        url = self.backend.url if self.backend is not None else self.backend_url
+        if url:
+            put(values, "backend.url", url)
+        for setting in self.values:
+            key, equals, value = setting.partition("=")
+            if not equals:
+                raise DevelopmentFailed(f"--set {setting} is no KEY=VALUE", "Write it like backend.replicas=2")
+            put(values, key, yaml.safe_load(value))
+        return yaml.safe_dump(values) if values else ""
+
+    async def _in_force(self, archive: Archive) -> None:
+        """Wait until the platform says that this archive is installed. Raises DevelopmentFailed."""
+        name = archive.metadata.name
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
+            with contextlib.suppress(NotFound):
+                status = (await self.client.get(INSTALLPLANS, name)).get("status", {})
+                digest = str(status.get("operation", {}).get("digest", "")).removeprefix("sha256:")
+                if status.get("state") == "Installed" and digest == archive.digest:
+                    return
+                if status.get("state") in _FAILED and (message := _reason(status)):
+                    raise DevelopmentFailed(f"{name} {status['state']}: {message}", "Correct it; it is tried again")
+            await asyncio.sleep(INTERVAL)
+        late = f"{name} is not in force after {PATIENCE:.0f} s"
+        raise DevelopmentFailed(late, "`kubectl get installplans` says more")
+
+
+def _reason(status: dict[str, Any]) -> str:
+    conditions: list[dict[str, Any]] = status.get("conditions") or []
+    false = [one for one in conditions if one.get("status") == "False"]
+    told = sorted((str(one.get("lastTransitionTime")), str(one.get("message"))) for one in false)
+    return told[-1][1].rstrip(".") if told else ""
+
+
+async def _end(process: "asyncio.subprocess.Process | None") -> None:
+    """End a process and its children; they are a session of their own."""
+    if process is None or process.returncode is not None:
+        return
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), 5)
+    except TimeoutError:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
