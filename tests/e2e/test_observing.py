@@ -124,6 +124,15 @@ def test_the_documents_of_platform_and_extensions_are_found_and_the_clusters_sta
     assert not any(path.startswith("kapis") for path in clusters)
 
 
+def test_the_documents_are_what_the_specifications_say(world: World) -> None:
+    validator = pytest.importorskip("openapi_spec_validator", reason="openapi-spec-validator is not installed")
+    index = world.get("/openapi/v3/kapis", "admin").json["paths"]
+    for entry in index.values():
+        document = world.get(entry["serverRelativeURL"], "admin").json
+        validator.validate(document, cls=validator.OpenAPIV30SpecValidator)
+    validator.validate(world.get("/openapi/v2/kapis", "admin").json, cls=validator.OpenAPIV2SpecValidator)
+
+
 class Collector(BaseHTTPRequestHandler):
     """A webhook: keeps what it gets."""
 
