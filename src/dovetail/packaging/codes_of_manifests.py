@@ -10,6 +10,11 @@ The templates do not render with the default values.
 Neither does an install with the default values.
 Correct the template at the place that is named, or give the value that it needs in values.yaml.
 
+kubernetes-unsupported
+The extension does not support the version of Kubernetes that it was rendered for.
+Helm refuses to install it there.
+Correct `kubeVersion` in extension.yaml, or give the version that you mean with `--kube-version`.
+
 nothing-rendered
 The package installs nothing.
 A release without objects is green and does nothing; usually the tags or conditions of the dependencies are wrong.

@@ -8,7 +8,7 @@ from dovetail.packaging.examined import Examined
 from dovetail.packaging.findings import Finding, error, warning
 from dovetail.packaging.manifests import mapping
 from dovetail.packaging.metadata import METADATA_FILE
-from dovetail.packaging.versions import Version
+from dovetail.packaging.versions import Constraint, Version
 
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _LABEL_1035: Final = re.compile(r"[a-z]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -75,6 +75,15 @@ def nothing(examined: Examined) -> Iterator[Finding]:
         yield warning("nothing-rendered", METADATA_FILE, message, "Look at the tags and conditions of dependencies")
 
 
+def supported(examined: Examined) -> Iterator[Finding]:
+    """The Kubernetes at hand must be one that the extension says it works with."""
+    wanted = examined.package.metadata.kube_version
+    if wanted and not Constraint.parse(wanted).accepts(examined.kube_version):
+        message = f"it asks for Kubernetes {wanted} and was rendered for {examined.kube_version}"
+        fix = "Correct kubeVersion, or check with another --kube-version"
+        yield error("kubernetes-unsupported", examined.at("kubeVersion"), message, fix)
+
+
 def unreadable(examined: Examined) -> Iterator[Finding]:
     """What kept a view from being read."""
     for view in examined.views:
@@ -133,5 +142,5 @@ def kept_items(examined: Examined) -> Iterator[Finding]:
 
 
 RULES: Final[tuple[Callable[[Examined], Iterator[Finding]], ...]] = (
-    unreadable, nothing, repeated, names, selectors, removed_apis, kept_items,
+    supported, unreadable, nothing, repeated, names, selectors, removed_apis, kept_items,
 )  # fmt: skip
