@@ -326,7 +326,8 @@ class Downstream(asyncio.Protocol):
         if verdict is Verdict.EXCHANGE:
             self._check_exchange(now)
         elif verdict is Verdict.CUT:
-            self.abort()
+            # Without a reset the kernel would go on holding what a slow reader has not taken.
+            self.abort(reset=self.unsent > 0)
         elif verdict is Verdict.CLOSED:
             self.transport.close()
         elif verdict is Verdict.HEAD_LATE:
