@@ -14,11 +14,12 @@ _PREFIX: Final = "dovetail_gateway_"
 def figures(guards: Iterable[Guard], limiter: Limiter) -> str:
     """All of it."""
     under_way: Counter[tuple[str, ...]] = Counter()
-    waiting, retrying, retried, ejected, refused = (Counter[tuple[str, ...]]() for _ in range(5))
+    connections, waiting, retrying, retried, ejected, refused = (Counter[tuple[str, ...]]() for _ in range(6))
     circuits: dict[tuple[str, ...], int] = {}
     for guard in guards:
         name = (guard.name,)
         under_way[name] += guard.requests
+        connections[name] += guard.connections
         waiting[name] += len(guard.waiting)
         retrying[name] += guard.retries
         retried[name] += guard.retried
@@ -30,6 +31,7 @@ def figures(guards: Iterable[Guard], limiter: Limiter) -> str:
     one, limits, addresses = ("backend",), ("backend", "limit"), ("backend", "address")
     lines = [
         *_series("backend_requests", "gauge", one, under_way),
+        *_series("backend_connections", "gauge", one, connections),
         *_series("backend_waiting", "gauge", one, waiting),
         *_series("backend_retrying", "gauge", one, retrying),
         *_series("retries_total", "counter", one, retried),

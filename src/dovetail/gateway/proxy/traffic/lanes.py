@@ -194,6 +194,8 @@ class Lanes(Pool):
 
     def _order(self, now: float, avoid: Collection[Target]) -> list[Lane]:
         lanes, guard = self._lanes, self.guard
+        if len(lanes) == 1:
+            return lanes if guard.permits(lanes[0].target, now) else []
         candidates = [Candidate(guard.permits(lane.target, now), lane.busy) for lane in lanes]
         avoided = [index for index, lane in enumerate(lanes) if lane.target in avoid] if avoid else ()
         return [lanes[index] for index in order(candidates, self.upstream.balance, self._next, avoided)]

@@ -19,7 +19,6 @@ import mmap
 import os
 import secrets
 import struct
-from collections.abc import Generator
 from pathlib import Path
 from time import monotonic
 from typing import Final
@@ -70,24 +69,23 @@ class Limiter:
         """Take one request out of the bucket that `key` has under `rule`."""
         digest = self._digest(rule, key)
         at = _HEADER + digest % SETS * _SET.size
-        with self._locked(at):
-            now = monotonic()
-            return self._take(rule, digest, at, now)
+        held = self._descriptor >= 0 and self._lock(at)
+        try:
+            return self._take(rule, digest, at, monotonic())
+        finally:
+            if held:
+                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, _SET.size, at)
 
     def _take(self, rule: RateLimit, digest: int, at: int, now: float) -> Verdict:
         slots = _SET.unpack_from(self._memory, at)
-        found = free = -1
-        for way in range(WAYS):
-            if slots[2 * way] == digest:
-                found = way
-                break
-            if free < 0 and slots[2 * way + 1] <= now:
-                free = way
-        verdict = take(rule, slots[2 * found + 1] if found >= 0 else now, now)
-        way = found if found >= 0 else free
-        if way < 0:
-            way = min(range(WAYS), key=lambda each: slots[2 * each + 1])
-            self.evicted += 1
+        digests, times = slots[::2], slots[1::2]
+        if digest in digests:
+            way = digests.index(digest)
+            verdict = take(rule, times[way], now)
+        else:
+            way = times.index(min(times))
+            self.evicted += times[way] > now
+            verdict = take(rule, now, now)
         _SLOT.pack_into(self._memory, at + way * _SLOT.size, digest, verdict.full_at)
         return verdict
 
@@ -100,18 +98,6 @@ class Limiter:
         hashed = start.copy()
         hashed.update(key.encode(errors="surrogatepass"))
         return int.from_bytes(hashed.digest()) or 1
-
-    @contextlib.contextmanager
-    def _locked(self, at: int) -> Generator[None]:
-        if self._descriptor < 0:
-            yield
-            return
-        held = self._lock(at)
-        try:
-            yield
-        finally:
-            if held:
-                fcntl.lockf(self._descriptor, fcntl.LOCK_UN, _SET.size, at)
 
     def _lock(self, at: int) -> bool:
         if self._tried(at):
