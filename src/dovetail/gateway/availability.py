@@ -76,8 +76,9 @@ class Availability:
         self._owners: dict[str, tuple[Controller, Key]] = {}
         self._targets: dict[str, Target] = {}
         self._uids: dict[Place, str] = {}
+        self._places: dict[str, Place] = {}
         self._remarks: dict[str, Remark] = {}
-        self._listeners: list[Callable[[], None]] = []
+        self._listeners: list[Callable[[Place, str], None]] = []
         self.prober = Prober(self._report)
         self._of = {resource: self._controller(resource) for resource in ROUTED}
         self.controllers = list(self._of.values())
@@ -87,20 +88,25 @@ class Availability:
         for place in self._objects.touched():
             controller = self._of[place.resource]
             obj = informer_of(self._objects, place.resource).lister.by_key(place.key)
-            self._forget(place, obj)
-            if obj is None:
-                continue
-            self._owners[uid_of(obj)] = (controller, place.key)
-            self._uids[place] = uid_of(obj)
-            controller.queue.add(place.key)
-            model = self._objects.read(obj)
-            if _probed(model):
-                self._targets[uid_of(obj)] = self._target(model)
+            before = self._forget(place, obj)
+            if obj is not None:
+                self._owners[uid_of(obj)] = (controller, place.key)
+                self._uids[place] = uid_of(obj)
+                self._places[uid_of(obj)] = place
+                controller.queue.add(place.key)
+                model = self._objects.read(obj)
+                if _probed(model):
+                    self._targets[uid_of(obj)] = self._target(model)
+            self._tell(place, uid_of(obj) if obj is not None else before)
         self.prober.set_targets(self._targets)
 
-    def on_verdict(self, listener: Callable[[], None]) -> None:
-        """Call this whenever a backend has come or gone."""
+    def on_news(self, listener: Callable[[Place, str], None]) -> None:
+        """Call this whenever an object (its place, its uid) or its backend has changed, come or gone."""
         self._listeners.append(listener)
+
+    def _tell(self, place: Place, uid: str) -> None:
+        for listener in self._listeners:
+            listener(place, uid)
 
     def upstream_of(self, uid: str) -> Upstream | None:
         """Where an object's backend is reached, while it answers."""
@@ -118,14 +124,16 @@ class Availability:
             controller, object_key = owner
             controller.queue.add(object_key)
 
-    def _forget(self, place: Place, obj: Object | None) -> None:
-        """Drop what was known of an object; the verdict stays while its backend is to be probed."""
+    def _forget(self, place: Place, obj: Object | None) -> str:
+        """Drop what was known of an object; the verdict stays while its backend is to be probed. Its uid, if known."""
         uid = self._uids.pop(place, "")
+        self._places.pop(uid, None)
         self._owners.pop(uid, None)
         self._targets.pop(uid, None)
         if obj is None or uid_of(obj) != uid or not _probed(self._objects.read(obj)):
             self._verdicts.pop(uid, None)
             self._remarks.pop(uid, None)
+        return uid
 
     def _target(self, model: Model) -> Target:
         service = model.backend.service
@@ -138,8 +146,8 @@ class Availability:
     async def _report(self, key: str, health: Health) -> None:
         self._verdicts[key] = health
         self._write_soon(key)
-        for listener in self._listeners:
-            listener()
+        if place := self._places.get(key):
+            self._tell(place, key)
 
     def _controller(self, resource: ResourceLike) -> Controller:
         async def reconcile(key: Key) -> None:

@@ -59,8 +59,7 @@ class Observing:
         )  # fmt: skip
         sources = Sources(objects, availability)
         self._aggregator = Aggregator(version, sources.now, sources.tell)
-        availability.on_verdict(self._aggregator.changed)
-        objects.on_change(self._aggregator.changed)
+        sources.on_change(self._aggregator.changed)
         self._openapi = OpenApiEndpoints(lambda: self._aggregator.catalogue)
         self._parts: list[Callable[[], Iterable[Figure]]] = [
             self._readiness.figures, self._trail.figures, configuration.figures, self._aggregator.figures,

@@ -23,7 +23,9 @@ from dovetail.routing.model import Upstream
 
 REFRESH_SECONDS: Final = 60.0
 _RETRY_SECONDS: Final = 5.0
-_COALESCE_SECONDS: Final = 0.05
+_COALESCE_SECONDS: Final = 0.2
+_FETCHES_A_SECOND: Final = 20.0
+"""At most, on the average: with many backends each is asked less often."""
 _LOOK_SECONDS: Final = 5.0
 _AT_ONCE: Final = 4
 
@@ -115,6 +117,10 @@ class Aggregator:
         yield counter("dovetail_openapi_failures_total", self.failures)
         yield gauge("dovetail_openapi_documents", len(self.catalogue.documents))
 
+    @property
+    def _interval(self) -> float:
+        return max(self._refresh, len(self._known) / _FETCHES_A_SECOND)
+
     def _until_due(self, now: float) -> float:
         due = min((known.due for known in self._known.values() if known.asking is None), default=now + _LOOK_SECONDS)
         return max(0.0, min(due - now, _LOOK_SECONDS))
@@ -144,7 +150,7 @@ class Aggregator:
                     known.document = await asyncio.to_thread(_accepted, found, source)
             known.tag, known.failures = found.tag, 0
             self._told(source.uid, _MERGED)
-            known.due = loop.time() + self._refresh
+            known.due = loop.time() + self._interval
         except (BadDocument, Unfetched) as error:
             self._failed(known, error, loop.time())
         except Exception as error:
@@ -160,7 +166,7 @@ class Aggregator:
         if isinstance(error, BadDocument) or error.reason != "Unreachable":
             known.document, known.tag = None, ""
         known.failures += 1
-        known.due = now + min(self._refresh, _RETRY_SECONDS * 2 ** min(known.failures - 1, 8))
+        known.due = now + min(self._interval, _RETRY_SECONDS * 2 ** min(known.failures - 1, 8))
         if error.reason == "NotServed":
             self._told(known.source.uid, Verdict("Unknown", error.reason, str(error)))
             return
