@@ -13,11 +13,12 @@ from dovetail.apis.dialects import HealthCheck
 from dovetail.gateway import authority as authorities
 from dovetail.gateway.authority import SCHEDULE, bundle, due, issued
 from dovetail.gateway.health import Target, probe
-from dovetail.gateway.proxy.tls import client_context
+from dovetail.gateway.openapi.fetching import fetch
+from dovetail.iam.assertions import HEADER
 from dovetail.iam.rotation import turned
 from dovetail.routing.model import UpstreamTLS
 from tests.e2e.certificates import Certificate, make_certificate
-from tests.gateway_proxy.backend import Backend
+from tests.gateway_proxy.backend import Backend, always, answer
 from tests.gateway_proxy.rig import gateway, route, upstream
 
 NOW = time.time()
@@ -103,8 +104,11 @@ def test_the_next_authority_is_published_before_it_issues() -> None:
     assert issued(both, later + SCHEDULE.lead).issuer != first[0].certificate
 
 
-def test_half_a_renewal_is_never_seen(tmp_path: Path) -> None:
-    """Certificate and key lie in one file that is replaced in one step, so they always belong together."""
-    file = tmp_path / "gateway-client.pem"
+async def test_documents_are_fetched_with_it_and_with_a_signed_word(tmp_path: Path) -> None:
+    own, file = make_certificate(tmp_path), tmp_path / "gateway-client.pem"
     file.write_text(issued([OURS], NOW).pem)
-    client_context(UpstreamTLS("x", client_cert_file=str(file)))
+    backend = await Backend(always(answer(b'{"openapi": "3.0.0", "paths": {}}'))).start(tls=strict(own, bundle([OURS])))
+    tls = UpstreamTLS("localhost", ca_pem=own.authority.read_text(), client_cert_file=str(file))
+    found = await fetch(upstream(backend.port, scheme="https", tls=tls), "g.io", "v1", assertion="signed")
+    assert found.document == {"openapi": "3.0.0", "paths": {}}
+    assert (backend.seen[0].get(HEADER), backend.seen[0].get("x-remote-user")) == ("signed", "system:aggregator")

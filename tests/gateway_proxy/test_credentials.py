@@ -100,6 +100,16 @@ async def test_a_password_is_checked_once() -> None:
         assert (await running.once("GET", "/", basic(ADMIN, "New-1"))).is_status(401)
 
 
+async def test_a_clients_own_password_is_left_to_the_log_in() -> None:
+    """RFC 6749 2.3.1: at the token endpoint Basic names an OAuth client, which is no user."""
+    backend = await Backend().start()
+    to = upstream(backend.port)
+    async with with_passwords([route("/oauth", to, id="builtin/oauth")], [to]) as (running, asked):
+        assert (await running.once("POST", "/oauth/token", basic("kubesphere", "kubesphere"), body=b"")).status == 200
+    assert asked.logins == []
+    assert backend.seen[0].get("authorization") == basic("kubesphere", "kubesphere").partition(": ")[2]
+
+
 async def test_while_control_is_away_or_busy_a_password_is_not_judged() -> None:
     backend = await Backend().start()
     to = upstream(backend.port)

@@ -23,9 +23,9 @@ from dovetail.gateway.audit.policy import AuditPolicy
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import Snapshot
-from dovetail.iam.assertions import AssertionKey
+from dovetail.iam.assertions import AssertionKey, AssertionSigner
 from dovetail.iam.compiler import compile_with_problems
-from dovetail.iam.policy import Policy
+from dovetail.iam.policy import Identity, Policy
 from dovetail.iam.session import SELECTOR, StoredSessions, revoked_sessions
 from dovetail.iam.tokens import Lifetimes
 from dovetail.kube import SECRETS, ControllerRuntime, Handler, Informer, Object
@@ -91,6 +91,11 @@ class Control:
         """Refuse the tokens of these sessions from now on, without waiting for a watch to tell."""
         self._ended_here.update(dict.fromkeys(sessions, time()))
         await self._compile(_Change(sessions=True))
+
+    def vouch(self, identity: Identity, audience: str) -> str:
+        """The platform's own signed word to a backend, as workers give it for users; empty without a key."""
+        key = self._snapshot.assertion_key
+        return AssertionSigner(self._snapshot.issuer, key).sign(identity, audience, time()) if key else ""
 
     async def sign_with(self, key: AssertionKey) -> None:
         """Have the workers sign assertions with this key from now on."""

@@ -25,6 +25,7 @@ from dovetail.gateway.figures import Figure, render
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.openapi.aggregator import Aggregator
 from dovetail.gateway.openapi.endpoints import OpenApiEndpoints
+from dovetail.gateway.openapi.fetching import CALLER
 from dovetail.gateway.openapi.sources import Sources
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.readiness import Readiness, answer
@@ -58,7 +59,9 @@ class Observing:
             serving=lambda: publisher.serving,
         )  # fmt: skip
         sources = Sources(objects, availability)
-        self._aggregator = Aggregator(version, sources.now, sources.tell)
+        self._aggregator = Aggregator(
+            version, sources.now, sources.tell, vouch=lambda audience: control.vouch(CALLER, audience)
+        )
         sources.on_change(self._aggregator.changed)
         self._openapi = OpenApiEndpoints(lambda: self._aggregator.catalogue)
         self._parts: list[Callable[[], Iterable[Figure]]] = [

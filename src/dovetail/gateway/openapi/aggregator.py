@@ -70,17 +70,20 @@ class _Known:
 
 
 class Aggregator:
-    """See the module. `sources` gives the APIServices of now; `told` hears a verdict whenever one is reached."""
+    """See the module. `sources` gives the APIServices of now; `told` hears a verdict whenever one is reached; `vouch`
+    signs for the aggregator towards a backend, named as the gateway calls it."""
 
     def __init__(
         self, version: str, sources: Callable[[], Mapping[str, Source]],
         told: Callable[[str, Verdict], None], refresh: float = REFRESH_SECONDS,
+        vouch: Callable[[str], str] = lambda _: "",
     ) -> None:  # fmt: skip
         self._own: dict[str, dict[str, Any]] = {}
         self._version = version
         self._sources = sources
         self._told = told
         self._refresh = refresh
+        self._vouch = vouch
         self._known: dict[str, _Known] = {}
         self._wake = asyncio.Event()
         self._slots = asyncio.Semaphore(_AT_ONCE)
@@ -145,7 +148,8 @@ class Aggregator:
         try:
             async with self._slots:
                 self.fetches += 1
-                found = await fetch(source.upstream, source.group, source.version, known.tag)
+                assertion = self._vouch(source.upstream.authority)
+                found = await fetch(source.upstream, source.group, source.version, known.tag, assertion)
                 if found.document is not None:
                     known.document = await asyncio.to_thread(_accepted, found, source)
             known.tag, known.failures = found.tag, 0

@@ -2,7 +2,7 @@
 
 Asked, in this order: `/openapi/v3` (an index in Kubernetes' manner, of which the entry of the group version is
 followed; or a document itself), then `/openapi/v2`. Without redirects and compression, bounded in time and size. The
-caller is named as kube-aggregator names itself; no user's credential is ever sent.
+caller is named as kube-aggregator names itself, in the gateway's signed word, too; no user's credential is ever sent.
 """
 
 import hashlib
@@ -15,16 +15,20 @@ import msgspec
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from dovetail.iam.assertions import HEADER
+from dovetail.iam.policy import Identity
+from dovetail.iam.rules import AUTHENTICATED
 from dovetail.routing.model import Upstream
 
 TIMEOUT: Final = 10.0
 MOST_BYTES: Final = 8 << 20
+CALLER: Final = Identity(name="system:aggregator", groups=(AUTHENTICATED,))
 _CALLER: Final = {
     "Accept": "application/json",
     "Accept-Encoding": "identity",
     "User-Agent": "dovetail-openapi",
-    "X-Remote-User": "system:aggregator",
-    "X-Remote-Group": "system:authenticated",
+    "X-Remote-User": CALLER.name,
+    "X-Remote-Group": AUTHENTICATED,
 }
 
 
@@ -62,13 +66,14 @@ class _Addresses(AbstractResolver):
         pass
 
 
-async def fetch(upstream: Upstream, group: str, version: str, known: str = "") -> Fetched:
+async def fetch(upstream: Upstream, group: str, version: str, known: str = "", assertion: str = "") -> Fetched:
     """The document of a group version. `known` is the tag of the one before. Raises Unfetched."""
+    headers = {**_CALLER, HEADER: assertion} if assertion else _CALLER
     connector = aiohttp.TCPConnector(resolver=_Addresses(upstream), ssl=_verification(upstream), use_dns_cache=False)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
     try:
         async with aiohttp.ClientSession(
-            connector=connector, timeout=timeout, auto_decompress=False, trust_env=False, headers=_CALLER
+            connector=connector, timeout=timeout, auto_decompress=False, trust_env=False, headers=headers
         ) as session:
             return await _Asking(session, upstream, known).ask(f"{group}/{version}")
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
@@ -83,8 +88,8 @@ def _verification(upstream: Upstream) -> ssl.SSLContext | bool:
     if tls.insecure_skip_verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if tls.client_cert_file and tls.client_key_file:
-        context.load_cert_chain(tls.client_cert_file, tls.client_key_file)
+    if tls.client_cert_file:
+        context.load_cert_chain(tls.client_cert_file, tls.client_key_file or None)
     return context
 
 

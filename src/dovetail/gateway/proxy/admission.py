@@ -20,6 +20,8 @@ from dovetail.routing.paths import canonical
 TOKEN_COOKIE = b"dovetail-token"
 SECURE_TOKEN_COOKIE = b"__Host-dovetail-token"
 """The same over TLS: no other host and no plain page can set a cookie of this name (RFC 6265bis 4.1.3)."""
+LOGIN_ROUTES = "builtin/oauth"
+"""Our own log-in and log-out, which read the credentials themselves."""
 _LONGEST_KEPT = 256
 """Longer targets are looked up each time: what strangers can make us remember is bounded."""
 _SAFE = ("GET", "HEAD", "OPTIONS")
@@ -83,9 +85,11 @@ def admit(head: Head, serving: Serving, now: float, *, secure: bool) -> Admitted
         if head.target.startswith(b"/") and len(head.target) <= _LONGEST_KEPT:
             serving.places.put(key, place)
     user = _user(head, serving, now, secure)
-    if isinstance(user, Unchecked):
-        return user
     route = place.route
+    if isinstance(user, Unchecked):
+        if not route.id.startswith(LOGIN_ROUTES):
+            return user
+        user = None  # a client's own name and password (RFC 6749 2.3.1), which no user has
     if route.access != "public":
         refusal = _access(serving, place, user)
         if refusal is not None:

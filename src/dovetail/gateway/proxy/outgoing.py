@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from dovetail.gateway.proxy.admission import SECURE_TOKEN_COOKIE, TOKEN_COOKIE, Admitted, Onward, Place
+from dovetail.gateway.proxy.admission import LOGIN_ROUTES, SECURE_TOKEN_COOKIE, TOKEN_COOKIE, Admitted, Onward, Place
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head, Headers, plain_name, render, sound
 from dovetail.gateway.proxy.trailers import declaration, declared
@@ -13,8 +13,6 @@ from dovetail.routing.model import Route, Upstream
 from dovetail.routing.rewriting import apply
 
 OWN_COOKIES = (TOKEN_COOKIE, SECURE_TOKEN_COOKIE, b"dovetail-refresh", b"__Secure-dovetail-refresh")
-_LOGIN_ROUTES = "builtin/oauth"
-"""Our own log-in and log-out, which read the credentials themselves."""
 _OURS = frozenset(
     (b"host", b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"transfer-encoding", b"content-length",
      b"te", b"trailer", b"expect", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host")
@@ -74,7 +72,7 @@ def _identity(admitted: Admitted, token: bytes) -> bytes:
 
 def _headers(head: Head, route: Route) -> bytes:
     """The client's own headers, on the wire."""
-    login = route.id.startswith(_LOGIN_ROUTES)
+    login = route.id.startswith(LOGIN_ROUTES)
     if not login and not route.header_up:
         return head.wire()
     kept: Headers = head.kept
