@@ -92,7 +92,7 @@ async def test_slow_clients(mode: str) -> None:
             await _until(lambda: _open(running.port) > _CONNECTIONS // 3)
             await _until(lambda: _open(running.port) < 5)
         assert running.rss() - before < 150 << 20, "what slow readers do not take is not held for them"
-    assert len(took) > 20
+    assert len(took) >= 3
     assert max(took) < PATIENCE
     slow = [seen for seen in backend.seen if seen.target == "/large"]
     assert mode == "slow readers" or len(slow) < 10, "of what never was a whole request only its probes get through"

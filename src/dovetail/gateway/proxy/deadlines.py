@@ -52,14 +52,14 @@ def judge(standing: Standing, now: float, limits: Limits) -> Verdict:
         most = limits.write_timeout if rest is None else rest
         return Verdict.CUT if now - standing.full_since > most else Verdict.STAYS
     if standing.closing_at is not None:
-        return Verdict.CUT if _closing_is_over(standing, now, limits) else Verdict.STAYS
+        over = _closing_is_over(standing, now - standing.closing_at, now, limits)
+        return Verdict.CUT if over else Verdict.STAYS
     if standing.serving:
         return Verdict.EXCHANGE
     return _at_rest(standing, now, limits)
 
 
-def _closing_is_over(standing: Standing, now: float, limits: Limits) -> bool:
-    since = now - (standing.closing_at or now)
+def _closing_is_over(standing: Standing, since: float, now: float, limits: Limits) -> bool:
     if standing.unsent:
         return since > limits.write_timeout
     return now - standing.last > limits.linger or since > limits.longest_linger
