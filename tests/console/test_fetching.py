@@ -16,9 +16,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from dovetail.apis.dialects import Backend, ServiceRef
 from dovetail.console.bundles import fetching
-from dovetail.console.bundles.fetching import Fetched, endpoint_address, fetch, service_port
+from dovetail.console.bundles.fetching import Fetched, fetch
 from dovetail.console.errors import FetchFailed
-from dovetail.kube import ENDPOINTS, SERVICES, Client
+from dovetail.kube import ENDPOINTSLICES, SERVICES, Client
 from tests.conftest import KubeApi
 from tests.own_address import own_address
 
@@ -163,29 +163,15 @@ async def test_a_service_is_dialled_at_its_endpoint_under_its_own_name(platform_
             "apiVersion": "v1", "kind": "Service", "metadata": meta,
             "spec": {"ports": [{"name": "https", "port": 8443, "targetPort": port}]},
         }, "default")  # fmt: skip
-        await client.create(ENDPOINTS, {
-            "apiVersion": "v1", "kind": "Endpoints", "metadata": meta,
-            "subsets": [{"addresses": [{"ip": host}], "ports": [{"name": "https", "port": port}]}],
+        labels = {"kubernetes.io/service-name": "bundle-backend"}
+        await client.create(ENDPOINTSLICES, {
+            "apiVersion": "discovery.k8s.io/v1", "kind": "EndpointSlice", "addressType": "IPv4",
+            "metadata": {**meta, "labels": labels}, "endpoints": [{"addresses": [host]}],
+            "ports": [{"name": "https", "port": port}],
         }, "default")  # fmt: skip
         service = Backend(service=ServiceRef("default", "bundle-backend", "https"), path="/echo", ca_pem=pem)
         assert await body(client, service) == b"bundle-backend.default.svc"
-        with pytest.raises(FetchFailed, match="does not exist"):
+        with pytest.raises(FetchFailed, match="there is no Service no-such"):
             await fetch(client, Backend(service=ServiceRef("default", "no-such")))
-        for resource in (SERVICES, ENDPOINTS):
+        for resource in (SERVICES, ENDPOINTSLICES):
             await client.delete(resource, "bundle-backend", "default")
-
-
-@pytest.mark.parametrize(
-    ("wanted", "subsets", "expected"),
-    [
-        (80, [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "web", "port": 8080}]}], ("10.0.0.1", 8080)),
-        ("web", [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "web", "port": 8080}]}], ("10.0.0.1", 8080)),
-        (80, [{"addresses": [{"ip": "10.0.0.1"}], "ports": [{"port": 9}]}], ("10.0.0.1", 9)),
-        (80, [{"notReadyAddresses": [{"ip": "10.0.0.1"}], "ports": [{"name": "web", "port": 8080}]}], None),
-        (80, [], None),
-        (80, None, None),
-    ],
-)
-def test_which_endpoint(wanted: int | str, subsets: Any, expected: tuple[str, int] | None):
-    port = service_port({"spec": {"ports": [{"name": "web", "port": 80}, {"name": "x", "port": 81}]}}, wanted)
-    assert endpoint_address({"subsets": subsets}, port) == expected

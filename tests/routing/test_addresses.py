@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dovetail.apis.dialects import ServiceRef
-from dovetail.gateway.addresses import resolve
+from dovetail.routing.addresses import resolve
 from dovetail.routing.model import Address
 
 HTTP = {"name": "http", "port": 80, "targetPort": 8080}

@@ -14,7 +14,6 @@ import msgspec
 from dovetail.apis.dialects import APIService, ReverseProxy, ServiceRef
 from dovetail.apis.extensions_v1alpha1 import APISERVICES, REVERSEPROXIES
 from dovetail.apis.kubesphere_v1alpha1 import SEED_APISERVICES, SEED_REVERSEPROXIES
-from dovetail.gateway.addresses import resolve
 from dovetail.gateway.builtin import BuiltIn
 from dovetail.kube import (
     ENDPOINTSLICES,
@@ -29,6 +28,7 @@ from dovetail.kube import (
     labels_of,
 )
 from dovetail.kube.resources import api_version_of
+from dovetail.routing.addresses import resolve
 from dovetail.routing.compiler import CompilerInput, claims_of, compile_table, reserved_by
 from dovetail.routing.live import LiveTable
 from dovetail.routing.model import RouteTable

@@ -100,7 +100,8 @@ CONSOLE_RULES: Final = [
     ),
     rule(("get", "update", "patch"), _GROUPS, ("jsbundles/status",)),
     rule(READ, ("",), ("configmaps",)),
-    rule(("get",), ("",), ("secrets", "services", "endpoints")),
+    rule(("get",), ("",), ("secrets", "services")),
+    rule(("list",), ("discovery.k8s.io",), ("endpointslices",)),
     _EVENTS,
     _DISCOVERY,
 ]  # fmt: skip

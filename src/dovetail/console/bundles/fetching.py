@@ -6,21 +6,22 @@ dialled at its endpoints, under its own name: this works where the cluster's DNS
 """
 
 import ssl
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from dovetail.apis.dialects import Backend
+from dovetail.apis.dialects import Backend, ServiceRef
 from dovetail.console.bundles.model import MAX_FILE
 from dovetail.console.errors import FetchFailed
-from dovetail.console.reading import child, items
-from dovetail.kube import ENDPOINTS, SERVICES, Client, NotFound
+from dovetail.kube import ENDPOINTSLICES, SERVICES, Client, NotFound, Object
+from dovetail.routing.addresses import resolve
+from dovetail.routing.upstreams import scheme_of
 
 if TYPE_CHECKING:
     import aiohttp
 
 TIMEOUT: Final = 15.0
 _LONGEST_TAG: Final = 256
+_SERVICE_NAME: Final = "kubernetes.io/service-name"
 
 
 class Target:
@@ -95,36 +96,22 @@ async def _body(response: "aiohttp.ClientResponse", address: str) -> bytes:
 
 
 async def locate(client: Client, backend: Backend) -> Target:
-    """Where a backend is. Raises FetchFailed for a Service that has no endpoint."""
-    service = backend.service
-    if service is None:
+    """Where a backend is. Raises FetchFailed for a Service that leads nowhere."""
+    ref = backend.service
+    if ref is None:
         return Target(backend.scheme, backend.host, backend.port, backend.host, backend.path)
+    selector = f"{_SERVICE_NAME}={ref.name}"
+    slices = (await client.list(ENDPOINTSLICES, ref.namespace, label_selector=selector)).items
+    found = resolve(ref, await _service(client, ref), slices=slices)
+    if not found.addresses:
+        raise FetchFailed(ref.host, found.message)
+    scheme = backend.scheme or scheme_of(found.port, https=found.https)
+    address = found.addresses[0]
+    return Target(scheme, address.host, address.port, ref.host, backend.path)
+
+
+async def _service(client: Client, ref: ServiceRef) -> Object | None:
     try:
-        declared = await client.get(SERVICES, service.name, service.namespace)
-        endpoints = await client.get(ENDPOINTS, service.name, service.namespace)
-    except NotFound as error:
-        raise FetchFailed(service.host, "the Service does not exist or has no endpoints") from error
-    port = service_port(declared, service.port or 443)
-    address = endpoint_address(endpoints, port)
-    if address is None:
-        raise FetchFailed(service.host, f"the Service has no ready endpoint for port {service.port or 443}")
-    named_https = port.get("name") == "https" or port.get("port") == 443
-    scheme = backend.scheme or ("https" if named_https else "http")
-    return Target(scheme, *address, service.host, backend.path)
-
-
-def service_port(service: Mapping[str, Any], wanted: int | str) -> Mapping[str, Any]:
-    """The port of a Service by number or name; one that is not declared is taken as given."""
-    declared = items(child(service, "spec"), "ports")
-    return next((port for port in declared if wanted in (port.get("port"), port.get("name"))), {"port": wanted})
-
-
-def endpoint_address(endpoints: Mapping[str, Any], port: Mapping[str, Any]) -> tuple[str, int] | None:
-    """The first ready address that serves this port of the Service."""
-    for subset in items(endpoints, "subsets"):
-        addresses, ports = items(subset, "addresses"), items(subset, "ports")
-        named = [candidate for candidate in ports if candidate.get("name", "") == port.get("name", "")]
-        for candidate in named or (ports if len(ports) == 1 else ()):
-            if addresses:
-                return str(addresses[0]["ip"]), int(candidate["port"])
-    return None
+        return await client.get(SERVICES, ref.name, ref.namespace)
+    except NotFound:
+        return None
