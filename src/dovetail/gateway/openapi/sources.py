@@ -62,12 +62,14 @@ class Sources:
         claims = self._claims[name]
         chosen = min(claims.values(), key=lambda claim: (claim.loses, claim.created, claim.source.uid), default=None)
         source = chosen.source if chosen is not None else None
+        if not claims:
+            del self._claims[name]
         if self._now.get(name) == source:
             return
         if source is not None:
             self._now[name] = source
         else:
-            del self._now[name], self._claims[name]
+            del self._now[name]
         for listener in self._listeners:
             listener()
 
