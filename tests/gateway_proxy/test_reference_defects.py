@@ -1,7 +1,8 @@
 """Defects of the reference's routing, each as a test that the original fails, against a running worker.
 
-Named after reference/kubesphere-core.md 8.1 (P..), 8.2 and 9.3 and reference/peers.md 2.1 (H..). Of these, bundles are
-in tests/console, circuit breakers and limits with the traffic rules, identity and tokens in test_identity.
+Named after reference/kubesphere-core.md 8.1 (P..), 8.2 and 9.3 and reference/peers.md 2.1 (H..). P4 (measured health)
+is in tests/gateway_control/test_availability; H19 and what else concerns bundles in tests/console; circuit breakers and
+limits with the traffic rules, tokens in test_identity.
 """
 
 import asyncio
@@ -14,7 +15,7 @@ import msgspec
 
 from tests.e2e.certificates import Certificate, make_certificate
 from tests.gateway_proxy.applied import Object, apply, compiled, proxy, serving
-from tests.gateway_proxy.backend import Backend
+from tests.gateway_proxy.backend import Backend, Seen, answer
 from tests.gateway_proxy.client import PATIENCE
 from tests.gateway_proxy.rig import ADMIN, Gateway, bearer
 from tests.gateway_proxy.routing_cases import api, at, one, seed, to
@@ -286,6 +287,35 @@ async def test_9_3_a_backend_that_is_known_to_be_down_is_answered_at_once() -> N
         obj["status"] = {"state": "Available"}
         await apply(running, [obj], backend)
         assert await ask(running, "/p") == 200
+
+
+async def test_h13_upgrades_tell_the_same_identity_as_plain_requests() -> None:
+    """The original leaves out its identity headers on upgrades, and lets the client's pass."""
+
+    async def switch(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(answer() if "upgrade" not in seen.names else b"HTTP/1.1 101 Switching Protocols\r\n"
+                     b"Connection: Upgrade\r\nUpgrade: " + seen.all("upgrade")[0].encode() + b"\r\n\r\n")  # fmt: skip
+        return "upgrade" in seen.names
+
+    backend = await Backend(switch).start()
+    spoofed = [f"{name}: root" for name in SPOOFS]
+    upgrades = [["Connection: Upgrade", f"Upgrade: {protocol}"] for protocol in ("websocket", "SPDY/3.1")]
+    async with serving([api("api", "x.example.org"), one("/p/*", authProxy=True)], backend) as running:
+        for target, lines in itertools.product((PATH, "/p"), ([], *upgrades)):
+            async with await running.client() as client:
+                client.request("GET", target, bearer(ADMIN), *spoofed, *lines)
+                assert (await client.head()).status == (101 if lines else 200)
+    assert len(backend.seen) == 6
+    for seen in backend.seen:
+        assert (seen.get("x-remote-user"), seen.get("x-remote-uid")) == (ADMIN, "u-1")
+        assert "root" not in str(seen.headers)
+
+
+SPOOFS = (
+    "X-Remote-User", "x-remote-user", "X_Remote_User", "X-Remote-Group", "X-Remote-Uid", "X-Remote-Extra-Scopes",
+    "Impersonate-User", "Impersonate-Group", "Impersonate-Extra-a", "X-Dovetail-Assertion", "X-Forwarded-User",
+    "X-Token-Username", "Remote-User",
+)  # fmt: skip
 
 
 async def test_h14_credentials_reach_no_backend() -> None:

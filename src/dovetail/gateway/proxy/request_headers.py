@@ -25,7 +25,8 @@ _REBUILT = frozenset(
 )  # fmt: skip
 """Taken out, and told to the backend, if at all, in our words. The last ones would let a client ask a backend for
 another method or path than the one that was allowed."""
-_CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-")
+_CLAIMS = (b"x-remote-", b"impersonate-", b"x-forwarded-", b"x-dovetail-", b"x-token-")
+"""`X-Token-Username` is what the 2.x gateway told its backends, and they believed it from anybody (F1)."""
 _MARKS = re.compile(rb"[^a-z0-9]")
 _NO_OPTIONS: frozenset[bytes] = frozenset()
 _TRAILERS_WELCOME = ((b"TE", b"trailers"), (b"Connection", b"TE"))
