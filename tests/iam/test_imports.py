@@ -5,7 +5,7 @@ import sys
 
 PROGRAM = """
 import sys
-import dovetail.iam.authorizer, dovetail.iam.tokens
+import dovetail.iam.assertions, dovetail.iam.authorizer, dovetail.iam.tokens
 heavy = {"aiohttp", "argon2", "starlette", "dovetail.kube", "dovetail.apis", "dovetail.iam.passwords"}
 print(sorted(heavy & set(sys.modules)))
 """

@@ -1,7 +1,9 @@
 """Users, tokens, roles, and the one function that decides.
 
 Pure: `attributes` (what a request asks), `policy` (who holds what), `compiler` (objects -> policy), `rules` and
-`authorizer` (the decision), `escalation` (nobody grants what he lacks), `session` (rotation). Shells: `tokens`, `keys`,
-`passwords`, `lockout`, `sessions`, `bootstrap`, `materialise`. Workers import `authorizer` and `tokens` only, so those
-know nothing of Kubernetes. No HTTP here: that is `dovetail.platform` and `dovetail.gateway`.
+`authorizer` (the decision), `escalation` (nobody grants what he lacks), `session` (refresh tokens), `idleness` (when a
+session ends of itself), `rotation` (when the next key takes over), `assertions` (what backends are told). Shells:
+`tokens`, `keys`, `assertion_keys`, `passwords`, `lockout`, `sessions`, `idle_sessions`, `ended_accounts`, `bootstrap`,
+`materialise`. Workers import `authorizer`, `tokens` and `assertions` only, so those know nothing of Kubernetes. No HTTP
+here: that is `dovetail.platform` and `dovetail.gateway`.
 """

@@ -4,7 +4,8 @@ The processes log in as the users `system:dovetail:gateway`, `system:dovetail:co
 `system:dovetail:console`. Rights are as narrow as they can be and still suffice, and where that is wide it is said:
 
 - gateway impersonates users and groups: it calls the API as the person who asks (DESIGN.md decision 4). Secrets it
-  reads and writes in kubesphere-system only (signing keys, sessions).
+  reads and writes in kubesphere-system only (keys, sessions). Into the namespaces of extensions it writes one
+  ConfigMap, by which backends recognise it.
 - controllers prepare an extension's namespace, service account and permissions, which an extension may ask for freely
   up to what its version declares; so they hold `escalate` and `bind`, which is as much as the cluster has. What an
   extension left behind can be of any kind, so they may find and delete everything.

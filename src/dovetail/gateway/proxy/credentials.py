@@ -14,6 +14,7 @@ import os
 from base64 import b64decode
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import islice
 
 from dovetail.gateway.passwords import Verdict
 from dovetail.gateway.proxy.identity_headers import assertion_line, identity_headers
@@ -249,7 +250,8 @@ class Credentials:
         """Bad credentials have a small store of their own, so that a flood of them cannot push out good ones."""
         store, most = (self._known, _MOST_TOKENS) if known.user else (self._rejected, _MOST_REJECTED)
         if len(store) >= most:
-            store.clear()
+            for oldest in tuple(islice(store, most // 2)):  # not all at once: those in use would be verified together
+                del store[oldest]
         store[digest] = known
 
     def _verify(self, token: bytes, now: float) -> _Known:
