@@ -350,6 +350,21 @@ async def test_a_socket_that_a_killed_process_left_behind_is_no_obstacle(cluster
     assert not path.exists()
 
 
+@pytest.mark.parametrize("path", ["/swagger-ui", "/swagger-ui/", "/swagger-ui/index.html"])
+async def test_the_page_of_the_apis_has_a_policy_without_inline_code_or_style(running: Running, path: str):
+    code, headers, body = await running.get(path, user="")
+
+    assert (code, headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert b"/swagger-ui/swagger-ui-bundle.js" in body
+    assert b"<style" not in body
+    policy = headers["content-security-policy"]
+    assert "unsafe-inline" not in policy
+    assert "unsafe-eval" not in policy
+    assert "connect-src 'self'" in policy
+    for name in ("swagger-ui.css", "swagger-ui-bundle.js", "swagger-ui-standalone-preset.js", "page.js", "LICENSE"):
+        assert (await running.get(f"/swagger-ui/{name}", user=""))[0] == 200
+
+
 async def test_without_a_built_page_it_says_so(cluster: KubeApi, tmp_path: Path):
     settings = ConsoleSettings(
         socket_path=tmp_path / "c.sock", kubeconfig=cluster.kubeconfig, static_dir=tmp_path / "no"

@@ -143,7 +143,10 @@ class Collector(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """A backend with a document of its own."""
-        self.answer(json.dumps(DOCUMENT).encode() if self.path == "/openapi/v3" else b"{}")
+        text = json.dumps(DOCUMENT)
+        if self.path == "/other/openapi/v3":
+            text = text.replace("All carts", "Other carts")
+        self.answer(text.encode() if self.path.endswith("/openapi/v3") else b"{}")
 
     def answer(self, body: bytes) -> None:
         self.send_response(200)
@@ -200,6 +203,12 @@ def test_a_webhook_gets_the_events_with_its_token(world: World, roleless: str, o
         world.kubectl(*system, "delete", "secret/audit-collector", "configmap/dovetail-audit")
 
 
+def summary_of(world: World) -> str:
+    """What the merged document says of the extension's path."""
+    path = world.get("/openapi/v2/kapis", "admin").json["paths"].get("/kapis/carts.dovetail.dev/v1/carts")
+    return path["get"]["summary"] if path else ""
+
+
 def test_an_extensions_document_is_found_and_its_condition_tells_so(world: World, other: ThreadingHTTPServer) -> None:
     name, url = "v1.carts.dovetail.dev", f"http://127.0.0.1:{other.server_port}"
     service = {
@@ -214,10 +223,19 @@ def test_an_extensions_document_is_found_and_its_condition_tells_so(world: World
         wait(lambda: world.kubectl(*get) == "Merged", "the condition")
         assert "kapis/carts.dovetail.dev/v1" in world.get(index, "admin").json["paths"]
         paths = world.get("/openapi/v2/kapis", "admin").json["paths"]
-        assert paths["/kapis/carts.dovetail.dev/v1/carts"]["get"]["summary"] == "All carts"
+        assert summary_of(world) == "All carts"
         assert paths["/kapis/iam.kubesphere.io/v1beta1/users"]["get"]["summary"] != "Not mine"
+        younger = {**service, "metadata": {"name": "younger"}, "spec": {**service["spec"], "url": url + "/other"}}
+        time.sleep(1.1)  # ages are told in seconds
+        world.kubectl("apply", "-f", "-", stdin=json.dumps(younger))
+        accepted = "jsonpath={.status.conditions[?(@.type=='Accepted')].reason}"
+        its = ("get", "apiservices.extensions.kubesphere.io", "younger", "-o", accepted)
+        wait(lambda: world.kubectl(*its) == "Conflict", "the younger one to be told")
+        assert summary_of(world) == "All carts"
     finally:
         world.kubectl("delete", "apiservices.extensions.kubesphere.io", name)
+    wait(lambda: summary_of(world) == "Other carts", "the younger one to take over")
+    world.kubectl("delete", "apiservices.extensions.kubesphere.io", "younger")
     wait(lambda: "kapis/carts.dovetail.dev/v1" not in world.get(index, "admin").json["paths"], "the document to go")
 
 
