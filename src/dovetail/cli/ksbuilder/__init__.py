@@ -30,6 +30,7 @@ _COMMANDS = {
     "pull": "dovetail.cli.ksbuilder.pull:pull",
     "index": "dovetail.cli.ksbuilder.index:index",
     "serve": "dovetail.cli.ksbuilder.serve:serve",
+    "bundle": "dovetail.cli.ksbuilder.bundle:bundle",
     "list": "dovetail.cli.ksbuilder.listing:list_packages",
     "get": "dovetail.cli.ksbuilder.listing:get_package",
     "login": "dovetail.cli.ksbuilder.login:login",
