@@ -172,6 +172,25 @@ async def test_a_new_document_is_seen_and_a_backend_that_is_away_loses_nothing()
     assert asked[0] == f"{upstream.authority} system:aggregator"
 
 
+async def test_what_the_backend_says_is_unchanged_is_not_fetched_again() -> None:
+    bodies: list[int] = []
+    etag = '"one"'
+
+    async def handle(request: web.Request) -> web.StreamResponse:
+        bodies.append(request.headers.get("If-None-Match") != etag)
+        if not bodies[-1]:
+            return web.Response(status=304)
+        return web.json_response(document(Thing={"description": etag}), headers={"ETag": etag})
+
+    async with backend(handle) as upstream, running(refresh=0.05) as one:
+        one.add("a.io", upstream)
+        await one.until(lambda: len(bodies) > 4)
+        assert (sum(bodies), one.names) == (1, {"kapis/a.io/v1"})
+        etag = '"two"'
+        await one.until(lambda: sum(bodies) == 2)
+        await one.until(lambda: "two" in str(one.aggregator.catalogue.documents["kapis/a.io/v1"]))
+
+
 async def test_the_answers_can_be_kept_by_their_hash(tmp_path: Path) -> None:
     one, listening = Running(), asyncio.Event()
     app = Starlette(routes=list(OpenApiEndpoints(lambda: one.aggregator.catalogue).routes()))

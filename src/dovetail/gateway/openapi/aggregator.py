@@ -17,7 +17,7 @@ import msgspec
 from dovetail.gateway.figures import Figure, counter, gauge
 from dovetail.gateway.openapi.accepting import BadDocument, accept
 from dovetail.gateway.openapi.catalogue import Catalogue
-from dovetail.gateway.openapi.fetching import Fetched, Unfetched, fetch
+from dovetail.gateway.openapi.fetching import NOTHING, Fetched, Unfetched, fetch
 from dovetail.kube.conditions import ConditionStatus
 from dovetail.routing.model import Upstream
 
@@ -62,7 +62,7 @@ class _Known:
 
     def __init__(self, source: Source) -> None:
         self.source = source
-        self.tag = ""
+        self.fetched = NOTHING
         self.due = 0.0
         self.failures = 0
         self.asking: asyncio.Task[None] | None = None
@@ -149,10 +149,10 @@ class Aggregator:
             async with self._slots:
                 self.fetches += 1
                 assertion = self._vouch(source.upstream.authority)
-                found = await fetch(source.upstream, source.group, source.version, known.tag, assertion)
+                found = await fetch(source.upstream, source.group, source.version, known.fetched, assertion)
                 if found.document is not None:
                     known.document = await asyncio.to_thread(_accepted, found, source)
-            known.tag, known.failures = found.tag, 0
+            known.fetched, known.failures = Fetched(found.tag, None, found.etags), 0
             self._told(source.uid, _MERGED)
             known.due = loop.time() + self._interval
         except (BadDocument, Unfetched) as error:
@@ -168,7 +168,7 @@ class Aggregator:
     def _failed(self, known: _Known, error: BadDocument | Unfetched, now: float) -> None:
         """A document that is bad goes; one that could not be fetched this time stays."""
         if isinstance(error, BadDocument) or error.reason != "Unreachable":
-            known.document, known.tag = None, ""
+            known.document, known.fetched = None, NOTHING
         known.failures += 1
         known.due = now + min(self._interval, _RETRY_SECONDS * 2 ** min(known.failures - 1, 8))
         if error.reason == "NotServed":

@@ -22,6 +22,7 @@ from dovetail.routing.model import Upstream
 
 TIMEOUT: Final = 10.0
 MOST_BYTES: Final = 8 << 20
+_LONGEST_ETAG: Final = 256
 CALLER: Final = Identity(name="system:aggregator", groups=(AUTHENTICATED,))
 _CALLER: Final = {
     "Accept": "application/json",
@@ -45,6 +46,15 @@ class Fetched(msgspec.Struct, frozen=True):
 
     tag: str
     document: Any = None
+    etags: dict[str, str] = {}
+    """What the backend called what it served, by path: sent back, so that it need not send the same again."""
+
+
+NOTHING: Final = Fetched("")
+
+
+class _Unchanged(Exception):
+    """The backend says that it serves what it served before."""
 
 
 class _Addresses(AbstractResolver):
@@ -66,8 +76,8 @@ class _Addresses(AbstractResolver):
         pass
 
 
-async def fetch(upstream: Upstream, group: str, version: str, known: str = "", assertion: str = "") -> Fetched:
-    """The document of a group version. `known` is the tag of the one before. Raises Unfetched."""
+async def fetch(upstream: Upstream, group: str, version: str, known: Fetched = NOTHING, assertion: str = "") -> Fetched:
+    """The document of a group version. `known` is what came the time before. Raises Unfetched."""
     headers = {**_CALLER, HEADER: assertion} if assertion else _CALLER
     connector = aiohttp.TCPConnector(resolver=_Addresses(upstream), ssl=_verification(upstream), use_dns_cache=False)
     timeout = aiohttp.ClientTimeout(total=TIMEOUT)
@@ -76,6 +86,8 @@ async def fetch(upstream: Upstream, group: str, version: str, known: str = "", a
             connector=connector, timeout=timeout, auto_decompress=False, trust_env=False, headers=headers
         ) as session:
             return await _Asking(session, upstream, known).ask(f"{group}/{version}")
+    except _Unchanged:
+        return Fetched(known.tag, None, known.etags)
     except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as error:
         raise Unfetched("Unreachable", str(error) or f"no answer within {TIMEOUT:g} s") from error
 
@@ -94,10 +106,11 @@ def _verification(upstream: Upstream) -> ssl.SSLContext | bool:
 
 
 class _Asking:
-    def __init__(self, session: aiohttp.ClientSession, upstream: Upstream, known: str) -> None:
+    def __init__(self, session: aiohttp.ClientSession, upstream: Upstream, known: Fetched) -> None:
         self._session = session
         self._upstream = upstream
         self._known = known
+        self._etags: dict[str, str] = {}
 
     async def ask(self, group_version: str) -> Fetched:
         found = await self._get("/openapi/v3")
@@ -105,6 +118,7 @@ class _Asking:
             index = self._decoded(found)
             if "openapi" in index:
                 return self._fetched(found, index)
+            self._etags.clear()  # an index may stay as it is while a document changes
             path = _entry(index, group_version)
             document = await self._get(path) if path else None
             if document is not None:
@@ -116,9 +130,9 @@ class _Asking:
 
     def _fetched(self, body: bytes, document: Any = None) -> Fetched:
         tag = hashlib.sha256(body).hexdigest()
-        if tag == self._known:
-            return Fetched(tag)
-        return Fetched(tag, document if document is not None else self._decoded(body))
+        if tag == self._known.tag:
+            return Fetched(tag, None, self._etags)
+        return Fetched(tag, document if document is not None else self._decoded(body), self._etags)
 
     def _decoded(self, body: bytes) -> dict[str, Any]:
         try:
@@ -134,7 +148,11 @@ class _Asking:
         upstream, tls = self._upstream, self._upstream.tls
         url = f"{upstream.scheme}://{upstream.authority}{upstream.base_path}{path}"
         name = tls.server_name if tls is not None else None
-        async with self._session.get(url, allow_redirects=False, server_hostname=name) as answer:
+        known = self._known.etags.get(path)
+        headers = {"If-None-Match": known} if known else {}
+        async with self._session.get(url, allow_redirects=False, server_hostname=name, headers=headers) as answer:
+            if answer.status == 304 and known:
+                raise _Unchanged
             if answer.status in (404, 405, 406, 410):
                 return None
             if answer.status != 200:
@@ -144,6 +162,8 @@ class _Asking:
                 body += piece
                 if len(body) > MOST_BYTES:
                     raise Unfetched("TooLarge", f"its OpenAPI document has more than {MOST_BYTES:,} bytes")
+            if etag := answer.headers.get("ETag", "")[:_LONGEST_ETAG]:
+                self._etags[path] = etag
             return bytes(body)
 
 
