@@ -3,12 +3,15 @@
 import httptools
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from dovetail.gateway.proxy.answer_headers import read_answer
+from dovetail.gateway.proxy.answer_headers import read_answer, render_answer
 from dovetail.gateway.proxy.heads import HeadReader
 from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.proxy.request_headers import Head, Headers, read_head
 from dovetail.gateway.proxy.settings import Limits
+from dovetail.routing.model import HeaderEdit, Match, Route
+from dovetail.routing.traffic import Traffic
 
 _LINES = [
     b"GET / HTTP/1.1", b"POST /a%20b?c=d&e HTTP/1.1", b"DELETE /x HTTP/1.1", b"GET / HTTP/1.0", b"GET * HTTP/1.1",
@@ -125,3 +128,21 @@ def test_recent_keeps_the_latest() -> None:
         assert recent.get(0) == 0  # what is asked for again and again stays
     assert [recent.get(number) for number in (97, 98, 99)] == [97, 98, 99]
     assert recent.get(50) is None
+
+
+def test_an_answer_that_comes_again_is_read_the_same_and_is_nobody_elses() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Length: 7\r\nX-Again: 1\r\n"
+    there = Route(id="r", match=Match("prefix", "/"), upstream="u")
+    first = read_answer(200, raw)
+    rendered = render_answer(first, there, "length", close=False)
+    first.lines.append(b"X-Mine: 1")
+    again = read_answer(200, raw)
+    assert again.lines == [b"Content-Type: a/b", b"X-Again: 1"]
+    assert render_answer(again, there, "length", close=False) == rendered
+    assert rendered == b"HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nX-Again: 1\r\nContent-Length: 7\r\n\r\n"
+    assert render_answer(again, there, "length", close=True).endswith(b"\r\nConnection: close\r\n\r\n")
+    assert b"Content-Length: 7" in render_answer(again, there, "none", close=False), "as the answer to a HEAD"
+    edits = (HeaderEdit(op="delete", name="X-Again"),)
+    assert b"X-Again" not in render_answer(again, replace(there, header_down=edits), "length", close=False)
+    again.lines.append(b"X-Limit: 1")
+    assert b"X-Limit" in render_answer(again, replace(there, traffic=Traffic()), "length", close=False)

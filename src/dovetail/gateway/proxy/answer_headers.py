@@ -5,6 +5,7 @@ from http import HTTPStatus
 from typing import Literal
 
 from dovetail.gateway.proxy.outgoing import OWN_COOKIES
+from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.proxy.request_headers import Headers, sound
 from dovetail.gateway.proxy.trailers import declaration
 from dovetail.routing import headers as edits
@@ -37,10 +38,30 @@ class AnswerHead:
     """The fields that the backend says come behind the body."""
     trailers: frozenset[bytes] = frozenset()
     """Those of them that the client gets to see."""
+    plain: bytes = b""
+    """How it is rendered when nobody changes anything; empty where that is not known."""
 
 
 def read_answer(status: int, raw: bytes) -> AnswerHead:
-    """Sort the headers of an answer. `raw` is its head up to the last line's end, as the strict parser let it pass."""
+    """Read the headers of an answer. `raw` is its head up to the last line's end, as the strict parser let it pass.
+
+    A backend under load says the same many times a second, so plain heads are remembered for a while.
+    """
+    known = _LATELY.get(raw)
+    if known is not None:
+        return AnswerHead(status, known.lines.copy(), known.length, plain=known.plain)
+    head = _sorted(status, raw)
+    if head.length is not None and status not in _NO_BODY and len(raw) <= _LONGEST_KEPT and _is_plain(head):
+        head.plain = _START.get(status, b"") and _rendered(head, head.lines, "length", close=False)
+        _LATELY.put(raw, AnswerHead(status, head.lines.copy(), head.length, plain=head.plain))
+    return head
+
+
+def _is_plain(head: AnswerHead) -> bool:
+    return not (head.transfer or head.sets_own_cookie or head.trailer)
+
+
+def _sorted(status: int, raw: bytes) -> AnswerHead:
     head = AnswerHead(status)
     keep, named = head.lines.append, b""
     for line in raw.split(b"\r\n")[1:-1]:
@@ -55,6 +76,9 @@ def read_answer(status: int, raw: bytes) -> AnswerHead:
     return head
 
 
+_NO_BODY = (204, 304)
+_LONGEST_KEPT = 1024
+_LATELY: Recent[bytes, AnswerHead] = Recent(256)
 _NO_OPTIONS = (b"keep-alive", b"close")
 _ORDINARY: dict[bytes, None] = {}
 """Names, as backends write them, that have turned out to be ordinary."""
@@ -92,9 +116,13 @@ def framing(head: AnswerHead, method: str, *, http10: bool) -> Framing:
 
 def render_answer(head: AnswerHead, route: Route, framed: Framing, *, close: bool) -> bytes:
     """The head on the wire. The console's own cookies can be set by the platform's log-in only."""
-    lines = head.lines
-    if route.header_down or head.sets_own_cookie:
-        lines = _edited(lines, route)
+    if head.plain and framed == "length" and not close and not route.header_down and route.traffic is None:
+        return head.plain
+    edited = route.header_down or head.sets_own_cookie
+    return _rendered(head, _edited(head.lines, route) if edited else head.lines, framed, close=close)
+
+
+def _rendered(head: AnswerHead, lines: list[bytes], framed: Framing, *, close: bool) -> bytes:
     start = _START.get(head.status) or b"HTTP/1.1 %d Other\r\n" % head.status
     if head.length is not None and head.status != 204:
         lines = [*lines, b"Content-Length: %d" % head.length]

@@ -211,7 +211,8 @@ class UpstreamConnection(asyncio.Protocol):
         ends = head.transfer or head.length is not None or status in _BODILESS or self._head_only
         self._until_close = not ends
         if self._head_only and exchange.head.method != "HEAD":
-            head.length, head.transfer = 0, b""  # a rule made a HEAD of it; the client waits for a body
+            # A rule made a HEAD of it; the client waits for a body.
+            head.length, head.transfer, head.plain = 0, b"", b""
         exchange.answer_head(head)
         if self._head_only:
             # llhttp does not know that it was a HEAD and would wait for the body.
