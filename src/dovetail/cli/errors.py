@@ -9,6 +9,7 @@ CommandError
 ├── CertificateUnusable
 ├── ProcessFailed
 ├── CaddyfileUnreadable
+├── ObjectsUnreadable
 ├── ClusterUnreachable
 └── UnknownUser
 """
@@ -54,6 +55,13 @@ class CaddyfileUnreadable(CommandError):
     def __init__(self, name: str, why: Exception) -> None:
         text = f"{name}: it is not UTF-8 text" if isinstance(why, UnicodeDecodeError) else str(why)
         super().__init__(f"{text}. Nothing was written.")
+
+
+class ObjectsUnreadable(CommandError):
+    """A file of objects is no YAML."""
+
+    def __init__(self, path: Path, why: Exception) -> None:
+        super().__init__(f"{path} is no YAML or JSON file: {' '.join(str(why).split())}. Nothing was checked.")
 
 
 class PageNotBuilt(CommandError):

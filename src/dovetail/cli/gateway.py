@@ -1,4 +1,4 @@
-"""Commands around the gateway: bring the routes of another one along."""
+"""Commands around the gateway: bring the routes of another one along, check routes, explain where a request goes."""
 
 import sys
 from pathlib import Path
@@ -9,6 +9,8 @@ import orjson
 
 if TYPE_CHECKING:
     from dovetail.gateway.caddyfile import Imported
+    from dovetail.routing.compiler import Compilation
+    from dovetail.routing.explaining import Explanation
 
 
 @click.group("gateway")
@@ -62,3 +64,79 @@ def _write(found: "Imported", place: Path, output: str) -> None:
         path.write_text(_yaml([obj]))
         if output == "yaml":
             click.echo(path)
+
+
+_FILES = click.option(
+    "--file", "-f", "files", multiple=True, type=click.Path(exists=True, path_type=Path),
+    help="Objects to look at, or a directory of them; may be repeated.",
+)  # fmt: skip
+_CLUSTER = click.option("--cluster/--no-cluster", default=None, help="The cluster's objects, too. Default: without -f.")
+_KUBECONFIG = click.option("--kubeconfig", type=click.Path(path_type=Path), help="The cluster; by default kubectl's.")
+_OUTPUT = click.option("--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+
+
+@gateway.command("check")
+@_FILES
+@_CLUSTER
+@_KUBECONFIG
+@_OUTPUT
+@click.pass_context
+def check(
+    context: click.Context, files: tuple[Path, ...], cluster: bool | None, kubeconfig: Path | None, output: str
+) -> None:
+    """Say what is wrong with routes, before they are applied: conflicts with a request that shows them, and mistakes.
+
+    The exit code is 1 if an object, or a part of one, would not be in force.
+    """
+    problems = _compiled(files, cluster, kubeconfig).problems
+    if output == "json":
+        click.echo(orjson.dumps([{name: getattr(each, name) for name in _TOLD} for each in problems]).decode())
+    for each in problems if output == "text" else ():
+        where = f"{each.kind} {each.name}" + (f" {each.field}" if each.field else "")
+        click.echo(f"{where}: {each.reason}: {each.message}")
+    context.exit(1 if any(each.reason != "Remark" for each in problems) else 0)
+
+
+_TOLD = ("kind", "name", "reason", "field", "message", "winner", "witness")
+
+
+@gateway.command("explain")
+@click.argument("method")
+@click.argument("path")
+@_FILES
+@_CLUSTER
+@_KUBECONFIG
+@_OUTPUT
+def explain(
+    method: str, path: str, files: tuple[Path, ...], cluster: bool | None, kubeconfig: Path | None, output: str
+) -> None:
+    """Say which route takes a request, what its backend gets, and which routes would be next."""
+    import msgspec
+
+    from dovetail.routing.explaining import explain as explained
+
+    found = explained(_compiled(files, cluster, kubeconfig).table, method.upper(), path)
+    click.echo(msgspec.json.encode(found).decode() if output == "json" else _told(found))
+
+
+def _told(found: "Explanation") -> str:
+    if found.refused:
+        return found.refused
+    if not found.takers:
+        return f"404: no route takes {found.path}"
+    lines: list[str] = []
+    for taker in found.takers:
+        methods = ",".join(taker.methods) or "*"
+        lines += [f"{'then' if lines else 'taken'} by {taker.object} ({methods} {taker.pattern}, {taker.access})"]
+        lines += [f"  as {taker.target}"]
+        lines += [f"  503: {taker.unavailable}"] if taker.unavailable else []
+    return "\n".join(lines)
+
+
+def _compiled(files: tuple[Path, ...], cluster: bool | None, kubeconfig: Path | None) -> "Compilation":
+    import asyncio
+
+    from dovetail.cli.gateway_objects import compiled, objects_in, objects_of
+
+    objects = asyncio.run(objects_of(kubeconfig)) if (cluster if cluster is not None else not files) else []
+    return compiled([*objects, *objects_in(files)])
