@@ -40,6 +40,8 @@ class EventWriter:
         self._from: dict[tuple[bytes, bytes], str] = {}
         self._users: dict[tuple[str, str, tuple[str, ...]], str] = {}
         self._answers: dict[tuple[int, str], str] = {}
+        self._series = new_id()[:-12]
+        self._number = 0
         self._second = -1
         self._prefix = ""
 
@@ -54,7 +56,7 @@ class EventWriter:
         status = self._answers.get(answer) or _keep(self._answers, answer, _status, len(entry.reason))
         stage = "ResponseStarted" if entry.started else "ResponseComplete"
         return (
-            f'{{"kind":"Event","apiVersion":"{API_VERSION}","level":"{entry.level}","auditID":"{entry.id or new_id()}"'
+            f'{{"kind":"Event","apiVersion":"{API_VERSION}","level":"{entry.level}","auditID":"{entry.id or self._id()}"'
             f',"stage":"{stage}",{asked},"user":{user},{client},"responseStatus":{status}'
             f',"requestReceivedTimestamp":"{self._time(entry.at)}"'
             f',"stageTimestamp":"{self._time(entry.at + entry.seconds)}"'
@@ -62,6 +64,11 @@ class EventWriter:
             f'"{PREFIX}duration-ms":"{round(entry.seconds * 1000, 3):g}"'
             f',"{PREFIX}request-bytes":"{entry.received}","{PREFIX}response-bytes":"{entry.sent}"}}}}'
         ).encode()
+
+    def _id(self) -> str:
+        """Random in its first twenty digits, which are this writer's own."""
+        self._number += 1
+        return f"{self._series}{self._number:012x}"
 
     def _user(self, who: Identity) -> str:
         if who.extra:

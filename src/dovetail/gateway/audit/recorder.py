@@ -73,6 +73,7 @@ class Recorder:
         self._worker = worker
         self._serving = worker.serving
         self.wants_bodies = False
+        self._by_user = True
         self._decisions: dict[tuple[User | None, Place], Decision] = {}
         self._agents: dict[bytes, bytes] = {}
         self._opened: dict[str, float] = {}
@@ -80,7 +81,9 @@ class Recorder:
     def adopted(self) -> None:
         """Another snapshot is in force: nothing that was decided before counts any more."""
         self._serving = self._worker.serving
-        self.wants_bodies = self._serving.snapshot.audit.wants_bodies
+        policy = self._serving.snapshot.audit
+        self.wants_bodies = policy.wants_bodies
+        self._by_user = any(rule.users or rule.groups for rule in policy.rules)
         self._decisions = {}
 
     def capture(self, admitted: Admitted | None, head: Head) -> Capture | None:
@@ -111,7 +114,8 @@ class Recorder:
         admitted = exchange.admitted
         if admitted is not None:
             user, place = admitted.user, admitted.place
-            decision = self._decisions.get((user, place)) or self._decide(user, place, exchange.head.method)
+            key = (user if self._by_user else None, place)
+            decision = self._decisions.get(key) or self._decide(user, place, exchange.head.method)
             if decision.level != "None" and not decision.omit_stages:
                 if exchange.audit_id or exchange.capture is not None:
                     self._put(exchange, decision, seconds)
@@ -192,7 +196,7 @@ class Recorder:
         return agent
 
     def _decide(self, user: "User | None", place: Place, method: str) -> Decision:
-        key = (user, place)
+        key = (user if self._by_user else None, place)  # most policies ask for places only
         known = self._decisions.get(key)
         if known is None:
             known = self._decide_for(user, place.asks or parse(method, place.path, place.query))
