@@ -22,9 +22,7 @@ START = 1_800_000_000
 KEYS = (SigningKey.generate(), SigningKey.generate())
 PUBLIC = tuple(VerificationKey(key.kid, key.public().jwk) for key in KEYS)
 TOKENS = {
-    (user, uid, session, number): TokenIssuer(ISSUER, KEYS[number]).access(
-        Subject(user, uid, session), START + 50, START
-    )
+    (user, uid, session, key.kid): TokenIssuer(ISSUER, key).access(Subject(user, uid, session), START + 50, START)
     for user in ("alice", "bob")
     for uid in ("1", "2")
     for session in ("s", "t")
