@@ -11,6 +11,7 @@ from dovetail.cli.authentication import Authentication, authentication_options
 from dovetail.cli.certificate import check_certificate
 from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, first_of
+from dovetail.cli.gateway_limits import gateway_limit_option
 from dovetail.cli.layout import Address, Layout
 from dovetail.cli.supervisor import Supervisor
 from dovetail.cli.trusted_proxies import trusted_proxy_option
@@ -34,12 +35,14 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 @click.option("--tls-key", type=_FILE, help="The key of --tls-cert (PEM).")
 @click.option("--workers", default=0, show_default="one a core", help="How many gateway processes to run.")
 @trusted_proxy_option
+@gateway_limit_option
 @click.option("--verbose", is_flag=True, help="Log what is decided, not only what happens.")
 @authentication_options
 @audit_options
 def apiserver(
     kubeconfig: Path, data_dir: Path, bind: str, port: int, tls_cert: Path | None, tls_key: Path | None,
-    workers: int, trusted_proxies: tuple[str, ...], verbose: bool, authentication: Authentication, audit: AuditLog,
+    workers: int, trusted_proxies: tuple[str, ...], gateway_limits: tuple[str, ...], verbose: bool,
+    authentication: Authentication, audit: AuditLog,
 ) -> None:  # fmt: skip
     """Run the gateway: one control process, and one worker a core."""
     if (tls_cert is None) != (tls_key is None):
@@ -58,6 +61,7 @@ def apiserver(
         audit=audit,
         authentication=authentication,
         trusted_proxies=trusted_proxies,
+        gateway_limits=gateway_limits,
     )
     try:
         asyncio.run(_run(layout))

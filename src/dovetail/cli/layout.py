@@ -7,7 +7,7 @@ import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from dovetail.cli import trusted_proxies
+from dovetail.cli import gateway_limits, trusted_proxies
 from dovetail.cli.audit_log import AuditLog
 from dovetail.cli.authentication import Authentication
 from dovetail.cli.datadir import DataDirectory
@@ -45,6 +45,7 @@ class Layout:
     audit: AuditLog = field(default_factory=AuditLog)
     authentication: Authentication = field(default_factory=Authentication)
     trusted_proxies: tuple[str, ...] = ()
+    gateway_limits: tuple[str, ...] = ()
 
     @property
     def worker_count(self) -> int:
@@ -70,6 +71,7 @@ class Layout:
         if address.tls_cert and address.tls_key:
             arguments += ["--tls-cert", str(address.tls_cert), "--tls-key", str(address.tls_key)]
         arguments += trusted_proxies.arguments(self.trusted_proxies)
+        arguments += gateway_limits.arguments(self.gateway_limits)
         return tuple(
             replace(
                 self._spec(name, *arguments, "--metrics-socket", str(self.data.socket(f"metrics-{n}"))), drains=True

@@ -12,6 +12,7 @@ import click
 
 from dovetail.cli.audit_log import AuditLog, audit_options
 from dovetail.cli.authentication import Authentication, authentication_options
+from dovetail.cli.gateway_limits import gateway_limit_option, limits
 from dovetail.cli.lazy import LazyGroup
 from dovetail.cli.process import Ties, run
 from dovetail.cli.trusted_proxies import trusted_proxy_option
@@ -96,18 +97,19 @@ def gateway_control(
 @click.option("--tls-cert", type=_PATH, help="Serve HTTPS with this certificate chain (PEM).")
 @click.option("--tls-key", type=_PATH, help="The key of --tls-cert (PEM).")
 @trusted_proxy_option
+@gateway_limit_option
 @tied
 def gateway_worker(
     host: str, port: int, snapshot_socket: Path, metrics_socket: Path | None, tls_cert: Path | None,
-    tls_key: Path | None, trusted_proxies: tuple[str, ...], ready_fd: int | None, lifeline_fd: int | None,
-    verbose: bool,
+    tls_key: Path | None, trusted_proxies: tuple[str, ...], gateway_limits: tuple[str, ...], ready_fd: int | None,
+    lifeline_fd: int | None, verbose: bool,
 ) -> None:  # fmt: skip
     """Run one gateway worker: the data plane."""
     from dovetail.gateway.proxy import WorkerSettings, serve
 
     settings = WorkerSettings(
         host=host, port=port, snapshot_socket=snapshot_socket, metrics_socket=metrics_socket,
-        tls_cert=tls_cert, tls_key=tls_key, trusted_proxies=trusted_proxies,
+        tls_cert=tls_cert, tls_key=tls_key, trusted_proxies=trusted_proxies, limits=limits(gateway_limits),
     )  # fmt: skip
     run(lambda on_ready: serve(settings, on_ready), Ties(ready_fd, lifeline_fd), verbose=verbose)
 

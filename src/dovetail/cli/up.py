@@ -18,6 +18,7 @@ from dovetail.cli.authentication import Authentication, authentication_options
 from dovetail.cli.certificate import check_certificate
 from dovetail.cli.datadir import DataDirectory, default_root
 from dovetail.cli.errors import CommandError, PageNotBuilt, PortTaken, UnsafeBind, first_of
+from dovetail.cli.gateway_limits import gateway_limit_option
 from dovetail.cli.initialise import Initialised, initialise
 from dovetail.cli.layout import Address, Layout
 from dovetail.cli.logs import follow
@@ -58,6 +59,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 )
 @click.option("--workers", default=0, show_default="one a core", help="How many gateway processes to run.")
 @trusted_proxy_option
+@gateway_limit_option
 @click.option("--dev", is_flag=True, help="For working on Dovetail or an extension: log decisions, show logs here.")
 @click.option(
     "--output",
@@ -72,7 +74,8 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 def up(
     data_dir: Path, bind: str, port: int, kube_port: int, kubeconfig: Path | None, tls_cert: Path | None,
     tls_key: Path | None, ingress_domain: str | None, workers: int, trusted_proxies: tuple[str, ...],
-    dev: bool, output: str, lifeline_fd: int | None, authentication: Authentication, audit: AuditLog,
+    gateway_limits: tuple[str, ...], dev: bool, output: str, lifeline_fd: int | None,
+    authentication: Authentication, audit: AuditLog,
 ) -> None:  # fmt: skip
     """Start the platform here and keep it running until Ctrl-C.
 
@@ -92,7 +95,7 @@ def up(
         layout = Layout(
             data, gateway, kube, workers, kubeconfig.resolve() if kubeconfig else None, dev,
             ingress_domain if ingress_domain is not None else "" if kubeconfig else "localhost",
-            audit, authentication, trusted_proxies,
+            audit, authentication, trusted_proxies, gateway_limits,
         )  # fmt: skip
         _check_page()
         asyncio.run(_run(layout, json_output=output == "json", show_logs=dev))

@@ -1,6 +1,7 @@
 """How a worker is set up, and the limits on what a client or a backend may do. Times in seconds, sizes in bytes."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 
@@ -49,6 +50,23 @@ class Limits:
     """How long a stopping worker lets requests finish."""
     drain_idle: float = 0.5
     """How long a stopping worker leaves idle connections open, so that a request that is on its way has an answer."""
+
+    @classmethod
+    def of(cls, changed: Mapping[str, str]) -> "Limits":
+        """The limits with some of them changed, as an operator writes them. Raises ValueError."""
+        usual = cls()
+        kinds: dict[str, type[float]] = {field.name: type(getattr(usual, field.name)) for field in fields(cls)}
+        values: dict[str, float] = {}
+        for name, text in changed.items():
+            if name not in kinds:
+                raise ValueError(f"there is no limit {name!r}; there are {', '.join(sorted(kinds))}")
+            try:
+                values[name] = kinds[name](text)
+            except ValueError:
+                raise ValueError(f"{name} is a number, not {text!r}") from None
+            if not 0 < values[name] < float("inf"):
+                raise ValueError(f"{name} must be more than nothing")
+        return cls(**values)  # pyright: ignore[reportArgumentType] - each is of its field's kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
