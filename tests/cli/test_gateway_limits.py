@@ -1,5 +1,7 @@
 """Limits of the gateway as an operator changes them, down to the workers' command line."""
 
+import re
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
@@ -22,8 +24,8 @@ def test_what_is_said_is_changed_and_nothing_else() -> None:
 @pytest.mark.parametrize(
     ("limit", "says"),
     [("heads=1", "no limit 'heads'"), ("headers", "is a number"), ("headers=many", "is a number"),
-     ("headers=1.5", "is a number"), ("head_timeout=-1", "more than nothing"), ("head_timeout=inf", "more than nothing"),
-     ("head_timeout=nan", "more than nothing")],
+     ("headers=1.5", "is a number"), ("head_timeout=-1", "more than nothing"),
+     ("head_timeout=inf", "more than nothing"), ("head_timeout=nan", "more than nothing")],
 )  # fmt: skip
 def test_what_is_no_limit_is_refused(limit: str, says: str) -> None:
     with pytest.raises(ValueError, match=says):
@@ -31,6 +33,14 @@ def test_what_is_no_limit_is_refused(limit: str, says: str) -> None:
     result = CliRunner().invoke(gateway_worker, ["--snapshot-socket", "/nowhere", "--gateway-limit", limit])
     assert result.exit_code == 2
     assert "gateway-limit" in result.output
+
+
+def test_the_page_that_operators_read_tells_every_limit() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "http.md").read_text()
+    told: dict[str, float] = {}
+    for names, values in re.findall(r"^\| (`[a-z_`, ]+`) \| ([\d., ]+) \|", page, re.MULTILINE):
+        told.update(zip(re.findall(r"`(\w+)`", names), map(float, values.split(",")), strict=True))
+    assert told == {each.name: float(getattr(Limits(), each.name)) for each in fields(Limits)}
 
 
 def test_the_workers_are_told(tmp_path: Path) -> None:

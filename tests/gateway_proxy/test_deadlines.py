@@ -174,6 +174,20 @@ async def test_a_connection_ends_some_time(kind: str) -> None:
         assert await client.rest() == b""
 
 
+@pytest.mark.parametrize("few", [{"connections": 2}, {"connections_per_address": 2}])
+async def test_too_many_connections(few: dict[str, int]) -> None:
+    async with gateway([], [], limits=limits(**few)) as running:
+        async with await running.client() as first, await running.client() as second:
+            for client in (first, second):
+                client.request("GET", "/healthz")
+                assert (await client.answer()).body == b"ok"
+            async with await running.client() as third:
+                with contextlib.suppress(ConnectionError):
+                    assert await third.rest() == b""
+        await asyncio.sleep(0.1)
+        assert (await running.once("GET", "/healthz")).status == 200
+
+
 async def test_too_many_waiting_requests() -> None:
     go = asyncio.Event()
 
