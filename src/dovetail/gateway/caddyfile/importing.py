@@ -7,13 +7,11 @@ import msgspec
 from dovetail.gateway.caddyfile import access
 from dovetail.gateway.caddyfile.grammar import GLOBAL, parse
 from dovetail.gateway.caddyfile.notes import Note, Notes
-from dovetail.gateway.caddyfile.objects import Object, granted, name_of, reverse_proxy
+from dovetail.gateway.caddyfile.objects import Object, granted, mistake_in, name_of, reverse_proxy
 from dovetail.gateway.caddyfile.sites import SiteReader
-from dovetail.routing.compiler import CompilerInput, compile_table
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.paths import parse_pattern
 from dovetail.routing.reserved import RESERVED_GROUPS, RESERVED_PATHS, Reserved
-from dovetail.routing.sources import read_objects
 
 PLATFORM: Final = Reserved(frozenset(RESERVED_PATHS), RESERVED_GROUPS)
 """What the platform serves itself."""
@@ -62,18 +60,11 @@ def _proxies(reader: SiteReader, file: str, prefix: str, notes: Notes) -> list[O
     kept: list[Object] = []
     for route in reader.routes:
         obj = reverse_proxy(route, name_of(route.matcher, prefix, taken), file)
-        if mistake := _mistake_in(obj):
+        if mistake := mistake_in(obj):
             notes.left_out(route.line, " ".join(route.matcher.patterns) or "/", mistake)
         else:
             kept.append(obj)
     return kept
-
-
-def _mistake_in(obj: Object) -> str:
-    read = read_objects([obj])
-    given = CompilerInput(reverse_proxies=read.reverse_proxies, reserved_paths=frozenset(), reserved_groups=frozenset())
-    found = [*read.problems, *compile_table(given).problems]
-    return next((problem.message for problem in found if problem.reason == "Invalid"), "")
 
 
 def _access(reader: SiteReader, file: str, prefix: str, notes: Notes) -> list[Object]:

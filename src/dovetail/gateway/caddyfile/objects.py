@@ -8,6 +8,8 @@ from dovetail.apis import iam_v1beta1 as iam
 from dovetail.apis.resource_name import ResourceName
 from dovetail.gateway.caddyfile.matchers import Matcher
 from dovetail.gateway.caddyfile.proxies import Proxied
+from dovetail.routing.compiler import CompilerInput, compile_table
+from dovetail.routing.sources import read_objects
 
 Object = dict[str, Any]
 _LONGEST: Final = 63
@@ -32,6 +34,19 @@ def reverse_proxy(route: Proxied, name: str, source: str) -> Object:
 def _matcher(matcher: Matcher) -> Any:
     entries = [{"path": path, "method": matcher.method or "*"} for path in matcher.patterns or ("/*",)]
     return entries[0] if len(entries) == 1 else entries
+
+
+def mistake_in(obj: Object) -> str:
+    """Why the gateway would not take a ReverseProxy; empty when it would."""
+    read = read_objects([obj])
+    given = CompilerInput(reverse_proxies=read.reverse_proxies, reserved_paths=frozenset(), reserved_groups=frozenset())
+    found = [*read.problems, *compile_table(given).problems]
+    return next((problem.message for problem in found if problem.reason == "Invalid"), "")
+
+
+def mistake_in_directive(name: str, value: Any) -> str:
+    """Why the gateway would not take one directive."""
+    return mistake_in(reverse_proxy(Proxied(0, Matcher(("/x",)), "http://x", directives={name: value}), "x", ""))
 
 
 def granted(name: str, rules: list[Object], groups: tuple[str, ...], source: str) -> list[Object]:

@@ -13,8 +13,8 @@ from dovetail.gateway.caddyfile.grammar import Directive
 from dovetail.gateway.caddyfile.header_edits import edit_header
 from dovetail.gateway.caddyfile.matchers import ALL, Matcher, named, prefix, take
 from dovetail.gateway.caddyfile.notes import Notes
+from dovetail.gateway.caddyfile.objects import mistake_in_directive
 from dovetail.gateway.caddyfile.proxies import Proxied, read_proxy
-from dovetail.routing.placeholders import unknown_in
 
 _VERSION1: Final = ("proxy", "authenticate", "authentication")
 _CONTAINERS: Final = ("handle", "handle_path", "route")
@@ -113,7 +113,7 @@ class SiteReader:
                 for route in self.routes[first:]:
                     route.directives.setdefault("stripPathPrefix", matcher.bases[0])
             return
-        why = next((why for pattern in matcher.patterns or ("/",) if (why := self._why_not(pattern))), "")
+        why = self._any_why_not(matcher)
         if why:
             self._notes.left_out(directive.line, str(directive), why)
         elif route := read_proxy(directive, matcher, args, self._notes):
@@ -121,6 +121,9 @@ class SiteReader:
             if any("*" in pattern.rstrip("*") for pattern in matcher.patterns):
                 why = "a star in the middle of a path takes slashes, too"
                 self._notes.differs(directive.line, str(directive), why)
+
+    def _any_why_not(self, matcher: Matcher) -> str:
+        return next((why for pattern in matcher.patterns or ("/",) if (why := self._why_not(pattern))), "")
 
     def _matched(self, directive: Directive, scope: _Scope) -> tuple[Matcher | None, tuple[str, ...]]:
         """For which requests a directive is, and its other arguments; None, with a note, when that cannot be said."""
@@ -145,11 +148,17 @@ class SiteReader:
                 self._concerned(directive, matcher, routes, lambda route, entry=entry: route.add("rewrite", entry))
 
     def _is_target(self, directive: Directive, args: tuple[str, ...]) -> bool:
-        if len(args) == 1 and not directive.block and not unknown_in(args[0]):
-            return True
+        if len(args) == 1 and not directive.block:
+            return self._is_sound(directive, "rewrite", [f"* {args[0]}"])
         why = "write it as directives.rewrite or directives.pathRegexp by hand"
         self._notes.left_out(directive.line, str(directive), why)
         return False
+
+    def _is_sound(self, directive: Directive, name: str, value: object) -> bool:
+        """Whether the gateway takes this; a note when it does not."""
+        if why := mistake_in_directive(name, value):
+            self._notes.left_out(directive.line, str(directive), why)
+        return not why
 
     def rewrite(self, directive: Directive, matcher: Matcher, args: tuple[str, ...], routes: list[Proxied]) -> None:
         """Outside of blocks the new path decides about the backend."""
@@ -164,6 +173,9 @@ class SiteReader:
         if not taker.matcher.covers(matcher):
             if "stripPathPrefix" in taker.directives or "pathRegexp" in taker.directives:
                 why = "the route of the new path cuts its front off; write the object by hand"
+                self._notes.left_out(directive.line, str(directive), why)
+                return
+            if why := self._any_why_not(matcher):
                 self._notes.left_out(directive.line, str(directive), why)
                 return
             taker = replace(taker, line=directive.line, matcher=matcher, directives=dict(taker.directives))
@@ -185,14 +197,17 @@ class SiteReader:
             why = "the gateway strips before it rewrites; say both in one directives.rewrite"
             self._notes.left_out(directive.line, str(directive), why)
         elif field and len(values) == 1:
-            self._concerned(directive, matcher, routes, lambda route: route.directives.setdefault(field, values[0]))
+            if self._is_sound(directive, field, values[0]):
+                self._concerned(directive, matcher, routes, lambda route: route.directives.setdefault(field, values[0]))
         elif many and len(values) == 2 and not any(" " in value for value in values):
-            self._concerned(directive, matcher, routes, lambda route: route.add(many, " ".join(values)))
+            if self._is_sound(directive, many, [" ".join(values)]):
+                self._concerned(directive, matcher, routes, lambda route: route.add(many, " ".join(values)))
         else:
             self._notes.left_out(directive.line, str(directive), "there is nothing like it here")
 
     def method(self, directive: Directive, matcher: Matcher, args: tuple[str, ...], routes: list[Proxied]) -> None:
-        self._concerned(directive, matcher, routes, lambda route: route.directives.update(method="".join(args)))
+        if self._is_sound(directive, "method", " ".join(args)):
+            self._concerned(directive, matcher, routes, lambda route: route.directives.update(method=args[0]))
 
     def redirect(self, directive: Directive, matcher: Matcher, args: tuple[str, ...], routes: list[Proxied]) -> None:
         target, code = (*args, "", "")[:2]
@@ -200,7 +215,7 @@ class SiteReader:
             self._notes.left_out(directive.line, str(directive), "is no redirection with one of the codes 301 to 308")
             return
         entries = [f"{pattern} {target} {_CODES[code]}" for pattern in matcher.patterns or ("*",)]
-        for entry in entries:
+        for entry in entries if self._is_sound(directive, "redirect", entries) else ():
             self._concerned(directive, matcher, routes, lambda route, entry=entry: route.add("redirect", entry))
 
     def _concerned(
@@ -228,9 +243,10 @@ def _length(route: Proxied) -> int:
 def _version1(directive: Directive) -> tuple[Matcher, tuple[str, ...]]:
     """Version 1 names a path first. A rewrite or a redirection is of that very path, all else of what is below it."""
     args = directive.args
-    if directive.name == "redir" and len(args) < 2:
-        return ALL, args
-    if directive.name in ("rewrite", "redir") and args:
+    if directive.name == "redir":
+        place, rest = (ALL, args) if len(args) < 2 or args[1] in _CODES else (Matcher(args[:1]), args[1:])
+        return place, rest if len(rest) > 1 else (*rest, "301")
+    if directive.name == "rewrite" and args:
         return Matcher(args[:1]) if args[0].startswith("/") else ALL, args[1:]
     if args and args[0].startswith("/"):
         return prefix(args[0]), args[1:]
