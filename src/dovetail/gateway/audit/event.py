@@ -56,8 +56,9 @@ class EventWriter:
         status = self._answers.get(answer) or _keep(self._answers, answer, _status, len(entry.reason))
         stage = "ResponseStarted" if entry.started else "ResponseComplete"
         return (
-            f'{{"kind":"Event","apiVersion":"{API_VERSION}","level":"{entry.level}","auditID":"{entry.id or self._id()}"'
-            f',"stage":"{stage}",{asked},"user":{user},{client},"responseStatus":{status}'
+            f'{{"kind":"Event","apiVersion":"{API_VERSION}","level":"{entry.level}"'
+            f',"auditID":"{entry.id or self._id()}","stage":"{stage}",{asked},"user":{user},{client}'
+            f',"responseStatus":{status}'
             f',"requestReceivedTimestamp":"{self._time(entry.at)}"'
             f',"stageTimestamp":"{self._time(entry.at + entry.seconds)}"'
             f'{_objects(entry)},"annotations":{{{notes}{_refused(entry)}'
