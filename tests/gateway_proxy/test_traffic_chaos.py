@@ -2,12 +2,15 @@
 
 import asyncio
 import contextlib
+import gc
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from dovetail.gateway.proxy.exchange import Exchange
+from dovetail.gateway.proxy.traffic.attempts import Attempts
 from dovetail.routing.model import Address
 from dovetail.routing.traffic import Breaker, Retries, Traffic
 from tests.gateway_proxy.backend import Backend, Seen, answer
@@ -78,7 +81,7 @@ async def gauges(path: Path) -> dict[str, int]:
     return {name.partition("{")[0]: int(value) for name, _, value in found}
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3])
+@pytest.mark.parametrize("seed", [1, 2])
 @pytest.mark.parametrize("balance", ["RoundRobin", "LeastRequests"])
 async def test_nothing_is_lost_mixed_up_or_left_behind(seed: int, balance: Any, tmp_path: Path) -> None:
     chance = random.Random(seed)
@@ -117,3 +120,22 @@ async def test_nothing_is_lost_mixed_up_or_left_behind(seed: int, balance: Any, 
         async with asyncio.timeout(PATIENCE):
             while (await gauges(metrics))["connections"]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
+
+
+async def test_a_request_with_rules_leaves_nothing_for_the_garbage_collector() -> None:
+    """What it left would stop the worker now and then, for longer than all the rules take."""
+    backend = await Backend().start()
+    to = upstream(backend.port, breaker=Breaker(name="x", consecutive_failures=5, max_connections=5))
+    rules = Traffic(breaker=True, retries=Retries(attempts=2, per_try_timeout=5.0), request_timeout=5.0)
+    async with gateway([route("/", to, traffic=rules)], [to]) as running, await running.client() as client:
+        gc.collect()
+        gc.disable()
+        try:
+            for _ in range(20):
+                client.request("GET", "/")
+                assert (await client.answer()).status == 200
+            await asyncio.sleep(0.05)
+            left = [each for each in gc.get_objects() if isinstance(each, Attempts | Exchange)]
+        finally:
+            gc.enable()
+    assert len(left) <= 2

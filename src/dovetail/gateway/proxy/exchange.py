@@ -37,7 +37,7 @@ class Exchange(Sending):
         self.last = self.client.worker.now()
         self.code = self.code or _CLIENT_GONE
         if self._attempts is not None:
-            self._attempts.ended()
+            self._end_attempts()
         connection, self.upstream = self.upstream, None
         if connection is not None:
             if self.tunnel:
@@ -206,18 +206,23 @@ class Exchange(Sending):
         self.over = True
         self.last = self.client.worker.now()
         if self._attempts is not None:
-            self._attempts.ended()
+            self._end_attempts()
         if self._outbox:
             self._write_out()
         self.client.worker.finished(self)
         # Where the end of the connection is the end of the answer, only a reset tells the difference.
         self.client.abort(reset=self._framed == "close")
 
+    def _end_attempts(self) -> None:
+        attempts, self._attempts = self._attempts, None  # each holds the other: without this they would be garbage
+        if attempts is not None:
+            attempts.ended()
+
     def _finish(self, *, keep: bool) -> None:
         self.over = True
         self.last = self.client.worker.now()
         if self._attempts is not None:
-            self._attempts.ended()
+            self._end_attempts()
         connection, self.upstream = self.upstream, None
         if connection is not None:
             connection.detach(self.last, keep=keep)
