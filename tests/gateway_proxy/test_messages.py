@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from dovetail.routing.model import RewriteStep
 from tests.gateway_proxy.backend import Backend, Seen, always, answer
 from tests.gateway_proxy.client import PATIENCE
 from tests.gateway_proxy.rig import gateway, limits, route, upstream
@@ -250,3 +251,22 @@ async def test_a_large_download_takes_no_time_and_no_memory() -> None:
             got += len(await client.reader.read(1 << 20))
         assert running.rss() - before < 32 << 20
         assert time.monotonic() - began < PATIENCE
+
+
+async def test_a_rule_that_makes_a_head_of_a_get_and_back() -> None:
+    """The client gets what it can read: its own method says whether there is a body, the backend's what comes."""
+    backend = await Backend(always(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")).start()
+    full = await Backend(always(answer(b"hello"))).start()
+    to, other = upstream(backend.port), upstream(full.port)
+    routes = [
+        route("/head", to, rewrite=(RewriteStep(op="method", argument="HEAD"),)),
+        route("/get", other, rewrite=(RewriteStep(op="method", argument="GET"),)),
+    ]
+    async with gateway(routes, [to, other]) as running, await running.client() as client:
+        for _ in range(2):
+            client.request("GET", "/head")
+            assert ((await client.answer()).body, backend.seen[-1].method) == (b"", "HEAD")
+            client.request("HEAD", "/get")
+            got = await client.answer(head_only=True)
+            assert (got.get("content-length"), full.seen[-1].method) == ("5", "GET")
+    assert (backend.connections, full.connections) == (1, 1)

@@ -8,6 +8,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
+from dovetail.routing.model import HeaderEdit
 from tests.gateway_proxy.backend import Backend, Seen, answer, echo
 from tests.gateway_proxy.client import PATIENCE
 from tests.gateway_proxy.rig import bearer, gateway, limits, route, upstream
@@ -146,3 +147,26 @@ async def test_a_tunnel_may_rest_but_not_for_ever() -> None:
             resting.send(b"still here")
             async with asyncio.timeout(PATIENCE):
                 assert await resting.reader.readexactly(16) == b"hello:still here"
+
+
+async def test_a_rule_edits_the_answer_to_an_upgrade_but_not_the_handshake() -> None:
+    async def handler(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        writer.write(
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Kept: 1\r\nX-Gone: 1\r\n"
+            b"Sec-WebSocket-Accept: abc\r\nSet-Cookie: dovetail-token=evil\r\n\r\n"
+        )
+        return True
+
+    backend = await Backend(handler).start()
+    to = upstream(backend.port)
+    edits = (
+        HeaderEdit(op="delete", name="X-Gone"), HeaderEdit(op="set", name="X-New", value="1"),
+        HeaderEdit(op="delete", name="Sec-WebSocket-*"), HeaderEdit(op="set", name="Upgrade", value="h2c"),
+    )  # fmt: skip
+    async with gateway([route("/", to, header_down=edits)], [to]) as running, await running.client() as client:
+        client.request("GET", "/", "Connection: Upgrade", "Upgrade: websocket")
+        head = await client.head()
+    assert sorted((name.lower(), value) for name, value in head.headers) == [
+        ("connection", "Upgrade"), ("sec-websocket-accept", "abc"), ("upgrade", "websocket"), ("x-kept", "1"),
+        ("x-new", "1"),
+    ]  # fmt: skip
