@@ -15,6 +15,7 @@ from dovetail.cli.lazy import LazyGroup
 _COMMANDS = {
     "create": "dovetail.cli.ksbuilder.create:create",
     "dev": "dovetail.cli.ksbuilder.dev:dev",
+    "test": "dovetail.cli.ksbuilder.trial:test",
     "package": "dovetail.cli.ksbuilder.package:package",
     "validate": "dovetail.cli.ksbuilder.validate:validate",
     "lint": "dovetail.cli.ksbuilder.lint:lint",

@@ -27,14 +27,12 @@ from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.cli.errors import CommandError
 from dovetail.cli.ksbuilder import catalogue
 from dovetail.cli.ksbuilder.errors import DevelopmentFailed
-from dovetail.cli.ksbuilder.subjects import build_directory
+from dovetail.cli.ksbuilder.parcels import read_parcel
 from dovetail.cli.ksbuilder.watched import INTERVAL, changed, look
 from dovetail.helm.values import put
 from dovetail.kube import CONFIGMAPS, Client, Conflict, NotFound
-from dovetail.packaging.builder import Archive
 from dovetail.packaging.errors import PackagingError
-from dovetail.packaging.findings import errors_of
-from dovetail.packaging.package import read_package
+from dovetail.packaging.package import Package
 
 TRUST: Final = "dovetail-gateway"
 PATIENCE: Final = 120.0
@@ -214,33 +212,40 @@ class Development:
         return now
 
     async def _cycle(self, *, patient: bool, begun: float | None = None, paths: Sequence[str] = ()) -> None:
-        """Build, publish, wait. A fault of the project is told; with `patient` the session goes on."""
+        """Bring the project into force. A fault of it is told; with `patient` the session goes on."""
         begun = time.monotonic() if begun is None else begun
         try:
-            archive = await asyncio.to_thread(build_directory, self.directory)
-            if archive.digest == self.published:
-                return
-            package = await asyncio.to_thread(read_package, archive.data)
-            if errors_of(package.findings):
-                raise DevelopmentFailed(str(errors_of(package.findings)[0]), "Correct it")
-            await catalogue.publish(self.client, package, archive.data)
-            self.published = archive.digest
-            await self._install(archive)
-            await self._in_force(archive)
+            package = await self.bring()
         except (PackagingError, CommandError) as error:
             self.reporter.say("failed", str(error), message=str(error), paths=list(paths))
             if not patient:
                 raise
             return
+        if package is None:
+            return
         seconds = time.monotonic() - begun
-        name, version = archive.metadata.name, archive.metadata.version
+        name, version = package.name, package.version
         text = f"{name} {version} is in force ({seconds:.1f} s)" + (f": {', '.join(paths[:3])}" if paths else "")
-        facts = {"name": name, "version": version, "digest": archive.digest, "seconds": round(seconds, 3)}
+        facts = {"name": name, "version": version, "digest": package.digest, "seconds": round(seconds, 3)}
         self.reporter.say("installed", text, **facts, paths=list(paths))
 
-    async def _install(self, archive: Archive) -> None:
+    async def bring(self) -> Package | None:
+        """Build, publish, install, wait until it is in force; None if nothing is different.
+
+        Raises PackagingError, CommandError, KubeError.
+        """
+        package, parcel = await asyncio.to_thread(read_parcel, self.directory)
+        if parcel.digest == self.published:
+            return None
+        await catalogue.publish(self.client, package, parcel.data)
+        self.published = parcel.digest
+        await self._install(package)
+        await self._in_force(package)
+        return package
+
+    async def _install(self, package: Package) -> None:
         """Ask for the installation of this version with this session's configuration."""
-        name, version = archive.metadata.name, archive.metadata.version
+        name, version = package.name, package.version
         spec = {"extension": {"name": name, "version": version}, "enabled": True, "config": self._config()}
         try:
             plan = await self.client.get(INSTALLPLANS, name)
@@ -265,15 +270,15 @@ class Development:
             put(values, key, yaml.safe_load(value))
         return yaml.safe_dump(values) if values else ""
 
-    async def _in_force(self, archive: Archive) -> None:
-        """Wait until the platform says that this archive is installed. Raises DevelopmentFailed."""
-        name = archive.metadata.name
+    async def _in_force(self, package: Package) -> None:
+        """Wait until the platform says that this package is installed. Raises DevelopmentFailed."""
+        name = package.name
         end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             with contextlib.suppress(NotFound):
                 status = (await self.client.get(INSTALLPLANS, name)).get("status", {})
                 digest = str(status.get("operation", {}).get("digest", "")).removeprefix("sha256:")
-                if status.get("state") == "Installed" and digest == archive.digest:
+                if status.get("state") == "Installed" and digest == package.digest:
                     return
                 if status.get("state") in _FAILED and (message := _reason(status)):
                     raise DevelopmentFailed(f"{name} {status['state']}: {message}", "Correct it; it is tried again")

@@ -13,6 +13,7 @@ CommandError
 ├── UnsafeServe
 ├── NotSigned
 ├── DevelopmentFailed
+├── NoBrowser
 ├── NoPlatform
 ├── ClusterRefused
 ├── PublishFailed
@@ -112,6 +113,13 @@ class DevelopmentFailed(CommandError):
 
     def __init__(self, reason: str, remedy: str) -> None:
         super().__init__(f"{reason.rstrip('.')}. {remedy}.")
+
+
+class NoBrowser(CommandError):
+    """There is nothing to look at pages with."""
+
+    def __init__(self) -> None:
+        super().__init__("No Chromium starts here. Install one (apt-get install chromium), or name it in $CHROMIUM.")
 
 
 class NoPlatform(CommandError):
