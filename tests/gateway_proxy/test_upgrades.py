@@ -152,8 +152,8 @@ async def test_a_tunnel_may_rest_but_not_for_ever() -> None:
 async def test_a_rule_edits_the_answer_to_an_upgrade_but_not_the_handshake() -> None:
     async def handler(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         writer.write(
-            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nX-Kept: 1\r\nX-Gone: 1\r\n"
-            b"Sec-WebSocket-Accept: abc\r\nSet-Cookie: dovetail-token=evil\r\n\r\n"
+            b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+            b"X-Kept: 1\r\nX-Gone: 1\r\nSec-WebSocket-Accept: abc\r\nSet-Cookie: dovetail-token=evil\r\n\r\n"
         )
         return True
 
