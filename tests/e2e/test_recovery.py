@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -77,6 +78,38 @@ def test_a_worker_killed_in_the_middle_of_a_load_costs_only_its_own_connections(
     while platform.pids().get("gateway-worker-0", old) == old and time.monotonic() < deadline:
         failed += not answers(lambda: own_world.get(GREETINGS, "admin"))
     assert failed <= 1, f"{failed} requests failed although another worker was there"
+
+
+def test_a_worker_that_is_told_to_stop_loses_no_request(own_world: World) -> None:
+    platform = up_of(own_world)
+    served, failed, over = [0], list[str](), threading.Event()
+
+    def load() -> None:
+        while not over.is_set():
+            try:
+                code = own_world.get(GREETINGS, "admin").code
+                served[0] += 1
+            except OSError as error:
+                failed.append(repr(error))
+            else:
+                if code != 200:
+                    failed.append(str(code))
+
+    own_world.log_in("admin", platform.password)
+    threads = [threading.Thread(target=load) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    try:
+        for name in ("gateway-worker-0", "gateway-worker-1"):
+            old, before = platform.pids()[name], served[0]
+            os.kill(old, signal.SIGTERM)
+            wait_restarted(platform, name, old)
+            wait(lambda before=before: served[0] > before + 20, "requests to be served", also=platform.tail)
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    assert failed == []
 
 
 def test_the_helm_worker_killed_during_an_installation_delays_it_only(own_world: World) -> None:
