@@ -17,7 +17,7 @@ DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
 
 _TEXT: Final[Schema] = {"type": "string"}
-_URL: Final[Schema] = {"type": "string", "pattern": "^https?://"}
+_URL: Final[Schema] = {"type": "string", "pattern": "^(https?://.*)?$"}
 _NAME: Final[Schema] = {"type": "string", "pattern": "^[a-z0-9]([-a-z0-9]{0,45}[a-z0-9])?$"}
 _CONSTRAINT: Final[Schema] = {"type": "string", "examples": [">=1.19.0-0", "^4.1.0-0"]}
 

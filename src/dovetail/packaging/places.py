@@ -5,7 +5,9 @@ from collections.abc import Mapping
 from typing import Final
 
 _PLACE: Final = re.compile(r"([\w@+.-]+(?:/[\w@+. -]+)+\.\w+):(\d+)(?::\d+)?")
-_NOISE: Final = re.compile(r"^(?:template: |execution error at |error calling \w+: |parse error at )")
+_NOISE: Final = re.compile(
+    r"^(?:\([\w@+. /-]+\.\w+(?::\d+)+\): |template: |execution error at |error calling \w+: |parse error at )"
+)
 
 
 def place_of_render_error(message: str, chart: str, files: Mapping[str, bytes]) -> tuple[str, str]:

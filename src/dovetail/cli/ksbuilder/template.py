@@ -5,9 +5,9 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -22,12 +22,12 @@ from dovetail.packaging.checking import Opened, opened
 from dovetail.packaging.errors import InvalidMetadata
 from dovetail.packaging.examined import AGENT, HOST, view_names
 from dovetail.packaging.findings import errors_of
-from dovetail.packaging.manifests import ManifestReader, mapping
+from dovetail.packaging.manifests import ManifestReader, load_objects, mapping
 from dovetail.packaging.metadata import METADATA_FILE
 from dovetail.packaging.places import place_of_render_error
 from dovetail.packaging.versions import Constraint, Version
 
-_HOOK = re.compile(r"^\s*[\"']?helm\.sh/hook[\"']?\s*:\s*(.*)$", re.MULTILINE)
+_HOOK: Final = "helm.sh/hook"
 _SEPARATOR = re.compile(r"(?:\A|\n)---\s*")
 
 
@@ -110,10 +110,19 @@ def _documents(one: Rendering, options: dict[str, Any], found: Opened) -> Iterat
 def _is_kept(document: str, options: dict[str, Any]) -> bool:
     if not any(line.strip() and not line.lstrip().startswith("#") for line in document.splitlines()):
         return False
-    hook = _HOOK.search(document)
-    if hook is None:
+    if _HOOK not in document:
         return True
-    return not options["no_hooks"] and not (options["skip_tests"] and "test" in hook[1])
+    hooks = [str(mapping(mapping(obj.get("metadata")).get("annotations")).get(_HOOK, "")) for obj in _loaded(document)]
+    if not any(hooks):
+        return True
+    return not options["no_hooks"] and not (options["skip_tests"] and "test" in hooks[0])
+
+
+def _loaded(document: str) -> list[Mapping[str, Any]]:
+    try:
+        return load_objects(document)
+    except ValueError:
+        return []  # what is no object is shown as it is
 
 
 def _printed(view: str, documents: dict[str, str]) -> str:

@@ -39,7 +39,7 @@ def names(examined: Examined) -> Iterator[Finding]:
 
 def listed(examined: Examined) -> Iterator[Finding]:
     """`images` in extension.yaml is what mirrors and bundles are made from."""
-    if not examined.views:
+    if not examined.views or any(view.findings for view in examined.views):
         return
     used = _used(examined)
     declared = {parse_image(text) or text: at for at, text in enumerate(examined.package.metadata.images)}
