@@ -53,6 +53,21 @@ def test_routes_that_have_gone_keep_their_counts_under_one_name(answers: list[tu
     assert not any('route="b"' in line or 'route="c"' in line for line in lines)
 
 
+def test_a_churn_of_routes_without_a_scrape_stays_bounded_and_many_routes_in_force_are_no_churn() -> None:
+    metrics, in_force = Metrics(), {f"kept-{number}" for number in range(30_000)}
+    for route in in_force:
+        metrics.answered(200, route)
+    assert metrics.large
+    metrics.keep_only(in_force)
+    assert not metrics.large
+    for number in range(40_000):
+        metrics.answered(200, f"gone-{number}")
+    assert metrics.large
+    metrics.keep_only(in_force)
+    assert not metrics.large
+    assert 'route="(gone)"} 40000' in metrics.render()
+
+
 async def test_the_workers_figures_come_together(tmp_path: Path) -> None:
     first, second = Metrics(), Metrics()
     first.answered(200, "a", 0.01)

@@ -16,6 +16,7 @@ class Metrics:
     def __init__(self, reports_dropped: Mapping[str, int] = MappingProxyType({})) -> None:
         self._reports_dropped = reports_dropped
         self._answers: Counter[tuple[int, str]] = Counter()
+        self._most = _MOST_ANSWERS
         self._slower: Counter[float] = Counter()
         self._seconds = 0.0
         self.connections = 0
@@ -37,11 +38,12 @@ class Metrics:
         for code, route in [key for key in self._answers if key[1] not in routes]:
             if route not in ("", _GONE):
                 self._answers[code, _GONE] += self._answers.pop((code, route))
+        self._most = max(_MOST_ANSWERS, 2 * len(self._answers))
 
     @property
     def large(self) -> bool:
-        """More is remembered than a scrape should have to carry; `keep_only` makes it less."""
-        return len(self._answers) > _MOST_ANSWERS
+        """Much more is remembered than was in force the last time: `keep_only` makes it less, without a scrape."""
+        return len(self._answers) > self._most
 
     def render(self) -> str:
         """All of it."""

@@ -78,9 +78,12 @@ class Worker:
         self.ready.set()
         return snapshot.generation
 
+    def _forget_routes(self) -> None:
+        self.metrics.keep_only({route.id for route in self.serving.snapshot.table.routes})
+
     def figures(self) -> str:
         """What a scrape gets; routes that are not in force any more have no lines of their own."""
-        self.metrics.keep_only({route.id for route in self.serving.snapshot.table.routes})
+        self._forget_routes()
         return self.metrics.render() + figures(self.pools.guards.all(), self.limiter)
 
     def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
@@ -150,7 +153,7 @@ class Worker:
             self.presence.look(self._under_way(), self.serving, self.wall())
             self.pools.sweep(now)
             if self.metrics.large:
-                self.figures()
+                self._forget_routes()
 
     def _under_way(self) -> list[Exchange]:
         return [connection.active for connection in self._connections if connection.active is not None]
