@@ -36,6 +36,8 @@ _COMMANDS = {
     "get": "dovetail.cli.ksbuilder.listing:get_package",
     "login": "dovetail.cli.ksbuilder.login:login",
     "logout": "dovetail.cli.ksbuilder.login:logout",
+    "completion": "dovetail.cli.ksbuilder.completion:completion",
+    "man": "dovetail.cli.ksbuilder.manual:man",
     "version": "dovetail.cli.ksbuilder.version:version",
 }
 
@@ -47,14 +49,20 @@ class _Commands(LazyGroup):
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, "-v", "--version", prog_name="ksbuilder")
 def ksbuilder() -> None:
-    """Package, check and publish extensions of Dovetail and KubeSphere.
+    """Make, check, publish and carry extensions of Dovetail and KubeSphere.
 
     An extension is a directory with an extension.yaml:
 
     \b
-      ksbuilder validate greeter            say what is wrong with it
+      ksbuilder create --name greeter       make a new one
+      ksbuilder dev greeter                 install it, and again whenever a file changes
+      ksbuilder check greeter               say what is wrong with it
+      ksbuilder test greeter                install it on a platform of its own, and open its pages
       ksbuilder package greeter             write greeter-0.1.0.tgz
       ksbuilder publish greeter-0.1.0.tgz   make it known to the platform
+
+    Results go to stdout, as JSON with --output json; what is said about them goes to stderr. Exit code 1 means a
+    refusal, 2 wrong usage.
     """
 
 

@@ -20,7 +20,7 @@ from dovetail.packaging.projects.answers import LANGUAGES, OPENINGS, TEMPLATES, 
 from dovetail.packaging.projects.errors import InvalidAnswer
 
 
-@click.command()
+@click.command(short_help="Make a new extension.")
 @click.argument("directory", type=click.Path(path_type=Path), required=False)
 @click.option("--name", help="The extension's name.  [asked]")
 @click.option("--category", help="Where it is listed.  [asked]")

@@ -18,7 +18,7 @@ from dovetail.cli.ksbuilder.reporting import output_option
 from dovetail.kube import Client, KubeError
 
 
-@click.command()
+@click.command(short_help="Install a project, and again at every change.")
 @click.argument("directory", type=click.Path(path_type=Path), default=Path())
 @click.option("--backend-url", default="", help="Where the backend runs already, instead of starting it here.")
 @click.option("--no-backend", is_flag=True, help="Let the backend run in the cluster, from its image.")

@@ -11,7 +11,7 @@ from dovetail.cli.ksbuilder.reporting import output_option, print_json
 from dovetail.cli.ksbuilder.subjects import source_date
 
 
-@click.command()
+@click.command(short_help="Make a directory a Helm repository.")
 @click.argument("directory", type=click.Path(path_type=Path))
 @click.option("--url", default="", help="The address of the packages.  [default: beside the index]")
 @output_option

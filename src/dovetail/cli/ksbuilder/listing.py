@@ -17,7 +17,7 @@ from dovetail.cli.ksbuilder.waiting import waiting
 from dovetail.kube import Client, NotFound, labels_of
 
 
-@click.command("list")
+@click.command("list", short_help="List what a place or a platform has.")
 @click.argument("place", required=False)
 @click.option("--all", "every", is_flag=True, help="Every version, not the newest of each.")
 @kubeconfig_option
@@ -40,7 +40,7 @@ def list_packages(
     table(("NAME", "VERSION", "DESCRIPTION"), [tuple(row.values()) for row in rows])
 
 
-@click.command("get")
+@click.command("get", short_help="Say what is known about an extension.")
 @click.argument("name")
 @click.argument("place", required=False)
 @kubeconfig_option

@@ -16,7 +16,7 @@ from dovetail.cli.ksbuilder.waiting import waiting
 from dovetail.packaging.registry.references import SCHEME, parse
 
 
-@click.command()
+@click.command(short_help="Log in at a platform or a registry.")
 @click.argument("place")
 @click.option("-u", "--username", help="Who you are.  [asked]")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")

@@ -17,7 +17,7 @@ from dovetail.packaging.findings import errors_of
 from dovetail.packaging.package import Package
 
 
-@click.command()
+@click.command(short_help="Make an extension known to a platform.")
 @click.argument("path")
 @click.option("--from", "place", metavar="PLACE", help="Get the package PATH from there: a repository, a registry.")
 @click.option("--version", default="", help="Which version of it.  [default: the newest release]")

@@ -15,7 +15,7 @@ from dovetail.cli.ksbuilder.waiting import waiting
 from dovetail.packaging.package import Package, read_package
 
 
-@click.command()
+@click.command(short_help="Get a package from a repository.")
 @click.argument("name")
 @click.argument("place", required=False)
 @click.option("--version", default="", help="Which version.  [default: the newest release]")

@@ -13,7 +13,7 @@ from dovetail.cli.ksbuilder.trusting import Trust, trust_options
 from dovetail.cli.ksbuilder.waiting import waiting
 
 
-@click.command()
+@click.command(short_help="Put a package into a repository.")
 @click.argument("path", type=click.Path(path_type=Path))
 @click.argument("place")
 @plain_http_option

@@ -28,7 +28,7 @@ _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 _TYPES: Final = {".yaml": "application/x-yaml", ".tgz": "application/gzip", ".prov": "text/plain"}
 
 
-@click.command()
+@click.command(short_help="Serve a directory as a Helm repository.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", type=int, default=8879, show_default=True, help="0 takes a free port.")

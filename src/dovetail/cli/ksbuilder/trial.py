@@ -50,7 +50,7 @@ class Step:
         return "failed" if self.problems else "skipped" if self.skipped else "passed"
 
 
-@click.command()
+@click.command(short_help="Try an extension: tests, rules, pages.")
 @click.argument("path", type=click.Path(path_type=Path, exists=True), default=Path())
 @click.option("--no-tests", is_flag=True, help="Leave the project's own tests out.")
 @click.option("--no-install", is_flag=True, help="Leave the installation and the pages out.")

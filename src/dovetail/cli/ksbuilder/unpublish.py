@@ -9,7 +9,7 @@ from dovetail.cli.ksbuilder.cluster import console_option, kubeconfig_option
 from dovetail.cli.ksbuilder.reporting import output_option, print_json
 
 
-@click.command()
+@click.command(short_help="Take an extension out of a catalogue.")
 @click.argument("name")
 @kubeconfig_option
 @console_option
