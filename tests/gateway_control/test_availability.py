@@ -124,6 +124,7 @@ async def world(platform_crds: KubeApi) -> AsyncIterator[World]:
             for name in ("rt-empty", "rt-moving", "rt-moving-1"):
                 with contextlib.suppress(NotFound):
                     await client.delete(resource, name, NAMESPACE)
+    await asyncio.sleep(0.25)  # transports are closed a turn of the loop later
 
 
 @contextlib.asynccontextmanager
