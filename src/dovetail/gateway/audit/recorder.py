@@ -6,6 +6,7 @@ and both carry the same id. Bodies are held only where the policy asks for them,
 when control has not yet taken many of the entries before, so that they cannot pile up.
 """
 
+import logging
 from typing import TYPE_CHECKING, Final
 
 from dovetail.gateway.audit.entry import KIND, Bodies, Entry
@@ -37,6 +38,8 @@ _NEVER_BODIES: Final = "builtin/oauth"
 """The platform's own log-in: its bodies are credentials."""
 _WITH_BODIES: Final = ("Request", "RequestResponse")
 _UNREADABLE: Final = Attributes(verb="", path="/")
+
+_log = logging.getLogger(__name__)
 
 
 class Capture:
@@ -110,23 +113,28 @@ class Recorder:
             self.opened(exchange)
 
     def finished(self, exchange: "Exchange", seconds: float) -> None:
-        """A request is over."""
-        admitted = exchange.admitted
-        if admitted is not None:
-            user, place = admitted.user, admitted.place
-            key = (user if self._by_user else None, place)
-            decision = self._decisions.get(key) or self._decide(user, place, exchange.head.method)
-            if decision.level != "None" and not decision.omit_stages:
-                if exchange.audit_id or exchange.capture is not None:
-                    self._put(exchange, decision, seconds)
-                else:
-                    self._put_plain(exchange, decision.level, seconds, user, place.route.id)
-            elif decision.level != "None" and "ResponseComplete" not in decision.omit_stages:
-                self._put(exchange, decision, seconds)
-        else:
-            self._refused(exchange, seconds)
+        """A request is over. A fault in here costs its record, not the request."""
+        try:
+            self._finished(exchange, seconds)
+        except Exception:
+            _log.exception("a request was not recorded", extra={"fields": {"route": exchange.route_id}})
         if exchange.audit_id:
             self._opened.pop(exchange.audit_id, None)
+
+    def _finished(self, exchange: "Exchange", seconds: float) -> None:
+        admitted = exchange.admitted
+        if admitted is None:
+            self._refused(exchange, seconds)
+            return
+        user, place = admitted.user, admitted.place
+        key = (user if self._by_user else None, place)
+        decision = self._decisions.get(key) or self._decide(user, place, exchange.head.method)
+        if decision.level == "None" or "ResponseComplete" in decision.omit_stages:
+            return
+        if exchange.audit_id or exchange.capture is not None:
+            self._put(exchange, decision, seconds)
+        else:
+            self._put_plain(exchange, decision.level, seconds, user, place.route.id)
 
     def unreadable(self, address: bytes, refusal: Refusal) -> None:
         """Something that was no request has been refused."""
