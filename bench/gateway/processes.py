@@ -10,6 +10,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from dovetail.cli.supervisor import MALLOC
+
 PROXY_CORE = 0
 LOAD_CORE = 1
 _START_SECONDS = 20.0
@@ -55,7 +57,8 @@ def free_port() -> int:
 def running(core: int | None, command: list[str], port: int) -> "Generator[subprocess.Popen[bytes]]":
     """A process that listens on `port` while the block runs; `core` None leaves it unpinned."""
     pinned = ["taskset", "-c", str(core), *command] if core is not None else command
-    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    env = {**MALLOC, **os.environ}  # as the supervisor starts workers; the peers bring their own or do not care
+    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
     try:
         _wait(port, process)
         yield process

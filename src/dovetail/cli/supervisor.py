@@ -23,7 +23,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
 _STEADY_AFTER = 30.0
 _LOG_LIMIT = 10 << 20
-_MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 20)}
+MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 20)}
 """Give large blocks back to the system: a password hash takes 19 MiB, which glibc would otherwise keep for ever."""
 
 _log = logging.getLogger(__name__)
@@ -125,7 +125,7 @@ class Supervisor:
                     *self.command, *spec.arguments,
                     "--ready-fd", str(ready_write), "--lifeline-fd", str(self._lifeline_read),
                     stdin=asyncio.subprocess.DEVNULL, stdout=log, stderr=log,
-                    pass_fds=(ready_write, self._lifeline_read), start_new_session=True, env={**_MALLOC, **os.environ},
+                    pass_fds=(ready_write, self._lifeline_read), start_new_session=True, env={**MALLOC, **os.environ},
                 )  # fmt: skip
         finally:
             os.close(ready_write)
