@@ -48,3 +48,11 @@ def test_verbose_reaches_everybody() -> None:
 def test_the_domain_of_ingresses_goes_to_the_controllers() -> None:
     found = arguments(Layout(DATA, HERE, 1, ingress_domain="apps.example.com"))
     assert found["controller-manager"][-2:] == ("--ingress-domain", "apps.example.com")
+
+
+def test_every_worker_knows_the_proxies_in_front() -> None:
+    layout = Layout(DATA, HERE, 0, workers=2, trusted_proxies=("10.0.0.0/8", "::1"))
+    for spec in layout.gateway_workers():
+        named = [spec.arguments[at + 1] for at, text in enumerate(spec.arguments) if text == "--trusted-proxy"]
+        assert named == ["10.0.0.0/8", "::1"]
+    assert not any("--trusted-proxy" in spec.arguments for spec in Layout(DATA, HERE, 0).gateway_workers())

@@ -13,6 +13,7 @@ from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, answer
 from tests.gateway_proxy.client import PATIENCE, Answer
 from tests.gateway_proxy.rig import Gateway, gateway, limits, route, upstream
+from tests.gateway_proxy.test_failures import full_listener
 
 GUARDED = Traffic(breaker=True)
 
@@ -269,6 +270,20 @@ async def test_round_robin_and_least_requests() -> None:
         assert slow.asked == before, "the one that is busy gets no more"
         slow.held.set()
         assert [(await task).status for task in held] == [200] * 3
+
+
+async def test_an_address_that_cannot_be_reached_is_not_waited_for_each_time() -> None:
+    sound = [await Flaky().start() for _ in range(2)]
+    with full_listener() as silent:
+        addresses = tuple(Address("127.0.0.1", port) for port in (silent, sound[0].port, sound[1].port))
+        to = upstream(0, addresses=addresses, connect_timeout=4.5)
+        begun = asyncio.get_running_loop().time()
+        async with gateway([route("/", to)], [to]) as running:
+            for _ in range(12):
+                assert (await running.once("GET", "/")).status == 200
+        assert asyncio.get_running_loop().time() - begun < 4.5, "once it is waited for, not four times"
+    assert sum(each.asked for each in sound) == 12
+    assert min(each.asked for each in sound) >= 4
 
 
 async def test_an_upgrade_is_a_request_like_any_other() -> None:

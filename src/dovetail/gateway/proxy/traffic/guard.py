@@ -11,6 +11,7 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from typing import Final
 
+from dovetail.gateway.proxy.pool import DialFailed
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.traffic.circuit import CLOSED, Circuit, Event, permits, step
 from dovetail.gateway.proxy.traffic.retrying import Load
@@ -25,7 +26,7 @@ _FORGET: Final = 2
 _log = logging.getLogger(__name__)
 
 
-class Refused(Exception):
+class Refused(DialFailed):
     """The breaker does not let a request through. `limit` is the directive that says so."""
 
     def __init__(self, limit: str, why: str, retry_after: float = 1.0) -> None:

@@ -1,8 +1,8 @@
 """The connections of a backend that has several addresses or a breaker: a lane for each address.
 
 For each request an address is chosen (`balance`) among those whose circuit lets requests pass; a lane is a `Pool` of
-its own. When `max_connections` are in use a request waits in line for one that becomes free, for as long as connecting
-may take.
+its own. An address that could not be reached comes last for some seconds, breaker or not. When `max_connections` are in
+use a request waits in line for one that becomes free, for as long as connecting may take.
 """
 
 import asyncio
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from dovetail.gateway.proxy.upstream import UpstreamConnection
 
 
+_AWAY_SECONDS = 5.0
+
+
 class Lane(Pool):
     """The connections to one address."""
 
@@ -30,6 +33,8 @@ class Lane(Pool):
         self.lanes = lanes
         self.target = target
         self.open: set[UpstreamConnection] = set()
+        self.away_until = 0.0
+        """It could not be reached a moment ago: until then the others come first."""
 
     @property
     def busy(self) -> int:
@@ -64,6 +69,8 @@ class Lanes(Pool):
         super().__init__(upstream, limits)
         self.guard = guard
         self._next = 0
+        self._plain = upstream.breaker is None and upstream.balance == "RoundRobin" and len(upstream.addresses) > 0
+        """Whose turn it is is all there is to decide."""
         targets: tuple[Target, ...] = (upstream.unix_path,) if upstream.unix_path else upstream.addresses
         self.targets = targets
         self._lanes = [
@@ -72,6 +79,8 @@ class Lanes(Pool):
         guard.keep_only(set(targets))
 
     def take(self, now: float, *, repeatable: bool, avoid: Collection[Target] = ()) -> "UpstreamConnection | None":
+        if self._plain and not avoid:
+            return self._take_in_turn(now, repeatable)
         if self.guard.waiting:
             return None
         lanes = self._order(now, avoid)
@@ -80,6 +89,17 @@ class Lanes(Pool):
             self._next += not avoid
             connection.probe = self.guard.sent(lanes[0].target, now)
         return connection
+
+    def _take_in_turn(self, now: float, repeatable: bool) -> "UpstreamConnection | None":
+        lanes = self._lanes
+        for turn in range(self._next, self._next + len(lanes)):
+            lane = lanes[turn % len(lanes)]
+            if lane.away_until <= now:
+                connection = lane.take(now, repeatable=repeatable)
+                if connection is not None:
+                    self._next = turn + 1
+                return connection
+        return None
 
     async def dial(self, avoid: Collection[Target] = ()) -> "UpstreamConnection":
         """A connection to the best address, or to the next one. Raises DialFailed, Refused."""
@@ -113,12 +133,14 @@ class Lanes(Pool):
                     connection = await lane.dial()
             except (TimeoutError, DialFailed) as error:
                 self.guard.told(lane.target, "bad", loop.time(), probe=probe)
+                lane.away_until = loop.time() + _AWAY_SECONDS
                 text = f"no connection within {self.upstream.connect_timeout:g} s"
                 problem = error if isinstance(error, DialFailed) else DialFailed(text, timed_out=True)
                 continue
             except BaseException:
                 self.guard.told(lane.target, "gone", loop.time(), probe=probe)
                 raise
+            lane.away_until = 0.0
             if not connection.closing:
                 lane.open.add(connection)
             connection.probe = probe
@@ -197,7 +219,7 @@ class Lanes(Pool):
         if len(lanes) == 1:
             return lanes if guard.permits(lanes[0].target, now) else []
         candidates = [Candidate(guard.permits(lane.target, now), lane.busy) for lane in lanes]
-        avoided = [index for index, lane in enumerate(lanes) if lane.target in avoid] if avoid else ()
+        avoided = [index for index, lane in enumerate(lanes) if lane.away_until > now or lane.target in avoid]
         return [lanes[index] for index in order(candidates, self.upstream.balance, self._next, avoided)]
 
     def sweep(self, now: float) -> None:
