@@ -49,3 +49,19 @@ def test_what_is_remembered_of_one_never_turns_up_in_another(first: Entry, secon
     event = orjson.loads(WRITER.line(second))
 
     assert event | {"auditID": ""} == orjson.loads(EventWriter().line(second)) | {"auditID": ""}
+
+
+def test_the_cluster_and_the_workspace_of_a_path_are_told() -> None:
+    target = b"/clusters/east/kapis/tenant.kubesphere.io/v1beta1/workspaces/w1/things/x?watch=true"
+    entry = Entry("", False, 1.5, 0.25, "GET", target, 200, "", None, b"::1", b"", "", 0, 0, "Metadata")
+
+    event = orjson.loads(EventWriter().line(entry))
+
+    assert event["annotations"]["dovetail.dev/cluster"] == "east"
+    assert event["annotations"]["dovetail.dev/workspace"] == "w1"
+    assert event["objectRef"]["resource"] == "things"
+    assert (event["requestReceivedTimestamp"], event["stageTimestamp"]) == (
+        "1970-01-01T00:00:01.500000Z",
+        "1970-01-01T00:00:01.750000Z",
+    )
+    assert event["annotations"]["dovetail.dev/duration-ms"] == "250"
