@@ -2,8 +2,11 @@
 
 from pathlib import Path
 
+from dovetail.cli.audit_log import AuditLog
 from dovetail.cli.datadir import DataDirectory
+from dovetail.cli.gateway_control import file_settings
 from dovetail.cli.layout import Address, Layout
+from dovetail.gateway.audit.file_sink import FileSettings
 
 DATA = DataDirectory(Path("/data"))
 HERE = Address("127.0.0.1", 30880)
@@ -56,3 +59,16 @@ def test_every_worker_knows_the_proxies_in_front() -> None:
         named = [spec.arguments[at + 1] for at, text in enumerate(spec.arguments) if text == "--trusted-proxy"]
         assert named == ["10.0.0.0/8", "::1"]
     assert not any("--trusted-proxy" in spec.arguments for spec in Layout(DATA, HERE, 0).gateway_workers())
+
+
+def test_the_audits_file_lies_in_the_data_directory_unless_said_otherwise(tmp_path: Path) -> None:
+    data, gateway = DataDirectory(tmp_path), Address("127.0.0.1", 1)
+
+    def path_of(audit: AuditLog) -> str:
+        arguments = Layout(data, gateway, 2, audit=audit).gateway_control().arguments
+        return arguments[arguments.index("--audit-log-path") + 1]
+
+    assert path_of(AuditLog()) == str(tmp_path / "audit" / "audit.log")
+    assert path_of(AuditLog("/var/log/audit.log")) == "/var/log/audit.log"
+    assert file_settings(AuditLog("off")) is None
+    assert file_settings(AuditLog("/a", 3, 4, 5)) == FileSettings(Path("/a"), 5 << 20, 3.0, 4)
