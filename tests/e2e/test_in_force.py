@@ -164,6 +164,7 @@ async def test_a_role_changes_under_everybody(two_workers: World) -> None:
     try:
         assert max(await until_refused(world, user, 403, lambda: set_rules([]))) < 1
     finally:
+        logged_in_admin(world)
         set_rules(rules)
     assert wait(lambda: world.get("/proxy/echo/x", user).code == 200, "the rule to be back", 5, every=0.01) < 1
 
@@ -174,6 +175,7 @@ def test_disabling_somebody_ends_his_sessions_for_good(two_workers: World) -> No
     disable(world, user)
     wait(lambda: world.get("/proxy/echo/x", user).code == 401, "the worker to refuse him", 5, every=0.01)
     wait(lambda: not sessions_of(world, user), "his sessions to end", 10)
+    logged_in_admin(world)
     body = {"status": {"state": "Active"}}
     expect(world.send("PATCH", f"{IAM}/users/{user}/status", "admin", body, MERGE), 200)
     wait(lambda: basic(world, user, PASSWORD) == 200, "him to be enabled", 5)
