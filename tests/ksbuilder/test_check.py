@@ -113,3 +113,18 @@ def test_explain_category_schema(tmp_path: Path) -> None:
 @pytest.mark.parametrize("arguments", [["check"], ["lint"], ["check", "-o", "xml", "."], ["template"], ["diff"]])
 def test_wrong_usage(tmp_path: Path, arguments: list[str]) -> None:
     assert ksbuilder(*arguments, cwd=tmp_path).returncode == 2
+
+
+def test_places_are_files_of_the_tree(tmp_path: Path) -> None:
+    target = greeter(tmp_path, x=UNSELECTED)
+    (target / "charts/backend").rename(target / "charts/server-side")
+    found = json.loads(ksbuilder("lint", target, "-o", "json", cwd=tmp_path).stdout)["findings"]
+    (place,) = {one["place"] for one in found if one["code"] == "selector-missing"}
+    assert place == "charts/server-side/templates/x.yaml:2"
+
+
+def test_several_archives_of_one_folder(tmp_path: Path) -> None:
+    (tmp_path / "a.tgz").write_bytes(b"nothing")
+    (tmp_path / "b.tgz").write_bytes(b"nothing, too")
+    log = json.loads(ksbuilder("check", "a.tgz", "b.tgz", "-o", "sarif", cwd=tmp_path).stdout)
+    assert [result["ruleId"] for result in log["runs"][0]["results"]] == ["archive-broken", "archive-broken"]

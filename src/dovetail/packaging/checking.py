@@ -19,6 +19,7 @@ from dovetail.packaging.findings import Finding, error, errors_of, note, ordered
 from dovetail.packaging.metadata import METADATA_FILE, judge, read_metadata
 from dovetail.packaging.package import Package, read_package
 from dovetail.packaging.parts import MAX_CONFIGMAP
+from dovetail.packaging.places import moved_folders, relocated
 from dovetail.packaging.preflight import preflight
 from dovetail.packaging.tree import Tree
 
@@ -42,6 +43,8 @@ class Opened(NamedTuple):
     findings: tuple[Finding, ...]
     package: Package | None = None
     archive: bytes = b""
+    folders: Mapping[str, str] = {}
+    """Where sub-charts lie in the package -> where they lie in the tree, if that is elsewhere."""
 
 
 def check(subject: Tree | bytes) -> tuple[Finding, ...]:
@@ -58,7 +61,7 @@ def opened(subject: Tree | bytes, *, time: int = DEFAULT_TIME) -> Opened:
         return Opened(ordered(opened.findings))
     package = opened.package
     more = (*_bundles(package), *_size(opened.archive), *apply(BASIC, Examined(package)))
-    return opened._replace(findings=ordered((*opened.findings, *more)))
+    return opened._replace(findings=relocated(ordered((*opened.findings, *more)), opened.folders))
 
 
 def apply(rules: Iterable["Rule"], examined: Examined) -> Iterator[Finding]:
@@ -70,7 +73,7 @@ def apply(rules: Iterable["Rule"], examined: Examined) -> Iterator[Finding]:
 def _build(tree: Tree, time: int) -> Opened:
     try:
         archive = build(tree, time=time)
-        return Opened(archive.findings, read_package(archive.data), archive.data)
+        return Opened(archive.findings, read_package(archive.data), archive.data, moved_folders(tree.files))
     except errors.InvalidMetadata as invalid:
         noticed = judge(read_metadata(tree.files[METADATA_FILE]))
         return Opened((*noticed, *invalid.findings))

@@ -1,6 +1,5 @@
 """`ksbuilder package`: the archive of an extension, with its signature and its annex on demand."""
 
-import asyncio
 import os
 from pathlib import Path
 from typing import Any
@@ -39,6 +38,8 @@ def package(
     path = write(archive, destination)
     written = [path]
     if annex or digests:
+        import asyncio  # most runs need no loop
+
         written += asyncio.run(_annex(archive, path, digests))
     if sign:
         from dovetail.cli.ksbuilder import signing

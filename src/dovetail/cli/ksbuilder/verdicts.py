@@ -54,16 +54,19 @@ def look(
 async def _look(paths: Sequence[Path], rules: "Sequence[Rule]", situation: "Situation", ask: "Ask | None") -> Checked:
     from dovetail.cli.ksbuilder.rendering import renderer
     from dovetail.packaging.checking import apply
+    from dovetail.packaging.places import relocated
 
     checked: Checked = {}
     async with renderer(situation) as helm:
         for path in paths:
             opened = _opened(path)
-            checked[str(path)] = opened.findings
-            if opened.package is not None:
+            if opened.package is None:
+                checked[str(path)] = opened.findings
+            else:
                 examined = await helm.examine(opened.package, opened.archive)
                 asked = await ask(examined) if ask is not None else ()
-                checked[str(path)] = ordered((*opened.findings, *apply(rules, examined), *asked))
+                found = ordered((*opened.findings, *apply(rules, examined), *asked))
+                checked[str(path)] = relocated(found, opened.folders)
     return checked
 
 
@@ -95,10 +98,12 @@ def conclude(what: str, checked: Checked, output: str, *, strict: bool = False, 
 
 
 def _folders(checked: Checked) -> Checked:
-    """Findings of an archive have no file of their own in a repository: they count for the folder around it."""
-    return {
-        os.path.relpath(path if Path(path).is_dir() else Path(path).parent): found for path, found in checked.items()
-    }
+    """By folder: findings of an archive have no file of their own in a repository and count for the one around it."""
+    folders: Checked = {}
+    for path, found in checked.items():
+        folder = os.path.relpath(path if Path(path).is_dir() else Path(path).parent)
+        folders[folder] = (*folders.get(folder, ()), *found)
+    return folders
 
 
 def _print_json(checked: Checked, failed: set[str]) -> None:
