@@ -107,6 +107,19 @@ async def test_what_is_left_at_the_end_is_written(tmp_path: Path) -> None:
     assert len((tmp_path / "audit.log").read_bytes().splitlines()) == 1000
 
 
+async def test_stopping_in_the_middle_of_a_write_loses_nothing_and_writes_nothing_twice(tmp_path: Path) -> None:
+    file = tmp_path / "audit.log"
+    total = 0
+    for pause in (0.0, 0.0005, 0.002, 0.005, 0.02):
+        sink = FileSink(FileSettings(file, max_size=0))
+        async with running(sink):
+            sink.put([b'{"n": %d, "pad": "%s"}' % (number, b"x" * 500) for number in range(total, total + 8000)])
+            await asyncio.sleep(pause)
+        total += 8000
+
+    assert [orjson.loads(line)["n"] for line in file.read_bytes().splitlines()] == list(range(total))
+
+
 @dataclass
 class Collector:
     """The other end of a webhook: answers with `statuses` first, then with 200."""

@@ -41,6 +41,7 @@ class FileSink:
     def __init__(self, settings: FileSettings, clock: Callable[[], float] = time.time) -> None:
         self._file = _Rotating(settings, clock)
         self._waiting: list[bytes] = []
+        self._rest = b""
         self._bytes = 0
         self._wake = asyncio.Event()
         self.written = self.dropped = self.failures = 0
@@ -65,23 +66,39 @@ class FileSink:
                     await self._write()
         finally:
             with contextlib.suppress(OSError):
-                self._file.write(self._take()[0])
+                self._take()
+                while self._rest:
+                    self._rest = self._rest[self._file.write(self._rest) :]
             self._file.close()
 
-    def _take(self) -> tuple[bytes, int]:
+    def _take(self) -> int:
+        """Make what waits the next to be written; how many lines that are."""
         lines, self._waiting, self._bytes = self._waiting, [], 0
-        return b"".join([line + b"\n" for line in lines]), len(lines)
+        self._rest += b"".join([line + b"\n" for line in lines])
+        return len(lines)
 
     async def _write(self) -> None:
-        data, count = self._take()
-        while data:
+        count = self._take()
+        while self._rest:
             try:
-                data = data[await asyncio.to_thread(self._file.write, data[:_PIECE]) :]
+                await self._write_piece()
             except OSError as error:
                 self.failures += 1
                 _log.error("audit events cannot be written", extra={"fields": {"reason": str(error)}})
                 await asyncio.sleep(_RETRY_SECONDS)
         self.written += count
+
+    async def _write_piece(self) -> None:
+        """The thread is waited for even when we are stopped: nothing is to be written twice, or between two others."""
+        writing = asyncio.ensure_future(asyncio.to_thread(self._file.write, self._rest[:_PIECE]))
+        try:
+            await asyncio.wait({writing})
+        finally:
+            if not writing.done():
+                await asyncio.wait({writing})
+            if writing.exception() is None:
+                self._rest = self._rest[writing.result() :]
+        writing.result()
 
 
 class _Rotating:
