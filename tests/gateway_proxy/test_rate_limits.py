@@ -12,8 +12,11 @@ import threading
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from dovetail.gateway.proxy.traffic import limiter as limiters
+from dovetail.gateway.proxy.traffic.buckets import take
 from dovetail.gateway.proxy.traffic.limiter import Limiter
 from dovetail.routing.traffic import RateLimit, Traffic
 from tests.gateway_proxy.backend import Backend
@@ -141,8 +144,8 @@ def _hammer(path: Path, times: int, start: threading.Barrier, results: "multipro
 
 def test_processes_that_take_at_the_same_time_never_take_too_much(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
-    start, results = context.Barrier(4), context.Queue()
-    processes = [context.Process(target=_hammer, args=(tmp_path / "limits", 4000, start, results)) for _ in range(4)]
+    start, results = context.Barrier(3), context.Queue()
+    processes = [context.Process(target=_hammer, args=(tmp_path / "limits", 4000, start, results)) for _ in range(3)]
     for process in processes:
         process.start()
     counts = [results.get(timeout=30) for _ in processes]
@@ -173,6 +176,27 @@ def test_a_worker_that_dies_or_stops_within_a_bucket_stops_nobody(tmp_path: Path
         assert mine.take(limit(2), "a").allowed
         assert not mine.take(limit(2), "a").allowed
         assert mine.unlocked == 1
+
+
+steps = st.lists(st.tuples(st.integers(0, 30), st.integers(0, 2), st.floats(0, 3)), max_size=150)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(steps)
+def test_the_file_is_a_dictionary_of_buckets(tmp_path: Path, script: list[tuple[int, int, float]]) -> None:
+    rules = [limit(2, requests=1, per=1), limit(5, requests=3, per=60), limit(1, name="other")]
+    kept: dict[tuple[int, int], float] = {}
+    now = 1000.0
+    path = tmp_path / "limits"
+    path.unlink(missing_ok=True)
+    one, two, patch = Limiter(path), Limiter(path), pytest.MonkeyPatch()
+    with contextlib.closing(one), contextlib.closing(two), patch.context() as patched:
+        patched.setattr(limiters, "monotonic", lambda: now)
+        for number, (key, rule, later) in enumerate(script):
+            now += later
+            expected = take(rules[rule], kept.get((key, rule), 0.0), now)
+            kept[key, rule] = expected.full_at
+            assert (one, two)[number % 2].take(rules[rule], f"user-{key}") == expected
 
 
 def test_the_number_of_buckets_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

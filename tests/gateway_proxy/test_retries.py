@@ -201,7 +201,7 @@ async def test_retries_have_a_budget() -> None:
 
     backend = await Backend(handler).start()
     to = upstream(backend.port)
-    slow = rules(attempts=1, back_off=3600.0, max_back_off=3600.0, request_timeout=2.0, budget_percent=20)
+    slow = rules(attempts=1, back_off=3600.0, max_back_off=3600.0, request_timeout=1.5, budget_percent=20)
     async with gateway([route("/", to, traffic=slow)], [to]) as running:
         asked = [asyncio.create_task(running.once("GET", "/")) for _ in range(10)]
         while len(backend.seen) < 10:  # noqa: ASYNC110

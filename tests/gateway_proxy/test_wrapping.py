@@ -5,7 +5,7 @@ import gzip
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dovetail.gateway.proxy.traffic.links import HtmlLinks, Links, prefix_of
@@ -39,6 +39,7 @@ def edited(page: str, cuts: list[int], to=AT_ROOT) -> str:
     return (b"".join(pieces) + stream.end()).decode()
 
 
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 2000), max_size=30))
 def test_however_a_page_comes_its_links_are_the_same(cuts):
     assert edited(PAGE, cuts) == WANTED.replace('href="/base/inside"', 'href="/proxy/shop/base/inside"')
