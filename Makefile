@@ -10,7 +10,7 @@ ARGS   ?=
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo bench bench-gateway bench-kube crash lint docs web lock format clean
+.PHONY: help up test demo corpus bench bench-gateway bench-kube crash lint docs web lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -36,6 +36,9 @@ bench-kube: $(VENV)/dev.done machine ## The embedded Kubernetes API in figures, 
 
 crash: $(VENV)/dev.done ## Kill the embedded cluster with -9 under load, again and again (make crash ROUNDS=300)
 	@DOVETAIL_CRASH_ROUNDS=$(or $(ROUNDS),300) $(BIN)/pytest -q tests/embedded_apiserver/test_crash.py
+
+corpus: $(VENV)/runtime.done ## Hold our packaging against published packages (make corpus DIR=folder)
+	@$(BIN)/python scripts/check_corpus.py "$(DIR)"
 
 lint: $(VENV)/dev.done web/node_modules/.done ## Formatting, lint, types, the arrows between the rooms
 	$(BIN)/ruff format --check src tests bench samples scripts

@@ -13,6 +13,7 @@ need caddy caddy
 need slowhttptest slowhttptest
 need wrk wrk
 need curl curl
+need gpg gnupg
 
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
