@@ -71,7 +71,8 @@ def test_a_route_without_rules_has_none():
 
 
 def test_what_is_left_out_has_a_default():
-    route, upstream = served(directives={"retries": {"attempts": 1}, "rateLimit": {"requests": 7}, "circuitBreaker": {}})
+    given = {"retries": {"attempts": 1}, "rateLimit": {"requests": 7}, "circuitBreaker": {}}
+    route, upstream = served(directives=given)
     assert route.traffic is not None
     assert route.traffic.retries == Retries(attempts=1)
     assert route.traffic.retries.on == RETRY_CAUSES

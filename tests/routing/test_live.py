@@ -22,7 +22,7 @@ BASE = CompilerInput(
     ),
     upstreams=(Upstream(key="console", authority="console"),),
 )
-_PATTERNS = ("/a", "/a/*", "/a/b", "/a/b/*", "/a/*.js", "/a/b*c", "/a/*b/c", "/x/*/y*", "/x/*", "/api/x", "bad", 
+_PATTERNS = ("/a", "/a/*", "/a/b", "/a/b/*", "/a/*.js", "/a/b*c", "/a/*b/c", "/x/*/y*", "/x/*", "/api/x", "bad",
              "/a/b* GET", "/a/b* POST", "/a/b/* GET")  # fmt: skip
 
 
