@@ -299,3 +299,15 @@ async def test_status_writes_keep_to_the_status(http: Http, namespace: str) -> N
     code, obj = await http("PATCH", f"{path}/d", {"status": {"replicas": 9}}, content_type=MERGE)
     assert (code, obj["status"]["replicas"]) == (200, 1)
     assert any(e.get("subresource") == "status" for e in obj["metadata"]["managedFields"])
+
+
+async def test_who_is_refused_finds_what_was_in_the_way(http: Http, namespace: str) -> None:
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+
+    async def make(name: str) -> tuple[int, int]:
+        code, _ = await http("POST", path, {"metadata": {"name": name}})
+        return code, (await http("GET", f"{path}/{name}"))[0]
+
+    for number in range(30):
+        found = await asyncio.gather(*(make(f"both-{number}") for _ in range(4)))
+        assert sorted(found) == [(201, 200), (409, 200), (409, 200), (409, 200)]

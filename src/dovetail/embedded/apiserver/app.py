@@ -214,6 +214,10 @@ class App:
                     return await dispatch(call)
             except TimeoutError as error:
                 raise RequestTimeout from error
+            except StatusError:
+                # A refusal may rest on what others wrote in this tick: who reads after it must find that.
+                await self._api.store.committed()
+                raise
 
     def _authorize(self, user: User, info: RequestInfo, query: Query) -> None:
         if info.is_resource:
