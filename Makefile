@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 PAGE   := src/dovetail/console/static/index.html
 WEB    := $(shell find web/src web/public web/build web/index.html web/*.ts web/*.json -type f 2>/dev/null)
 ARGS   ?=
+JOBS   ?= 2
 
 # Tools that the set-up had to fetch lie beside Python's own.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -19,7 +20,7 @@ up: $(VENV)/runtime.done $(PAGE) ## Start the platform on this machine (options:
 	@exec $(BIN)/dovetail up $(ARGS)
 
 test: $(VENV)/dev.done $(PAGE) machine ## Run the whole test suite
-	$(BIN)/pytest $(ARGS)
+	$(BIN)/pytest -n $(JOBS) --dist loadfile $(ARGS)
 	cd web && npm test --silent
 
 demo: $(VENV)/dev.done $(PAGE) machine ## The main job, scripted and checked, on temporary data
