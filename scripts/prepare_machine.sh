@@ -13,6 +13,10 @@ need caddy caddy
 need slowhttptest slowhttptest
 need wrk wrk
 need curl curl
+need docker-registry docker-registry
+need gpg gnupg
+need go golang-go
+need man man-db
 need gpg gnupg
 
 if [ "${#missing[@]}" -gt 0 ]; then
