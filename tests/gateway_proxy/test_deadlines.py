@@ -112,7 +112,7 @@ async def test_a_body_that_drips(chunked: bool) -> None:
     """Never silent, and never done."""
     backend = await Backend().start()
     to = upstream(backend.port)
-    hasty = limits(body_timeout=0.6, body_rate=100.0)
+    hasty = limits(body_timeout=0.3, body_rate=100.0)
     async with gateway([route("/", to)], [to], limits=hasty) as running, await running.client() as client:
         if chunked:
             client.request("PUT", "/", "Transfer-Encoding: chunked")
@@ -132,11 +132,11 @@ async def test_a_body_that_comes_slowly_but_decently_arrives() -> None:
     to = upstream(backend.port)
     decent = limits(body_timeout=0.5, body_rate=100.0)
     async with gateway([route("/", to)], [to], limits=decent) as running, await running.client() as client:
-        client.request("PUT", "/", "Content-Length: 6000")
-        for _ in range(30):
+        client.request("PUT", "/", "Content-Length: 4000")
+        for _ in range(20):
             client.send(bytes(200))
             await asyncio.sleep(0.05)
-        assert (await client.answer()).json()["length"] == 6000
+        assert (await client.answer()).json()["length"] == 4000
 
 
 async def test_an_answer_that_lies_unread_while_something_drips() -> None:
@@ -163,7 +163,7 @@ async def test_a_connection_ends_some_time(kind: str) -> None:
         if kind == "age":
             client.request("GET", "/")
             assert (await client.answer()).get("connection") is None
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(0.8)
             client.request("GET", "/")
         else:
             for _ in range(2):
