@@ -228,6 +228,24 @@ def test_a_proxy_may_serve_somebody_elses_group_only(pattern):
     assert reasons(compiled(reverse_proxy(pattern))) == ["Reserved"]
 
 
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        "/kapis/x.io/v1/secrets/*",
+        "/kapis/x.io/v1",
+        "/kapis/x.io/v1/*.json",
+        "/kapis/x.io/v1/* GET",
+        "/kapis/x.io/* GET",
+    ],
+)
+def test_nobody_takes_a_part_of_anothers_api_by_being_more_specific(pattern):
+    table = compiled(
+        reverse_proxy(pattern, name="thief", created=EARLY), api_service("x.io", version="v1", created=LATE)
+    )
+    assert reasons(table) == ["Reserved"]
+    assert owner(table, "GET", "/kapis/x.io/v1/secrets/x.json") == "v1alpha1.x.io"
+
+
 def test_a_proxy_may_serve_an_api_of_its_own_group_and_rewrite_it():
     table = compiled(reverse_proxy("/kapis/devops.kubesphere.io/*"), api_service("devops.kubesphere.io"))
     assert table.problems == []

@@ -2,7 +2,8 @@
 
 An extension that could answer for `/oauth`, for the login page or for `iam.kubesphere.io` would be the platform. Groups
 are reserved by name, not by suffix: `devops.kubesphere.io` is an extension like any other (reference/kubesphere-core.md
-4 lists what the platform serves itself). So `/kapis` is reserved but for what lies below the group of somebody else.
+4 lists what the platform serves itself). So `/kapis` is reserved but for the groups of others, and those are claimed as
+a whole or by version, for every method: nobody can take a part of another extension's API by being more specific.
 
 Requests are matched with regard to case; what is reserved is reserved in any case, so that no path only looks like the
 platform's.
@@ -94,7 +95,7 @@ class Reserved(msgspec.Struct, frozen=True, dict=True):
             return f"the root belongs to the console; {_ADVICE}"
         if f"/{first}" in self.paths and not (f"/{first}" == _APIS and match.path.startswith(_APIS + "/")):
             return f"/{first} belongs to the platform; {_ADVICE}"
-        if f"/{first}" == _APIS in self.paths and (why := self._why_not_below_apis(rest[0])):
+        if f"/{first}" == _APIS in self.paths and (why := self._why_not_below_apis(match, rest)):
             return why
         for path in self.nested:
             reaches = match.kind == "glob" and overlap(folded, Match("prefix", path)) is not None
@@ -102,10 +103,15 @@ class Reserved(msgspec.Struct, frozen=True, dict=True):
                 return f"{path} belongs to the platform; {_ADVICE}"
         return ""
 
-    def _why_not_below_apis(self, group: str) -> str:
+    def _why_not_below_apis(self, match: Match, segments: list[str]) -> str:
         """Somebody else's API group is not the platform's; who may use it is decided as for every API."""
+        group = segments[0]
         if not _GROUP.fullmatch(group):
             return f"{_APIS} belongs to the platform; name the API group below it, such as {_APIS}/devops.example.org/*"
         if group in self.groups:
             return f"{group} belongs to the platform; name the group after a domain of your own"
+        if match.kind != "prefix" or match.methods or len(segments) > len(("group", "version")):
+            return (
+                f"an API is served as a whole: claim {_APIS}/{group}/* or {_APIS}/{group}/<version>/*, for every method"
+            )
         return ""

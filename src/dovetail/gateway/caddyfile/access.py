@@ -26,7 +26,7 @@ _OPTIONS: Final = {
 
 Rule = dict[str, Any]
 WhyNot = Callable[[str], str]
-"""Why a path is not an import's to give away; empty when it is."""
+"""Why a path is not an import's to route or to give away; empty when it is."""
 
 
 def read_exceptions(directive: Directive, why_not: WhyNot, notes: Notes) -> list[Rule]:
@@ -57,7 +57,7 @@ def _rules(option: Directive, why_not: WhyNot, notes: Notes) -> list[Rule]:
     method, *paths = option.args
     found: list[Rule] = []
     for path in dict.fromkeys(paths):
-        if why := why_not(path):
+        if why := why_not(_claimed_as(path)):
             notes.left_out(option.line, f"except {method} {path}", why)
             continue
         found += rules_of(method.upper(), path)
@@ -65,6 +65,12 @@ def _rules(option: Directive, why_not: WhyNot, notes: Notes) -> list[Rule]:
             why = "roles know no versions: the rule is for every version of the group"
             notes.differs(option.line, f"except {method} {path}", why)
     return _merged(found)
+
+
+def _claimed_as(path: str) -> str:
+    """What a route for a path would have to claim: an API as a whole."""
+    segments = _segments(path)
+    return f"/kapis/{segments[1]}/*" if segments[:1] == ["kapis"] and len(segments) > 1 else path
 
 
 def _segments(path: str) -> list[str]:

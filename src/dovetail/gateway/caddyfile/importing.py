@@ -31,9 +31,9 @@ def import_caddyfile(
     """The objects that do what a Caddyfile says. Raises CaddyfileError. `prefix` begins every object's name."""
     notes = Notes()
 
-    def why_not(path: str) -> str:
+    def why_not(path: str, method: str = "") -> str:
         try:
-            match = parse_pattern(path if "*" in path else path.rstrip("/") or "/")
+            match = parse_pattern(path if "*" in path else path.rstrip("/") or "/", (method,) if method else ())
         except BadPattern as error:
             return str(error)
         return _served_here(reserved.why_not(match)) if reserved.paths else ""
@@ -51,7 +51,8 @@ def import_caddyfile(
 
 
 def _served_here(why: str) -> str:
-    return f"{why.partition(';')[0]}, which serves it itself" if why else ""
+    what, _, way_out = why.partition("; ")
+    return f"{what}, which serves it itself" if way_out else why
 
 
 def _proxies(reader: SiteReader, file: str, prefix: str, notes: Notes) -> list[Object]:

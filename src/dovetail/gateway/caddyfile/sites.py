@@ -6,7 +6,7 @@ routes that it concerns, by its path. One that concerns no route is told.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from dovetail.gateway.caddyfile import access
 from dovetail.gateway.caddyfile.grammar import Directive
@@ -52,10 +52,16 @@ class _Scope:
     version: int
 
 
+class WhyNot(Protocol):
+    """Why a path, for all methods or for one, is not an import's to route; empty when it is."""
+
+    def __call__(self, path: str, method: str = "") -> str: ...
+
+
 class SiteReader:
     """Reads directives into `routes` and the two lists of rules."""
 
-    def __init__(self, why_not: access.WhyNot, notes: Notes) -> None:
+    def __init__(self, why_not: WhyNot, notes: Notes) -> None:
         self._why_not, self._notes = why_not, notes
         self.routes: list[Proxied] = []
         self.anybody: list[access.Rule] = []
@@ -123,7 +129,8 @@ class SiteReader:
                 self._notes.differs(directive.line, str(directive), why)
 
     def _any_why_not(self, matcher: Matcher) -> str:
-        return next((why for pattern in matcher.patterns or ("/",) if (why := self._why_not(pattern))), "")
+        found = (self._why_not(pattern, matcher.method) for pattern in matcher.patterns or ("/",))
+        return next((why for why in found if why), "")
 
     def _matched(self, directive: Directive, scope: _Scope) -> tuple[Matcher | None, tuple[str, ...]]:
         """For which requests a directive is, and its other arguments; None, with a note, when that cannot be said."""
