@@ -65,6 +65,16 @@ def test_what_is_announced_as_up_is_in_force(up: Up) -> None:
     assert took < 1, f"the administrator had no rights for {took:.1f} s"
 
 
+def test_what_was_asked_just_before_a_stop_is_in_the_audit(up: Up) -> None:
+    world = world_on(up)
+    for number in range(20):
+        world.get(f"/api/v1/namespaces?number={number}", "admin")
+    up.stop()
+
+    recorded = (up.data / "audit" / "audit.log").read_text()
+    assert all(f"?number={number}\"" in recorded for number in range(20))
+
+
 def test_a_later_start_says_how_to_reset_the_password_and_that_ends_the_sessions(up: Up) -> None:
     world = world_on(up)
     old_token, old_password = world.tokens["admin"], up.password
