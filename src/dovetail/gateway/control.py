@@ -24,11 +24,11 @@ from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import Snapshot
 from dovetail.iam.assertions import AssertionKey, AssertionSigner
-from dovetail.iam.compiler import compile_with_problems
+from dovetail.iam.compiler import Problem, account_of, compile_with_problems, read_binding, read_rules
 from dovetail.iam.policy import Identity, Policy
 from dovetail.iam.session import SELECTOR, StoredSessions, revoked_sessions
 from dovetail.iam.tokens import Lifetimes
-from dovetail.kube import SECRETS, ControllerRuntime, Handler, Informer, Object
+from dovetail.kube import SECRETS, ControllerRuntime, Informer, Object
 
 COALESCE_SECONDS = 0.003
 """How long a first change waits for others that belong to it."""
@@ -70,11 +70,13 @@ class Control:
         self._marked = asyncio.Event()
         self._stored = StoredSessions()
         self._ended_here: dict[str, float] = {}
-        self.users = self._watch(runtime.informer(USERS, optional=True), _Change(policy=True))
-        self.roles = self._watch(runtime.informer(GLOBALROLES, optional=True), _Change(policy=True))
-        self.bindings = self._watch(runtime.informer(GLOBALROLEBINDINGS, optional=True), _Change(policy=True))
-        sessions = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
-        self._sessions = self._watch(sessions, _Change(sessions=True))
+        self._told: frozenset[Problem] = frozenset()
+        policy, informer = _Change(policy=True), runtime.informer
+        self.users = self._watch(informer(USERS, optional=True), policy, account_of)
+        self.roles = self._watch(informer(GLOBALROLES, optional=True), policy, _role_of)
+        self.bindings = self._watch(informer(GLOBALROLEBINDINGS, optional=True), policy, read_binding)
+        sessions = informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
+        self._sessions = self._watch(sessions, _Change(sessions=True), _itself)
         objects.on_change(lambda: self._mark(_Change(table=True)))
 
     @property
@@ -126,8 +128,15 @@ class Control:
         """Compile everything for the first time, as soon as `run` gets to it."""
         self._mark(_ALL)
 
-    def _watch(self, informer: Informer, change: _Change) -> Informer:
-        informer.add_handler(_marking(lambda: self._mark(change)))
+    def _watch(self, informer: Informer, change: _Change, means: Callable[[Object], object]) -> Informer:
+        """Mark `change` when an object comes, goes, or means something else than before: a user who logs in has
+        another status and is still the same account."""
+
+        def changed(type: str, old: Object | None, new: Object, /) -> None:
+            if type != "MODIFIED" or old is None or means(old) != means(new):
+                self._mark(change)
+
+        informer.add_handler(changed)
         return informer
 
     def _mark(self, change: _Change) -> None:
@@ -156,7 +165,8 @@ class Control:
 
     def _policy(self) -> Policy:
         policy, problems = compile_with_problems(self.users.lister, self.roles.lister, self.bindings.lister)
-        for problem in problems:
+        told, self._told = self._told, frozenset(problems)
+        for problem in self._told - told:
             fields = {"kind": problem.kind, "name": problem.name, "reason": problem.message}
             _log.warning("grants nothing", extra={"fields": fields})
         return policy
@@ -168,8 +178,9 @@ class Control:
         return tuple(sorted({*stored, *self._ended_here}))
 
 
-def _marking(mark: Callable[[], None]) -> Handler:
-    def handler(type: str, old: Object | None, new: Object, /) -> None:
-        mark()
+def _role_of(role: Object) -> object:
+    return read_rules(role.get("rules")), bool(role["metadata"].get("deletionTimestamp"))
 
-    return handler
+
+def _itself(obj: Object) -> object:
+    return obj
