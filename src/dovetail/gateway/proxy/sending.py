@@ -134,8 +134,7 @@ class Sending:
 
     def _attempt(self, rules: Traffic, out: Outgoing, lines: list[str]) -> None:
         """Leave the way to the backend to the route's traffic rules. `lines` are for the head of the answer."""
-        guard = self.client.worker.pools.guards.of(self._pool.upstream)
-        attempts = Attempts(self, rules, self._pool, guard, out, lines)
+        attempts = Attempts(self, rules, self._pool, self.client.worker.pools.guards, out, lines)
         self._attempts, self._out = attempts, attempts.out
         attempts.begin(self._pending)
 

@@ -13,7 +13,7 @@ from dovetail.gateway.proxy.outgoing import IDEMPOTENT, Outgoing
 from dovetail.gateway.proxy.pool import DialFailed, Pool
 from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.traffic.circuit import Event, is_failure
-from dovetail.gateway.proxy.traffic.guard import Guard, Refused, Target
+from dovetail.gateway.proxy.traffic.guard import Guards, Refused, Target
 from dovetail.gateway.proxy.traffic.lanes import Lane, Lanes
 from dovetail.gateway.proxy.traffic.links import HtmlLinks, Links, wrapped
 from dovetail.gateway.proxy.traffic.retrying import cause_of, may_retry, pause
@@ -36,14 +36,14 @@ class Attempts:
     )  # fmt: skip
 
     def __init__(
-        self, exchange: "Sending", rules: Traffic, pool: Pool, guard: Guard, out: Outgoing, lines: list[str]
+        self, exchange: "Sending", rules: Traffic, pool: Pool, guards: Guards, out: Outgoing, lines: list[str]
     ) -> None:
         """`lines` are headers that the answer gets."""
         self._exchange = exchange
         self._rules = rules
         self._pool = pool
-        self._guard = guard
-        self._lines = [line.encode("latin-1") for line in lines]
+        self._guard = pool.guard if isinstance(pool, Lanes) else guards.of(pool.upstream)
+        self._lines = [line.encode("latin-1") for line in lines] if lines else ()
         self._links: Links | None = None
         self._html: HtmlLinks | None = None
         if rules.wrap:
@@ -51,7 +51,7 @@ class Attempts:
         self.out = out
         """The request, as it is sent."""
         self._tries = 0
-        self._failed: set[Target] = set()
+        self._failed: tuple[Target, ...] = ()
         self._connection: UpstreamConnection | None = None
         """The one whose try has no outcome yet."""
         self._kept: list[bytes] | None = [] if _may_be_repeated(rules, out, exchange) else None
@@ -203,7 +203,7 @@ class Attempts:
             target = connection.pool.target
             self._guard.told(target, event, self._now(), probe=connection.probe)
             if event == "bad":
-                self._failed.add(target)
+                self._failed += (target,)
 
     def _again(self, cause: RetryCause) -> bool:
         """Try again after a pause, if the rules allow it."""
