@@ -8,6 +8,7 @@ import click
 
 from dovetail.cli.ksbuilder.reporting import as_json, output_option, print_json, tell
 from dovetail.cli.ksbuilder.subjects import build_directory, source_date, write
+from dovetail.cli.ksbuilder.waiting import waiting
 from dovetail.packaging.builder import Archive
 
 
@@ -40,7 +41,8 @@ def package(
     if annex or digests:
         import asyncio  # most runs need no loop
 
-        written += asyncio.run(_annex(archive, path, digests))
+        with waiting("asking registries" if digests else "rendering"):
+            written += asyncio.run(_annex(archive, path, digests))
     if sign:
         from dovetail.cli.ksbuilder import signing
         from dovetail.packaging.package import read_package

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ from dovetail.cli.ksbuilder.rendering import Rendering, Situation, renderer
 from dovetail.cli.ksbuilder.reporting import print_json
 from dovetail.cli.ksbuilder.situations import situation, situation_options
 from dovetail.cli.ksbuilder.subjects import read_subject, source_date
+from dovetail.cli.ksbuilder.waiting import waiting
 from dovetail.helm import HelmRefused
 from dovetail.packaging.checking import Opened, opened
 from dovetail.packaging.errors import InvalidMetadata
@@ -86,7 +88,8 @@ async def render_all(found: Opened, chosen: Situation, view: str | None = None) 
     wanted, at_hand = found.package.metadata.kube_version, Version.parse(chosen.kube_version)
     if wanted and not Constraint.parse(wanted).accepts(at_hand):
         raise NotRendered(METADATA_FILE, f"it asks for Kubernetes {wanted}, not {at_hand}")
-    async with renderer(chosen) as helm:
+    async with renderer(chosen) as helm, AsyncExitStack() as stack:
+        stack.enter_context(waiting(f"rendering {found.package.name}"))
         names = [name for name in view_names(found.package) if view in (None, name)]
         try:
             return [await helm.render(found.package, found.archive, name) for name in names]

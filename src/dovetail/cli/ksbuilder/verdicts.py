@@ -53,20 +53,23 @@ def look(
 
 async def _look(paths: Sequence[Path], rules: "Sequence[Rule]", situation: "Situation", ask: "Ask | None") -> Checked:
     from dovetail.cli.ksbuilder.rendering import renderer
+    from dovetail.cli.ksbuilder.waiting import waiting
     from dovetail.packaging.checking import apply
     from dovetail.packaging.places import relocated
 
     checked: Checked = {}
     async with renderer(situation) as helm:
-        for path in paths:
-            opened = _opened(path)
-            if opened.package is None:
-                checked[str(path)] = opened.findings
-            else:
-                examined = await helm.examine(opened.package, opened.archive)
-                asked = await ask(examined) if ask is not None else ()
-                found = ordered((*opened.findings, *apply(rules, examined), *asked))
-                checked[str(path)] = relocated(found, opened.folders)
+        with waiting("looking at extensions") as told:
+            for path in paths:
+                told.what = f"looking at {path}"
+                opened = _opened(path)
+                if opened.package is None:
+                    checked[str(path)] = opened.findings
+                else:
+                    examined = await helm.examine(opened.package, opened.archive)
+                    asked = await ask(examined) if ask is not None else ()
+                    found = ordered((*opened.findings, *apply(rules, examined), *asked))
+                    checked[str(path)] = relocated(found, opened.folders)
     return checked
 
 

@@ -33,7 +33,8 @@ def names(examined: Examined) -> Iterator[Finding]:
         elif not parsed.digest:
             tagged.append(text)
     if tagged:
-        message = f"{len(tagged)} images are named by a tag only, which can be moved"
+        which = tagged[0] if len(tagged) == 1 else f"{tagged[0]} and {len(tagged) - 1} more"
+        message = f"a tag, which can be moved, is all that names {which}"
         yield note("image-without-digest", examined.at("images"), message, "Add @sha256:... where you can")
 
 

@@ -179,9 +179,9 @@ def unused(examined: Examined) -> Iterator[Finding]:
         shown = ", ".join(f"{resource}.{group}".rstrip(".") for group in rule.api_groups for resource in rule.resources)
         idle.append((shown or ", ".join(rule.non_resource_urls), place))
     if idle:
-        rest = f" and {len(idle) - 1} more rules" if len(idle) > 1 else ""
         lines = ", ".join(place.rpartition(":")[2] for _, place in idle)
-        message = f"nothing in the package needs {idle[0][0]}{rest} (lines {lines})"
+        rest = f", nor {len(idle) - 1} more rules (lines {lines})" if len(idle) > 1 else ""
+        message = f"nothing in the package needs {idle[0][0]}{rest}"
         fix = "Remove what the extension does not need at run time or with other values"
         yield note("permission-unused", idle[0][1], message, fix)
 
