@@ -18,7 +18,7 @@ from dovetail.routing.model import HeaderEdit, Route, Upstream
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, answer
 from tests.gateway_proxy.client import PATIENCE, Client
-from tests.gateway_proxy.rig import Control, gateway_process, route, snapshot, upstream
+from tests.gateway_proxy.rig import Control, gateway_process, limits, route, snapshot, upstream
 
 
 async def echo(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -194,14 +194,26 @@ async def test_a_killed_worker_costs_its_own_connections_only_and_returns() -> N
 async def test_a_request_that_arrives_while_the_worker_stops_has_its_answer() -> None:
     backend = await Backend(echo).start()
     to = upstream(backend.port)
-    async with gateway_process([labelled(1, to)], [to]) as running, await running.client() as client:
-        client.request("GET", "/r1/a")
-        assert (await client.answer()).get("connection") is None
+    patient = limits(drain=30.0, drain_idle=PATIENCE)
+    async with (
+        gateway_process([labelled(1, to)], [to], limits=patient) as running,
+        await running.client() as client,
+        await running.client() as other,
+    ):
+        for each in (client, other):
+            each.request("GET", "/r1/a")
+            assert (await each.answer()).get("connection") is None
         os.kill(running.pid, signal.SIGTERM)
-        await asyncio.sleep(0.1)
-        client.request("GET", "/r1/b")
-        got = await client.answer()
-        assert (got.status, got.get("connection")) == (200, "close")
+        async with asyncio.timeout(PATIENCE):
+            while True:  # the signal takes its time
+                client.request("GET", "/r1/b")
+                got = await client.answer()
+                assert got.status == 200
+                if got.get("connection") == "close":
+                    break
+        other.request("GET", "/r1/c")
+        got = await other.answer()
+        assert (got.status, got.get("connection")) == (200, "close"), "one that was idle, too"
 
 
 async def until(said: Callable[[], bool]) -> None:
