@@ -130,13 +130,13 @@ async def test_a_body_that_drips(chunked: bool) -> None:
 async def test_a_body_that_comes_slowly_but_decently_arrives() -> None:
     backend = await Backend().start()
     to = upstream(backend.port)
-    decent = limits(body_timeout=0.5, body_rate=100.0)
+    decent = limits(body_timeout=1.2, body_rate=100.0)
     async with gateway([route("/", to)], [to], limits=decent) as running, await running.client() as client:
-        client.request("PUT", "/", "Content-Length: 4000")
-        for _ in range(20):
+        client.request("PUT", "/", "Content-Length: 8000")
+        for _ in range(40):
             client.send(bytes(200))
             await asyncio.sleep(0.05)
-        assert (await client.answer()).json()["length"] == 4000
+        assert (await client.answer()).json()["length"] == 8000
 
 
 async def test_an_answer_that_lies_unread_while_something_drips() -> None:

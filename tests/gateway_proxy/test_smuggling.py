@@ -17,7 +17,7 @@ async def test_corpus(pace: str) -> None:
     backend = await Backend().start()
     to = upstream(backend.port)
     wrong: dict[str, object] = {}
-    async with gateway([route("/", to)], [to], limits=limits(body_timeout=0.4)) as running:
+    async with gateway([route("/", to)], [to], limits=limits(body_timeout=1.0, body_rate=0.001)) as running:
         for name, (raw, (statuses, targets)) in CASES.items():
             if pace == "byte by byte" and len(raw) > 1000:
                 continue
