@@ -157,7 +157,7 @@ def test_what_is_left_out_is_told_without_secrets() -> None:
                          "authProxy": True}}),
         ("proxy /a http://b {\n health_check /up\n health_check_interval 5s\n timeout 3s\n}",
          {"upstream": {"url": "http://b", "healthCheck": {"url": "/up", "interval": "5s"}},
-          "directives": {"timeouts": {"request": "3s"}, "authProxy": True}}),
+          "directives": {"timeouts": {"firstByte": "3s"}, "authProxy": True}}),
         ("proxy /a http://b\nheader / -Server\nheader /a {\n X 1\n}",
          {"directives": {"headerDown": ["-Server", "X: 1"], "authProxy": True}}),
         ("proxy /a http://b\nrewrite /a/old /a/new{path}",

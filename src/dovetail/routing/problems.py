@@ -7,15 +7,14 @@ import msgspec
 from dovetail.apis.dialects import Meta
 from dovetail.apis.errors import InvalidObject
 
-Reason = Literal["Invalid", "Reserved", "Conflict", "Shadowed", "NotInForce", "Remark"]
+Reason = Literal["Invalid", "Reserved", "Conflict", "Shadowed", "Remark"]
 
 
 class Problem(msgspec.Struct, frozen=True, kw_only=True):
     """A sentence about an object.
 
     Invalid and Reserved: (this part of) the object gives no route. Conflict: an older object, `winner`, takes requests
-    such as `witness`. Shadowed: other routes take all its requests. NotInForce: a directive that the gateway does not
-    carry out yet. Remark: something was left out, the route works.
+    such as `witness`. Shadowed: other routes take all its requests. Remark: something was left out, the route works.
     """
 
     api_version: str

@@ -171,8 +171,8 @@ _READERS: Final[dict[str, _Reader]] = {
     "health_check_timeout": _health("timeout"),
     "health_timeout": _health("timeout"),
     "health_status": _health("status"),
-    "timeout": _timeout("request"),
-    "response_header_timeout": _timeout("request"),
+    "timeout": _timeout("firstByte"),
+    "response_header_timeout": _timeout("firstByte"),
     "dial_timeout": _timeout("connect"),
     "read_timeout": _timeout("idle"),
 }
