@@ -23,7 +23,7 @@ from gateway import snapshots
 from gateway.processes import Actor, free_port
 
 _BODY = b"x" * 700
-_RESPONSE_TIMEOUT = 1.0
+_RESPONSE_TIMEOUT = 2.0
 _RESET = struct.pack("ii", 1, 0)
 _GONE = (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError)
 
