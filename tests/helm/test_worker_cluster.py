@@ -120,6 +120,19 @@ async def test_rendering_sees_the_cluster(kube_api: KubeApi) -> None:
         assert (seen["namespace"], seen["revision"]) == ("helm-sees", "1")
 
 
+async def test_templates_are_told_what_the_cluster_is(kube_api: KubeApi) -> None:
+    text = (
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: told}\ndata:\n  version: {{ .Capabilities.KubeVersion }}\n"
+    )
+    text += '  served: {{ .Capabilities.APIVersions.Has "example.org/v1/Thing" | quote }}\n'
+    async with kube_api.client() as client, HelmWorker() as helm:
+        here = await namespace(kube_api, client, "helm-told")
+        chart = tiny(**{"templates/told.yaml": text})
+        await helm.call(deploy(here, chart, kube_version="v1.27.3", api_versions=("example.org/v1/Thing",)))
+        told = (await client.get(CONFIGMAPS, "told", "helm-told"))["data"]
+        assert told == {"version": "v1.27.3", "served": "true"}
+
+
 async def test_objects_of_others_are_not_adopted(kube_api: KubeApi) -> None:
     async with kube_api.client() as client, HelmWorker() as helm:
         here = await namespace(kube_api, client, "helm-others")

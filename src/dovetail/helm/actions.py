@@ -86,6 +86,7 @@ def _deploy(operation: wire.Deploy, token: sdk.CancelToken, report: Report) -> R
                 namespace=operation.connection.namespace,
                 revision=1 if last is None else int(last["revision"]) + 1,
                 config=config,
+                capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
             )
         frozen = labelled(rendered, operation.object_labels)
         with sdk.load(archive(frozen)) as chart:

@@ -62,7 +62,8 @@ class Render(msgspec.Struct, frozen=True, tag=True):
 class Deploy(msgspec.Struct, frozen=True, tag=True):
     """Install, or upgrade where the release exists. `timeout` in seconds is Helm's, for each hook.
 
-    `wait` also waits until workloads are ready. `release_labels` are stored on the release's record.
+    `wait` also waits until workloads are ready. `release_labels` are stored on the release's record. `kube_version` and
+    `api_versions` as in Render.
     """
 
     release: str
@@ -76,6 +77,8 @@ class Deploy(msgspec.Struct, frozen=True, tag=True):
     timeout: int = 300
     max_history: int = 5
     description: str = ""
+    kube_version: str = ""
+    api_versions: tuple[str, ...] = ()
 
 
 class Rollback(msgspec.Struct, frozen=True, tag=True):

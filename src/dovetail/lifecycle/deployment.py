@@ -36,6 +36,7 @@ from dovetail.kube import (
     is_deleting,
 )
 from dovetail.lifecycle.access import access_objects, account_user, namespace_object, role_name
+from dovetail.lifecycle.capabilities import capabilities_if_told
 from dovetail.lifecycle.errors import DeployFailed, Interrupted, Refused, UninstallFailed
 from dovetail.lifecycle.facts import DEFAULT_PATIENCE, Desired
 from dovetail.lifecycle.packages import PackageSource
@@ -75,6 +76,7 @@ class Deployer:
         permissions = fetched.package.permissions
         former: Rules = await self._rules(desired) if order.upgrade else {}
         await self._prepare(desired, permissions, former)
+        version, served = await capabilities_if_told(self._client)
         await begun()
         operation = Deploy(
             release=desired.extension,
@@ -86,6 +88,8 @@ class Deployer:
             wait=self._settings.wait_for_workloads,
             timeout=self._settings.hook_timeout,
             description=f"{desired.extension} {desired.version}",
+            kube_version=version,
+            api_versions=served,
         )
         await self._call(operation, interrupt)
         if former:

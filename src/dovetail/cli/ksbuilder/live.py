@@ -5,8 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-import orjson
-
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.cli.ksbuilder.check_errors import NotInstalled
@@ -14,6 +12,7 @@ from dovetail.cli.ksbuilder.cluster import run
 from dovetail.cli.ksbuilder.rendering import Situation
 from dovetail.helm.storage import deployed, manifest_of, record_of
 from dovetail.kube import SECRETS, Client, NotFound
+from dovetail.lifecycle.capabilities import capabilities
 from dovetail.packaging.package import Package
 
 _OWNED: Final = "owner=helm,name="
@@ -21,7 +20,7 @@ _OWNED: Final = "owner=helm,name="
 
 def live_situation(situation: Situation, kubeconfig: Path | None) -> Situation:
     """With the cluster's version and kinds; `lookup` asks it. Raises ClusterRefused."""
-    version, served = run(kubeconfig, _capabilities)
+    version, served = run(kubeconfig, capabilities)
     return replace(situation, kube_version=version, api_versions=served, kubeconfig=kubeconfig or _default())
 
 
@@ -58,13 +57,6 @@ async def _plan(client: Client, name: str) -> dict[str, Any]:
 def object_labels(package: Package) -> dict[str, str]:
     """The label that the platform puts on every object."""
     return {labels.EXTENSION_REF: package.name}
-
-
-async def _capabilities(client: Client) -> tuple[str, tuple[str, ...]]:
-    answer = await client.request("GET", "/version")
-    found = [one.resource for one in await client.discover_all()]
-    served = {name for one in found for name in (one.api_version, f"{one.api_version}/{one.kind}")}
-    return str(orjson.loads(answer.body)["gitVersion"]), tuple(sorted(served))
 
 
 def _default() -> Path:
