@@ -187,3 +187,46 @@ def test_index_is_reproducible(tmp_path: Path) -> None:
 @pytest.mark.parametrize("text", ["oci://", "oci://host", "oci://host/UPPER:1", "oci://host/a@sha256:12"])
 def test_addresses_that_are_none(text: str, tmp_path: Path) -> None:
     assert "oci://" in refusal("pull", text, cwd=tmp_path)
+
+
+PROVENANCE = """-----BEGIN PGP SIGNED MESSAGE-----
+Hash: SHA512
+
+name: greeter
+version: 0.1.0
+
+...
+files:
+  greeter-0.1.0.tgz: sha256:{digest}
+-----BEGIN PGP SIGNATURE-----
+
+bm9ib2R5
+-----END PGP SIGNATURE-----
+"""
+
+
+def test_a_provenance_counts_on_every_way_in(tmp_path: Path) -> None:
+    package = value("package", GREETER, cwd=tmp_path)
+    signature = tmp_path / "greeter-0.1.0.tgz.prov"
+    signature.write_text(PROVENANCE.format(digest="0" * 64))
+    for words in (("push", "greeter-0.1.0.tgz", "charts"), ("bundle", "greeter-0.1.0.tgz", "-f", "x", "--no-images")):
+        assert "greeter-0.1.0.tgz is not the file that was signed" in refusal(*words, cwd=tmp_path)
+    signature.write_text(PROVENANCE.format(digest=package["digest"]))
+    assert value("push", "greeter-0.1.0.tgz", "charts", cwd=tmp_path)["signed"]
+    assert value("pull", "greeter", "charts", "-d", "out", cwd=tmp_path)["signed"]
+    assert (tmp_path / "out/greeter-0.1.0.tgz.prov").read_bytes() == signature.read_bytes()
+    (tmp_path / "charts/greeter-0.1.0.tgz.prov").write_text(PROVENANCE.format(digest="1" * 64))
+    assert "is not the file that was signed" in refusal("pull", "greeter", "charts", cwd=tmp_path)
+    (tmp_path / "charts/greeter-0.1.0.tgz.prov").unlink()
+    assert "it has no provenance" in refusal("pull", "greeter", "charts", "--verify", cwd=tmp_path)
+
+
+@needs_registry
+def test_a_provenance_travels_through_a_registry(tmp_path: Path) -> None:
+    package = value("package", GREETER, cwd=tmp_path)
+    (tmp_path / "greeter-0.1.0.tgz.prov").write_text(PROVENANCE.format(digest=package["digest"]))
+    with registry(tmp_path) as host:
+        assert value("push", "greeter-0.1.0.tgz", f"oci://{host}/x", cwd=tmp_path)["signed"]
+        assert value("pull", f"oci://{host}/x/greeter:0.1.0", "-d", "out", cwd=tmp_path)["signed"]
+        sentence = refusal("pull", f"oci://{host}/x/greeter:0.1.0", "--verify", cwd=tmp_path)
+    assert "signed by" in sentence

@@ -18,6 +18,7 @@ from tests.conftest import KubeApi
 from tests.lifecycle.platform import controllers, plan, until, until_gone
 
 from .command import SAMPLES, ksbuilder, refused
+from .registries import needs_registry, registry
 
 GREETER = SAMPLES / "greeter"
 NEWER = SAMPLES / "greeter-0.2.0"
@@ -187,3 +188,15 @@ async def test_a_cluster_without_the_platform(own_kube_api: KubeApi, tmp_path: P
     sentence = refused(ksbuilder("publish", GREETER, "--kubeconfig", own_kube_api.kubeconfig, cwd=tmp_path))
     assert "does not know extensions" in sentence
     assert await names(own_kube_api, NAMESPACES) == before
+
+
+@needs_registry
+async def test_publishing_from_a_registry(api: KubeApi, tmp_path: Path) -> None:
+    with registry(tmp_path) as host:
+        process = ksbuilder("push", GREETER, f"oci://{host}/x", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+        address = f"oci://{host}/x/greeter:0.1.0"
+        process = ksbuilder("publish", address, "--kubeconfig", api.kubeconfig, "-o", "json", cwd=tmp_path)
+        assert process.returncode == 0, process.stderr
+    version = await get(api, EXTENSIONVERSIONS, "greeter-0.1.0")
+    assert version["spec"]["digest"] == json.loads(process.stdout)["digest"]

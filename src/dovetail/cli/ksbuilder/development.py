@@ -37,6 +37,7 @@ from dovetail.packaging.package import Package
 TRUST: Final = "dovetail-gateway"
 PATIENCE: Final = 120.0
 _FAILED: Final = ("InstallFailed", "UpgradeFailed")
+_KEYS_FOR: Final = 60.0
 _SETTLE: Final = 0.03
 """Seconds without a further change before it is built: an editor and a bundler write in steps."""
 
@@ -111,6 +112,8 @@ class Backend:
     port: int = field(default_factory=free_port)
     trust: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="ksbuilder-trust-")))
     process: "asyncio.subprocess.Process | None" = None
+    stale: float = 0.0
+    """When the keys are to be fetched again, in monotonic seconds."""
 
     @classmethod
     def of(cls, project: Path, reporter: Reporter) -> Self | None:
@@ -127,11 +130,18 @@ class Backend:
 
     async def start(self, client: Client) -> None:
         """Fetch the keys and start it."""
+        await self.refresh(client)
+        await self.restart()
+
+    async def refresh(self, client: Client) -> None:
+        """Fetch the gateway's keys, which take turns, if that was not done lately."""
+        if time.monotonic() < self.stale:
+            return
         with contextlib.suppress(NotFound):
             found = await client.get(CONFIGMAPS, TRUST, SYSTEM_NAMESPACE)
             for name in ("issuer", "jwks.json"):
                 (self.trust / name).write_text(str(found.get("data", {}).get(name, "")))
-        await self.restart()
+        self.stale = time.monotonic() + _KEYS_FOR
 
     async def restart(self) -> None:
         """Start it anew with the sources as they are."""
@@ -194,6 +204,8 @@ class Development:
     async def _after_change(self, seen: Any) -> Any:
         """Wait for a change, and bring it into force; what was seen."""
         await asyncio.sleep(INTERVAL)
+        if self.backend is not None:
+            await self.backend.refresh(self.client)
         now = look(self.directory)
         paths = changed(seen, now)
         if not paths:
