@@ -7,7 +7,7 @@ never uses what is around it as a whole. Where templates use `.Values` itself as
 """
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from typing import Any, Final
 
 from dovetail.packaging.chart import VALUES_FILE, Chart
@@ -17,6 +17,7 @@ from dovetail.packaging.manifests import mapping
 from dovetail.packaging.yaml11 import Path, load
 
 _WHOLE: Final = re.compile(r"\.Values\s*(?:[)}|,]|-\}\}|\Z)|index\s+\.Values\b|\btpl\s+\(\s*toYaml\s+\.Values\s*\)")
+_WORD: Final = re.compile(r"[\w-]+")
 _RESERVED: Final = frozenset({"global", "tags"})
 
 
@@ -34,6 +35,7 @@ def _unread(values: Mapping[str, Any], chart: Chart, prefix: Path) -> Iterator[P
     text = _text(chart)
     if _WHOLE.search(text):
         return
+    words = frozenset(_WORD.findall(text))
     inside = {dependency.alias or dependency.name: dependency.name for dependency in chart.metadata.dependencies}
     inside = {**{sub.name: sub.name for sub in chart.charts}, **inside}
     switches = {
@@ -45,28 +47,26 @@ def _unread(values: Mapping[str, Any], chart: Chart, prefix: Path) -> Iterator[P
             rest = {name: item for name, item in mapping(value).items() if f"{key}.{name}" not in switches}
             yield from _unread(rest, sub, (*prefix, key))
         elif key not in _RESERVED and key not in inside and not _is_switch(key, switches):
-            yield from _dead_below(key, value, text, (*prefix, key))
+            yield from _dead_below(key, value, text, words, (*prefix, key))
 
 
 def _is_switch(key: str, switches: set[str]) -> bool:
     return any(path == key or path.startswith(f"{key}.") for path in switches)
 
 
-def _dead_below(key: str, value: object, text: str, path: Path) -> Iterator[Path]:
-    if not _has_word(text, key):
+def _dead_below(key: str, value: object, text: str, words: Set[str], path: Path) -> Iterator[Path]:
+    if key not in words:
         yield path
     elif not _used_whole(text, key):
         for name, item in mapping(value).items():
-            yield from _dead_below(str(name), item, text, (*path, str(name)))
-
-
-def _has_word(text: str, word: str) -> bool:
-    return re.search(rf"(?<![\w-]){re.escape(word)}(?![\w-])", text) is not None
+            yield from _dead_below(str(name), item, text, words, (*path, str(name)))
 
 
 def _used_whole(text: str, key: str) -> bool:
     """Whether the key stands anywhere without one of its own keys behind it: then all of it may be read there."""
-    return re.search(rf"(?<![\w-]){re.escape(key)}(?!\.\w)(?![\w-])", text) is not None
+    word = re.escape(key)
+    # The look behind comes last, so that the search can run for the plain word.
+    return re.search(rf"{word}(?!\.\w)(?![\w-])(?<![\w-]{word})", text) is not None
 
 
 def _text(chart: Chart) -> str:
