@@ -95,12 +95,14 @@ def test_styles(text: str, written: str) -> None:
     assert dump({"k": text}) == f"k: {written}\n"
 
 
+keys = st.text().filter(lambda key: key != "<<")
+"""Helm writes the key `<<` without quotes, byte for byte so do we, and every reader takes it for a merge."""
 values = st.recursive(
-    st.text() | st.booleans(), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4)
+    st.text() | st.booleans(), lambda inner: st.lists(inner, max_size=4) | st.dictionaries(keys, inner, max_size=4)
 )
 
 
-@given(st.dictionaries(st.text(), values, max_size=5))
+@given(st.dictionaries(keys, values, max_size=5))
 def test_what_is_written_reads_back(value: dict[str, object]) -> None:
     assert load(dump(value).encode("utf-8", "surrogatepass"), "x").value == value
 
