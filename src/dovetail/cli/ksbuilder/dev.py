@@ -7,6 +7,7 @@ installation in line. Pages that are open show it by themselves: the console rep
 
 import asyncio
 import contextlib
+import signal
 from pathlib import Path
 
 import click
@@ -51,6 +52,11 @@ def dev(
     config = config_for(kubeconfig, console)
 
     async def session() -> None:
+        # What was started here must not outlive this process, whoever ends it.
+        task = asyncio.current_task()
+        assert task is not None
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
         async with Client(config, user_agent="ksbuilder") as client:
             development = Development(client, directory, reporter, frontend, backend, backend_url, values)
             await development.run(once=once)

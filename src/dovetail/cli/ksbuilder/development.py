@@ -32,6 +32,7 @@ from dovetail.cli.ksbuilder.watched import INTERVAL, changed, look
 from dovetail.helm.values import put
 from dovetail.kube import CONFIGMAPS, Client, Conflict, NotFound
 from dovetail.packaging.errors import PackagingError
+from dovetail.packaging.objects import CatalogueObjects
 from dovetail.packaging.package import Package
 
 TRUST: Final = "dovetail-gateway"
@@ -184,6 +185,7 @@ class Development:
     values: tuple[str, ...] = ()
     published: str = ""
     """The digest of what was published last."""
+    objects: CatalogueObjects | None = None
 
     async def run(self, *, once: bool) -> None:
         """Until it is cancelled, or once. Raises DevelopmentFailed, KubeError."""
@@ -249,7 +251,7 @@ class Development:
         package, parcel = await asyncio.to_thread(read_parcel, self.directory)
         if parcel.digest == self.published:
             return None
-        await catalogue.publish(self.client, package, parcel.data)
+        self.objects = await catalogue.renew(self.client, package, parcel.data, self.objects)
         self.published = parcel.digest
         await self._install(package)
         await self._in_force(package)

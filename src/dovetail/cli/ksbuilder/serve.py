@@ -9,6 +9,7 @@ there by hand. Uploads need a password unless the server is for this machine alo
 
 import asyncio
 import hmac
+import sys
 from http import HTTPStatus
 from pathlib import Path
 from typing import Final
@@ -20,6 +21,7 @@ from dovetail.cli.ksbuilder.credentials import basic
 from dovetail.cli.ksbuilder.errors import UnsafeServe
 from dovetail.cli.ksbuilder.place_directory import INDEX, DirectoryPlace, write_index
 from dovetail.cli.ksbuilder.places import Parcel
+from dovetail.cli.ksbuilder.reporting import output_option, print_json
 from dovetail.packaging.errors import PackagingError
 from dovetail.packaging.limits import MAX_ARCHIVE
 from dovetail.packaging.package import read_package
@@ -37,23 +39,29 @@ _TYPES: Final = {".yaml": "application/x-yaml", ".tgz": "application/gzip", ".pr
     "--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="USER:PASSWORD, which uploads must give.",
 )  # fmt: skip
-def serve(directory: Path, host: str, port: int, uploads: bool, password_file: Path | None) -> None:
+@output_option
+def serve(directory: Path, host: str, port: int, uploads: bool, password_file: Path | None, output: str) -> None:
     """Serve the packages in DIRECTORY as a Helm repository until Ctrl-C."""
     password = password_file.read_text().strip() if password_file else ""
     if uploads and not password and host not in _LOOPBACK:
         raise UnsafeServe(host)
     directory.mkdir(parents=True, exist_ok=True)
-    asyncio.run(_serve(make_app(directory, uploads=uploads, password=password), host, port))
+    asyncio.run(_serve(make_app(directory, uploads=uploads, password=password), host, port, output))
 
 
-async def _serve(app: web.Application, host: str, port: int) -> None:
+async def _serve(app: web.Application, host: str, port: int, output: str) -> None:
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
         await site.start()
         address = runner.addresses[0]
-        click.echo(f"serving http://{address[0]}:{address[1]}")
+        url = f"http://{address[0]}:{address[1]}"
+        if output == "json":
+            print_json({"url": url})
+        else:
+            click.echo(f"serving {url}")
+        sys.stdout.flush()
         await asyncio.Event().wait()
     finally:
         await runner.cleanup()
