@@ -50,7 +50,7 @@ class Scenario:
     results: list[Result] = field(default_factory=list[Result])
     cpu: list[float] = field(default_factory=list[float])
 
-    def run(self, seconds: float, token: str, script: Path) -> None:
+    def run(self, seconds: int, token: str, script: Path) -> None:
         """One round."""
         load, before = self.load, self.actor.cpu_seconds
         result = wrk(
@@ -122,7 +122,7 @@ def measure_load(arguments: argparse.Namespace, directory: Path) -> dict[str, fl
                 actor = stack.enter_context(start())
                 scenarios += [Scenario(name + _SUFFIX[load], actor, load) for load in wanted]
         for scenario in scenarios:
-            scenario.run(1.0, tokens[0], script)
+            scenario.run(3 if scenario.load.users else 1, tokens[0], script)  # so that every user has been seen
             scenario.forget()
         for _ in range(arguments.runs):
             for scenario in scenarios:
