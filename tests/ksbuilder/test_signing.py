@@ -13,7 +13,7 @@ from dovetail.cli.ksbuilder import signing
 from dovetail.cli.ksbuilder.check_errors import SigningFailed
 from dovetail.packaging.errors import PackagingError
 
-from .command import SAMPLES, ksbuilder, refused
+from .command import SAMPLES, quick, refused
 from .registries import needs_registry, registry
 
 GREETER = SAMPLES / "greeter"
@@ -44,7 +44,7 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @needs_gpg
 def test_a_signature_is_helms(tmp_path: Path, keys: dict[str, Path]) -> None:
     options = ["--sign", "--key", "author", "--keyring", keys["author.sec"], "--passphrase-file", keys["passphrase"]]
-    process = ksbuilder("package", GREETER, *options, cwd=tmp_path)
+    process = quick("package", GREETER, *options, cwd=tmp_path)
     assert process.returncode == 0, process.stderr
     archive = tmp_path / "greeter-0.1.0.tgz"
     assert process.stdout.endswith(f"signature saved to {archive}.prov\n")
@@ -64,14 +64,14 @@ def test_a_signature_is_helms(tmp_path: Path, keys: dict[str, Path]) -> None:
 @needs_gpg
 def test_signing_that_fails_says_why(tmp_path: Path, keys: dict[str, Path]) -> None:
     options = ["--sign", "--key", "nobody", "--keyring", keys["author.sec"], "--passphrase-file", keys["passphrase"]]
-    sentence = refused(ksbuilder("package", GREETER, *options, cwd=tmp_path))
+    sentence = refused(quick("package", GREETER, *options, cwd=tmp_path))
     assert sentence.startswith("greeter-0.1.0.tgz was not signed: ")
     assert not (tmp_path / "greeter-0.1.0.tgz.prov").exists()
 
 
 def test_the_annex_lies_beside_the_archive(tmp_path: Path) -> None:
     for folder in ("a", "b"):
-        assert ksbuilder("package", GREETER, "--annex", "-d", folder, cwd=tmp_path).returncode == 0
+        assert quick("package", GREETER, "--annex", "-d", folder, cwd=tmp_path).returncode == 0
     names = ["greeter-0.1.0.images.json", "greeter-0.1.0.sbom.json", "greeter-0.1.0.tgz"]
     assert sorted(path.name for path in (tmp_path / "a").iterdir()) == names
     assert all((tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes() for name in names)
@@ -135,7 +135,7 @@ def test_registries_are_asked(tmp_path: Path) -> None:
             "apiVersion: v1\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n"
             + "".join(f"    - {{name: {name}, image: '{host}/app/{name}:1'}}\n" for name in ("both", "one", "none"))
         )
-        process = ksbuilder("check", "greeter", "--registries", "-o", "json", cwd=tmp_path, no_proxy="*")
+        process = quick("check", "greeter", "--registries", "-o", "json", cwd=tmp_path, no_proxy="*")
         found = [(one["code"], one["message"]) for one in json.loads(process.stdout)["findings"]]
         codes = {code: message for code, message in found if f"{host}/app" in message}
         assert process.returncode == 1
@@ -144,7 +144,7 @@ def test_registries_are_asked(tmp_path: Path) -> None:
         assert not any(
             "app/both" in message for code, message in found if code in ("image-not-found", "image-not-asked")
         )
-        process = ksbuilder("package", "greeter", "--digests", cwd=tmp_path, no_proxy="*")
+        process = quick("package", "greeter", "--digests", cwd=tmp_path, no_proxy="*")
         images = json.loads((tmp_path / "greeter-0.1.0.images.json").read_bytes())["images"]
     (entry,) = (one for one in images if "app/both" in one["image"])
     assert (entry["digest"], entry["platforms"]) == (both, ["linux/amd64", "linux/arm64"])

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import yaml
 
-from .command import SAMPLES, ksbuilder, refused
+from .command import SAMPLES, quick, refused
 
 METADATA = """\
 apiVersion: kubesphere.io/v1alpha1
@@ -57,7 +57,7 @@ def extension(directory: Path, version: str = "0.1.0", template: str = TEMPLATE)
 
 def rendered(*arguments: str | Path, cwd: Path) -> dict[str, list[dict[str, object]]]:
     """The objects of each release."""
-    process = ksbuilder("template", *arguments, "-o", "json", cwd=cwd)
+    process = quick("template", *arguments, "-o", "json", cwd=cwd)
     assert process.returncode == 0, process.stderr
     return {view: [one["object"] for one in found] for view, found in json.loads(process.stdout).items()}
 
@@ -88,28 +88,26 @@ def test_the_world_is_the_callers(tmp_path: Path) -> None:
         "role": "host", "registry": "mirror.example.org", "kube": "v1.27.3", "found": "eA==", "color": "blue",
         "upgrade": "true",
     }  # fmt: skip
-    sentence = refused(ksbuilder("template", "tiny", "--kube-version", "1.19", cwd=tmp_path))
+    sentence = refused(quick("template", "tiny", "--kube-version", "1.19", cwd=tmp_path))
     assert sentence.startswith("extension.yaml: it does not render: it asks for Kubernetes >=1.20.0-0, not 1.19.0.")
 
 
 def test_what_is_shown(tmp_path: Path) -> None:
     extension(tmp_path / "tiny")
-    whole = ksbuilder("template", "tiny", "--include-crds", cwd=tmp_path).stdout
+    whole = quick("template", "tiny", "--include-crds", cwd=tmp_path).stdout
     assert [document for document in yaml.safe_load_all(whole) if document]
     assert whole.count("# Source: ") == 4
     assert "# Source: charts/back/crds/c.yaml" in whole
-    assert ksbuilder("template", "tiny", "-s", "charts/back/*", cwd=tmp_path).stdout.count("# Source: ") == 1
-    assert "kind: Pod" not in ksbuilder("template", "tiny", "--no-hooks", cwd=tmp_path).stdout
-    assert ksbuilder("template", "tiny", "--output-dir", "out", cwd=tmp_path).returncode == 0
+    assert quick("template", "tiny", "-s", "charts/back/*", cwd=tmp_path).stdout.count("# Source: ") == 1
+    assert "kind: Pod" not in quick("template", "tiny", "--no-hooks", cwd=tmp_path).stdout
+    assert quick("template", "tiny", "--output-dir", "out", cwd=tmp_path).returncode == 0
     assert (tmp_path / "out/agent/charts/back/templates/x.yaml").read_text().startswith("apiVersion: v1")
-    ksbuilder("package", "tiny", cwd=tmp_path)
-    assert ksbuilder("template", "tiny-0.1.0.tgz", cwd=tmp_path).stdout.count("# Source: ") == 3
+    quick("package", "tiny", cwd=tmp_path)
+    assert quick("template", "tiny-0.1.0.tgz", cwd=tmp_path).stdout.count("# Source: ") == 3
 
 
 def test_diff_of_packages(tmp_path: Path) -> None:
-    process = ksbuilder(
-        "diff", SAMPLES / "greeter", SAMPLES / "greeter-0.2.0", "-o", "json", "--exit-code", cwd=tmp_path
-    )
+    process = quick("diff", SAMPLES / "greeter", SAMPLES / "greeter-0.2.0", "-o", "json", "--exit-code", cwd=tmp_path)
     assert process.returncode == 1
     report = json.loads(process.stdout)
     assert (report["old"], report["new"]) == ("greeter 0.1.0", "greeter 0.2.0")
@@ -117,5 +115,5 @@ def test_diff_of_packages(tmp_path: Path) -> None:
     assert {"Deployment.apps greeter-backend", "ConfigMap greeter-bundle"} <= {
         one["object"] for one in report["objects"]
     }
-    same = ksbuilder("diff", SAMPLES / "greeter", SAMPLES / "greeter", "--exit-code", cwd=tmp_path)
+    same = quick("diff", SAMPLES / "greeter", SAMPLES / "greeter", "--exit-code", cwd=tmp_path)
     assert (same.returncode, same.stdout.splitlines()[-1]) == (0, "no differences")
