@@ -1,5 +1,6 @@
 """push, pull, index, serve, list, get, login and logout: a directory, a served repository, a real registry."""
 
+import json
 import os
 import signal
 import stat
@@ -7,11 +8,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
 import yaml
+
+from dovetail.cli.ksbuilder.credentials import basic
 
 from .command import SAMPLES, inline, ksbuilder, refusal, refused, value
 from .registries import needs_registry, registry
@@ -135,9 +140,6 @@ def test_damaged_bytes_of_a_repository_are_not_used(tmp_path: Path) -> None:
     inline("push", NEWER, str(charts), cwd=tmp_path)
     index = (charts / "index.yaml").read_text()
     one, two = (yaml.safe_load(index)["entries"]["greeter"][at]["digest"] for at in (0, 1))
-    from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-    from threading import Thread
-
     (charts / "index.yaml").write_text(index.replace(one, two))
 
     class Quiet(SimpleHTTPRequestHandler):
@@ -230,3 +232,51 @@ def test_a_provenance_travels_through_a_registry(tmp_path: Path) -> None:
         assert value("pull", f"oci://{host}/x/greeter:0.1.0", "-d", "out", cwd=tmp_path)["signed"]
         sentence = refusal("pull", f"oci://{host}/x/greeter:0.1.0", "--verify", cwd=tmp_path)
     assert "signed by" in sentence
+
+
+class _TokenRegistry(BaseHTTPRequestHandler):
+    """The least of a registry whose tokens come from elsewhere; `seen` is who showed what where."""
+
+    seen: list[tuple[str, str]]
+
+    def do_GET(self) -> None:
+        shown = self.headers.get("Authorization", "")
+        self.seen.append((self.path.partition("?")[0], shown))
+        if self.path.startswith("/token"):
+            self.answer(200 if shown == basic("ada", "s3cret") else 401, {"token": "good"})
+        elif shown != "Bearer good":
+            realm = f"http://127.0.0.1:{self.server.server_address[1]}/token"
+            self.answer(401, {}, f'Bearer realm="{realm}",service="test"')
+        elif self.path.startswith("/v2/x/greeter/tags/list"):
+            self.answer(200, {"tags": ["1.0.0_build.1"]})
+        else:
+            self.answer(200, {})
+
+    def answer(self, code: int, body: Any, challenge: str = "") -> None:
+        data = json.dumps(body).encode()
+        self.send_response(code)
+        if challenge:
+            self.send_header("WWW-Authenticate", challenge)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_registry_whose_tokens_come_from_elsewhere(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+    handler = type("Handler", (_TokenRegistry,), {"seen": seen})
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        Thread(target=server.serve_forever).start()
+        host = f"127.0.0.1:{server.server_port}"
+        try:
+            assert "log in" in refused(logs_in(host, "ada", "wrong", tmp_path))
+            assert logs_in(host, "ada", "s3cret", tmp_path).returncode == 0
+            (only,) = value("get", "greeter", f"oci://{host}/x", cwd=tmp_path)["versions"]
+        finally:
+            server.shutdown()
+    assert only["version"] == "1.0.0+build.1"
+    # The password is shown where tokens come from, and nowhere else.
+    assert {path for path, shown in seen if shown.startswith("Basic ")} == {"/token"}
