@@ -7,7 +7,8 @@ loaded in the Helm SDK, rendered for every release that the platform would make 
 
 One line a package; the last line of the output is one JSON object: packages, chart_yaml_equal, members_equal, rendered
 (numbers of those that have a published archive), `unpublished`, the names of source trees that have none and so nothing
-to be equal to (they are built and rendered), and `failed`, the names with any fault. Exit code 1 if there is one.
+to be equal to (they are built and rendered if they can be: some samples cannot, by any tool), and `failed`, the names
+of published ones with any fault. Exit code 1 if there is one.
 """
 
 import asyncio
@@ -97,9 +98,10 @@ async def main(sources: dict[str, Path], archives: list[Path], folder: Path) -> 
                     verdict = await judge(name, source_tree(path, Path(scratch)), folder, helm)
                 except (PackagingError, tarfile.TarError, OSError) as error:
                     verdict = Verdict(name, remarks=[str(error)])
-                if not verdict.published and any(belongs(archive, name) for archive in archives):
-                    verdict.published = True
+                is_published = any(belongs(archive, name) for archive in archives)
+                if is_published and not verdict.published:
                     verdict.remarks.append("the published archive has another name than ours")
+                verdict.published = is_published
                 verdicts.append(verdict)
                 tell(verdict)
             for path in archives:
@@ -123,7 +125,7 @@ def conclude(verdicts: list[Verdict]) -> int:
         "members_equal": sum(one.members_equal for one in published),
         "rendered": sum(one.rendered for one in published),
         "unpublished": [one.name for one in verdicts if not one.published],
-        "failed": [one.name for one in verdicts if not one.good],
+        "failed": [one.name for one in published if not one.good],
     }
     print(json.dumps(summary))
     return 1 if not verdicts or summary["failed"] else 0
