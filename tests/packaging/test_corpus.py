@@ -1,11 +1,16 @@
 """Every published package, against what we build of its sources."""
 
+import json
+import subprocess
+import sys
 from pathlib import Path
+
+import pytest
 
 from dovetail.packaging import build, read_archive, read_directory, read_package
 from dovetail.packaging.findings import errors_of
 
-from .corpus import CORPUS, archives, each, name_of, sources, unpack
+from .corpus import CORPUS, REPOSITORY, archives, each, name_of, sources, unpack
 
 
 @each(archives())
@@ -43,3 +48,13 @@ def test_building_is_reproducible(path: Path, tmp_path: Path) -> None:
 def test_a_published_archive_packs_again_to_the_same_contents(path: Path) -> None:
     tree = read_archive(path.read_bytes())
     assert dict(read_archive(build(tree).data).files) == dict(tree.files)
+
+
+@pytest.mark.skipif(not sources(), reason=f"there is no corpus at {CORPUS} (set DOVETAIL_CORPUS)")
+def test_make_corpus_says_all_of_it_in_its_last_line() -> None:
+    command = [sys.executable, REPOSITORY / "scripts" / "check_corpus.py", CORPUS]
+    process = subprocess.run(command, capture_output=True, text=True, timeout=50)
+    summary = json.loads(process.stdout.splitlines()[-1])
+    assert process.returncode == 0, process.stdout
+    assert summary["packages"] == len(archives())
+    assert summary["chart_yaml_equal"] == summary["members_equal"] == summary["rendered"] == summary["packages"]
