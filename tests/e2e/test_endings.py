@@ -72,7 +72,7 @@ def test_what_was_asked_just_before_a_stop_is_in_the_audit(up: Up) -> None:
     up.stop()
 
     recorded = (up.data / "audit" / "audit.log").read_text()
-    assert all(f"?number={number}\"" in recorded for number in range(20))
+    assert all(f'?number={number}"' in recorded for number in range(20))
 
 
 def test_a_later_start_says_how_to_reset_the_password_and_that_ends_the_sessions(up: Up) -> None:
