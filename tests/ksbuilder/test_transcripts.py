@@ -1,56 +1,18 @@
 """Every command of ours in a real terminal: what it asks, what it prints, how it ends."""
 
-import os
 import re
 import stat
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-import pexpect
 import pytest
 
 from dovetail.cli.ksbuilder import ksbuilder as command
 
 from .command import SAMPLES, inline, value
 from .registries import needs_registry, registry
+from .terminals import interrupt, shown, terminal
 
 GREETER = SAMPLES / "greeter"
-
-
-@contextmanager
-def terminal(*arguments: str | Path, cwd: Path, code: int = 0) -> "Iterator[pexpect.spawn[str]]":
-    """ksbuilder on a terminal of 100 columns; afterwards it has ended with this code."""
-    environment = {name: text for name, text in os.environ.items() if name not in ("KUBECONFIG", "XDG_CONFIG_HOME")}
-    environment |= {"HOME": str(cwd), "TERM": "xterm-256color"}
-    words = ["-m", "dovetail.cli.ksbuilder", *map(str, arguments)]
-    child = pexpect.spawn(
-        sys.executable, words, cwd=str(cwd), env=environment, encoding="utf-8", dimensions=(40, 100), timeout=50
-    )
-    try:
-        yield child
-        child.expect(pexpect.EOF)
-        child.wait()
-    finally:
-        child.close(force=True)
-    assert (child.exitstatus, child.signalstatus) == (code, None), child.before
-
-
-def interrupt(child: "pexpect.spawn[str]") -> None:
-    """Ctrl-C until it ends: readline loses one that comes while it gets ready to read."""
-    for _ in range(20):
-        child.sendintr()
-        if child.expect([pexpect.EOF, pexpect.TIMEOUT], timeout=1) == 0:
-            return
-
-
-def shown(*arguments: str | Path, cwd: Path, code: int = 0) -> str:
-    """Everything that a command shows on a terminal, without colours."""
-    with terminal(*arguments, cwd=cwd, code=code) as child:
-        child.expect(pexpect.EOF)
-        text = str(child.before)
-    return re.sub(r"\x1b\[[0-9;]*[mK]", "", text).replace("\r\n", "\n")
 
 
 def test_create_asks_the_five_questions(tmp_path: Path) -> None:
@@ -180,3 +142,10 @@ def test_json_of_everything_that_needs_no_platform(tmp_path: Path) -> None:
     assert value("create", "--name", "x", "--category", "security", "--author", "A", cwd=tmp_path)["name"] == "x"
     for words in (("package", "x"), ("check", "x"), ("push", "x", "charts"), ("index", "charts"), ("list", "charts")):
         assert value(*words, cwd=tmp_path)
+
+
+def test_test_tells_every_step(tmp_path: Path) -> None:
+    inline("create", "--name", "x", "--category", "security", "--author", "A", cwd=tmp_path)
+    lines = shown("test", "x", "--no-install", cwd=tmp_path).splitlines()
+    outcomes = [line.partition(" (")[0].split(maxsplit=1) for line in lines if line and not line.startswith(" ")]
+    assert outcomes == [["skipped", "front end's tests"], ["passed", "backend's tests"], ["passed", "check"]]

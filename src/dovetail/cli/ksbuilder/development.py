@@ -53,8 +53,10 @@ class Reporter:
         """Tell an event."""
         if self._json:
             click.echo(json.dumps({"event": event, **facts}, ensure_ascii=False))
+        elif event == "failed":
+            click.secho(text, fg="red")
         else:
-            click.secho(text, fg="red" if event == "failed" else None)
+            click.echo(text)
         sys.stdout.flush()
 
 

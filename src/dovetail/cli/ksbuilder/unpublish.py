@@ -7,6 +7,7 @@ import click
 from dovetail.cli.ksbuilder import catalogue, cluster
 from dovetail.cli.ksbuilder.cluster import console_option, kubeconfig_option
 from dovetail.cli.ksbuilder.reporting import output_option, print_json
+from dovetail.cli.ksbuilder.waiting import waiting
 
 
 @click.command(short_help="Take an extension out of a catalogue.")
@@ -21,7 +22,8 @@ def unpublish(name: str, kubeconfig: Path | None, console: str, output: str) -> 
     """
     if output == "text":
         click.echo(f"unpublish extension {name}")
-    changes = cluster.run(kubeconfig, lambda client: catalogue.unpublish(client, name), console)
+    with waiting(f"unpublishing {name}"):
+        changes = cluster.run(kubeconfig, lambda client: catalogue.unpublish(client, name), console)
     if output == "json":
         changed = [{"kind": change.kind, "name": change.name, "action": change.action} for change in changes]
         print_json({"name": name, "objects": changed})
