@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Final
 
+from dovetail.packaging import images
 from dovetail.packaging.registry.errors import InvalidReference
 
 SCHEME: Final = "oci://"
@@ -14,7 +15,6 @@ _HOST: Final = re.compile(r"(localhost|[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*|\[[0-9a-f
 _REPOSITORY: Final = re.compile(r"[a-z0-9]+([._-]+[a-z0-9]+)*(/[a-z0-9]+([._-]+[a-z0-9]+)*)*")
 _TAG: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _DIGEST: Final = re.compile(r"sha256:[0-9a-f]{64}")
-_DOCKER: Final = "docker.io"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +60,11 @@ def parse(text: str) -> Reference:
 
 def parse_image(text: str) -> Reference:
     """An image as a container names it: without a host it is Docker's. Raises InvalidReference."""
-    first, slash, rest = text.partition("/")
-    named = slash and ("." in first or ":" in first or first == "localhost")
-    host, path = (first, rest) if named else (_DOCKER, text)
-    if host == _DOCKER and "/" not in path.partition("@")[0].partition(":")[0]:
-        path = f"library/{path}"
-    found = _parse(f"{host}/{path}", text)
-    return found if found.tag or found.digest else replace(found, tag="latest")
+    image = images.parse_image(text)
+    if image is None or (image.digest and not is_digest(image.digest)):
+        raise InvalidReference(text, "it is no image's name")
+    tag = image.tag or ("" if image.digest else "latest")
+    return Reference(image.registry, image.repository, tag, image.digest)
 
 
 def _parse(text: str, whole: str) -> Reference:
