@@ -147,10 +147,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("expression", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_expressions_end_with_a_sentence(expression: str) -> None:
-    begun = time.monotonic()
+    begun = time.process_time()
     with pytest.raises((cel.CelCompileError, cel.CelEvaluationError)):
         cel.compile_typed(expression, {}).evaluate({})
-    assert time.monotonic() - begun < 3
+    assert time.process_time() - begun < 3
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The client against a real Kubernetes-compatible API in another process, which is killed and comes back."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -106,8 +107,9 @@ async def test_a_watch_tells_every_change_in_order(client: Client, namespace: st
     await client.patch(CONFIGMAPS, "w", {"data": {"x": "2"}}, namespace)
     await client.delete(CONFIGMAPS, "w", namespace)
     told: list[tuple[str, str]] = []
-    async with asyncio.timeout(10):
-        async for event in client.watch(CONFIGMAPS, namespace, resource_version=start, timeout=5):
+    watch = client.watch(CONFIGMAPS, namespace, resource_version=start, timeout=5)
+    async with asyncio.timeout(10), contextlib.aclosing(watch) as events:
+        async for event in events:
             if key_of(event.object).name == "w":
                 told.append((event.type, event.object["data"]["x"]))
             if event.type == "DELETED":
