@@ -10,6 +10,7 @@ It does not know resources, objects or watches; `client` does.
 
 import asyncio
 import socket
+import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ MAX_ANSWER = 256 * 1024 * 1024
 MAX_IN_FLIGHT = 64
 ATTEMPTS = 4
 MAX_RETRY_AFTER = 10.0
+_TLS_ENDS_LATE = sys.version_info < (3, 12, 7)
+"""asyncio keeps the socket of a closed TLS connection until its peer answers, python/cpython#118950; aiohttp helps."""
 
 Headers = Mapping[str, str] | Sequence[tuple[str, str]]
 Query = Mapping[str, str] | Sequence[tuple[str, str]]
@@ -187,7 +190,7 @@ class Transport:
 
             self._session = aiohttp.ClientSession(
                 # No limit of connections: watches hold theirs, and `_slots` bounds the rest.
-                connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket),
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket, enable_cleanup_closed=_TLS_ENDS_LATE),
                 headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
