@@ -25,7 +25,7 @@ class Rate:
 
 
 def wrk(url: str, connections: int, seconds: float, token: str = "") -> Rate:
-    command = pinned(LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{seconds:g}s", "--latency")
+    command = pinned(LOAD_CORE, "wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--latency")
     if token:
         command += ["-H", f"Authorization: Bearer {token}"]
     out = subprocess.run([*command, url], capture_output=True, text=True, timeout=seconds * 3 + 30, check=True).stdout
