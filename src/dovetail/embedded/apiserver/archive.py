@@ -19,6 +19,7 @@ import sqlite3
 import tarfile
 import tempfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -168,7 +169,7 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
         with closing(sqlite3.connect(folder / DATABASE)) as connection:
             _figures(connection)
         check(folder / DATABASE)
-    except (tarfile.TarError, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (tarfile.TarError, zlib.error, EOFError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise ArchiveUnusable(source, f"it is damaged ({error})") from error
     except sqlite3.DatabaseError as error:
         raise ArchiveUnusable(source, f"its database is damaged ({error})") from error
