@@ -14,6 +14,7 @@ import orjson
 
 from ..errors import StatusError
 from ..foreign import part
+from ..gotext import plain
 from ..schema import node as n
 from ..schema.node import Node
 from .comparison import child_of, element
@@ -127,18 +128,7 @@ def _scalar_problem(kind: str, value: Any) -> str:
 
 def _go(value: Any) -> str:
     """Go's ``%v`` of the wrapper that holds a value."""
-    return f"&{{{_plain(value)}}}"
-
-
-def _plain(value: Any) -> str:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict):
-        fields = cast("dict[str, Any]", value)
-        return "map[" + " ".join(f"{k}:{_plain(fields[k])}" for k in sorted(fields)) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(_plain(item) for item in cast("list[Any]", value)) + "]"
-    return "<nil>" if value is None else str(value)
+    return f"&{{{plain(value)}}}"
 
 
 def _literal(value: Any) -> str:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from .rejected import PatchFailed, shown
+from ..gotext import plain
+from .rejected import PatchFailed
 
 
 def identity(item: Any, key: str) -> Any:
@@ -17,7 +18,7 @@ def identity(item: Any, key: str) -> Any:
     if not key:
         return item
     if not isinstance(item, dict) or key not in item:
-        raise PatchFailed(f"map: {shown(item)} does not contain declared merge key: {key}")
+        raise PatchFailed(f"map: {plain(item)} does not contain declared merge key: {key}")
     return cast("dict[str, Any]", item)[key]
 
 
@@ -54,7 +55,7 @@ def check_order(patch: Any, order: Any, key: str) -> None:
         while place < len(stated) and stated[place] != wanted:
             place += 1
         if place == len(stated):
-            text = f"The order in patch list:\n{shown(patch)}\n doesn't match $setElementOrder list:\n{shown(order)}\n"
+            text = f"The order in patch list:\n{plain(patch)}\n doesn't match $setElementOrder list:\n{plain(order)}\n"
             raise PatchFailed(text)
         place += 1
 

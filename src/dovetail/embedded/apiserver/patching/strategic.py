@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
+from ..gotext import plain
 from ..schema.node import Node
 from .ordering import check_order, in_order, without
-from .rejected import PatchFailed, PatchMalformed, shown
+from .rejected import PatchFailed, PatchMalformed
 
 _DIRECTIVE, _RETAIN = "$patch", "$retainKeys"
 _DELETE_PRIMITIVES, _ORDER = "$deleteFromPrimitiveList/", "$setElementOrder/"
@@ -54,7 +55,7 @@ def _directed(patch: Json) -> Json:
         return {key: value for key, value in patch.items() if key != _DIRECTIVE}
     if directive == "delete":
         return {}
-    raise PatchFailed(f"unknown patch type: {shown(directive)} in map: {shown(patch)}")
+    raise PatchFailed(f"unknown patch type: {plain(directive)} in map: {plain(patch)}")
 
 
 def _retain(result: Json, patch: Json) -> None:
@@ -142,7 +143,7 @@ def _merge_list(original: list[Any], patch: list[Any], node: Node) -> list[Any]:
     if list in kinds:
         raise PatchFailed("lists of lists are not supported")
     if len(kinds) > 1 and dict in kinds:
-        raise PatchFailed(f"list element types are not identical: {shown([original, patch])}")
+        raise PatchFailed(f"list element types are not identical: {plain([original, patch])}")
     if dict not in kinds:
         both = [*original, *(item for item in patch if item not in original)]
         return in_order(list(dict.fromkeys(both)), patch, original, "")
@@ -172,7 +173,7 @@ def _with_directives(original: list[Any], patch: list[Any], key: str) -> tuple[l
         elif directive == "merge":
             raise PatchFailed("merging lists cannot yet be specified in the patch")
         else:
-            raise PatchFailed(f"unknown patch type: {shown(directive)} in map: {shown(item)}")
+            raise PatchFailed(f"unknown patch type: {plain(directive)} in map: {plain(item)}")
     return (changes, None) if replaced else (kept, changes)
 
 
@@ -190,7 +191,7 @@ def _merge_items(original: list[Json], changes: list[Json], node: Node) -> list[
 
 
 def _no_key(item: Any, key: str) -> PatchFailed:
-    return PatchFailed(f"map: {shown(item)} does not contain declared merge key: {key}")
+    return PatchFailed(f"map: {plain(item)} does not contain declared merge key: {key}")
 
 
 def _go_type(value: Any) -> str:

@@ -18,6 +18,7 @@ from . import node as n
 from .builtin import definitions
 from .node import Node, WireMap
 from .protobuf import MAGIC
+from .protobuf_wire import integer, message, varint
 
 Object = dict[str, Any]
 
@@ -33,22 +34,22 @@ def encode(obj: Mapping[str, Any]) -> bytes:
     """The envelope with an object, a list of objects, or metadata only. Raises NotEncodable."""
     api_version, kind = str(obj.get("apiVersion", "")), str(obj.get("kind", ""))
     meta = _text(1, api_version) + _text(2, kind)
-    return MAGIC + _message(1, meta) + _message(2, _body(obj, api_version, kind))
+    return MAGIC + message(1, meta) + message(2, _body(obj, api_version, kind))
 
 
 def encode_event(event: Mapping[str, Any]) -> bytes:
     """A watch event as a frame: its length in four bytes, and a message that holds the object in its envelope."""
-    message = _text(1, str(event["type"])) + _message(2, _message(1, encode(event["object"])))
-    return struct.pack(">I", len(message)) + message
+    body = _text(1, str(event["type"])) + message(2, message(1, encode(event["object"])))
+    return struct.pack(">I", len(body)) + body
 
 
 def _body(obj: Mapping[str, Any], api_version: str, kind: str) -> bytes:
     if kind.endswith("List") and isinstance(obj.get("items"), list):
         items: list[Any] = obj["items"]
         one = kind.removesuffix("List")
-        return _message(1, _list_meta(obj)) + b"".join(_message(2, _body(i, api_version, one)) for i in items)
+        return message(1, _list_meta(obj)) + b"".join(message(2, _body(i, api_version, one)) for i in items)
     if kind == "PartialObjectMetadata":
-        return _message(1, _object(definitions().object_meta, obj.get("metadata") or {}))
+        return message(1, _object(definitions().object_meta, obj.get("metadata") or {}))
     group, _, version = api_version.rpartition("/")
     try:
         node = definitions().kind_node(group, version, kind)
@@ -61,7 +62,7 @@ def _list_meta(obj: Mapping[str, Any]) -> bytes:
     meta = cast("Object", obj.get("metadata") or {})
     out = b"".join(_text(number, str(meta[name])) for name, number in _LIST_META if name in meta)
     left = meta.get("remainingItemCount")
-    return out if left is None else out + _integer(4, left)
+    return out if left is None else out + integer(4, left)
 
 
 # -- messages
@@ -89,7 +90,7 @@ def _fields(node: Node, wire: WireMap, obj: Object) -> tuple[bytes, int]:
             inner, count = _fields(node, target, obj)
             if count:
                 written += count
-                out.append(_message(number, inner))
+                out.append(message(number, inner))
     return b"".join(out), written
 
 
@@ -100,19 +101,19 @@ def _field(number: int, node: Node, value: Any) -> bytes:
         return b"".join(_single(number, node.item, item) for item in value)
     if node.kind == n.MAP:
         entries = (_text(1, key) + _single(2, node.item, item) for key, item in value.items())
-        return b"".join(_message(number, entry) for entry in entries)
+        return b"".join(message(number, entry) for entry in entries)
     return _single(number, node, value)
 
 
 def _single(number: int, node: Node, value: Any) -> bytes:
     kind = node.kind
     if kind in (n.INTEGER, n.BOOLEAN):
-        return _integer(number, int(value))
+        return integer(number, int(value))
     if kind == n.NUMBER:
-        return _varint(number << 3 | 1) + struct.pack("<d", value)
+        return varint(number << 3 | 1) + struct.pack("<d", value)
     if kind == n.STRING:
         return _text(number, value)
-    return _message(number, _content(node, value))
+    return message(number, _content(node, value))
 
 
 def _content(node: Node, value: Any) -> bytes:
@@ -127,34 +128,17 @@ def _content(node: Node, value: Any) -> bytes:
     if kind == n.QUANTITY:
         return _text(1, str(value))
     if kind == n.INT_OR_STRING:
-        return _integer(1, 1) + _text(3, value) if isinstance(value, str) else _integer(1, 0) + _integer(2, value)
+        return integer(1, 1) + _text(3, value) if isinstance(value, str) else integer(1, 0) + integer(2, value)
     if kind == n.LIST:  # a list that is a value of a map
         return b"".join(_single(1, node.item, item) for item in value)
-    return _message(1, orjson.dumps(value))
+    return message(1, orjson.dumps(value))
 
 
 def _time(value: str) -> bytes:
     moment = datetime.fromisoformat(value.replace("Z", "+00:00"))
     seconds, nanos = int(moment.replace(microsecond=0).timestamp()), moment.microsecond * 1000
-    return _integer(1, seconds) + (_integer(2, nanos) if nanos else b"")
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _integer(number: int, value: int) -> bytes:
-    return _varint(number << 3) + _varint(value & (1 << 64) - 1)
-
-
-def _message(number: int, body: bytes) -> bytes:
-    return _varint(number << 3 | 2) + _varint(len(body)) + body
+    return integer(1, seconds) + (integer(2, nanos) if nanos else b"")
 
 
 def _text(number: int, text: str) -> bytes:
-    return _message(number, text.encode())
+    return message(number, text.encode())

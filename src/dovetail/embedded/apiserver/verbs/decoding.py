@@ -15,6 +15,7 @@ import orjson
 from ..errors import BadRequest, Invalid, UnsupportedMediaType
 from ..fielderrors import invalid
 from ..foreign import part
+from ..gotext import plain
 from ..objects.defaulting import apply_defaults
 from ..registry.resource import ResourceType
 from ..schema import protobuf
@@ -22,14 +23,12 @@ from ..schema.builtin import definitions
 from ..schema.conform import Mismatch, conform
 from ..schema.node import ANY
 from .call import Call, WriteOptions
-from .strictness import duplicates, go_value, json_problem
+from .strictness import MAX_DEPTH, duplicates, json_problem
 
 Object = dict[str, Any]
 
 MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 APPLY = "application/apply-patch+yaml"
-MAX_DEPTH = 250
-"""Levels of lists and maps; orjson writes no more."""
 _SHOWN = 30
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
 _NOT_OBJECT = (
@@ -278,4 +277,4 @@ def _bad_patch(shown: str, why: str) -> Invalid:
 
 def shown_patch(document: Any, patched: Any, strategic: bool) -> str:
     """What messages show of a patch: the strategic one itself, otherwise its result."""
-    return go_value(document) if strategic else orjson.dumps(patched).decode()
+    return plain(document) if strategic else orjson.dumps(patched).decode()

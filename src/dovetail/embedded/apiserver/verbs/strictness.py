@@ -20,7 +20,8 @@ _SPACE = re.compile(r"[ \t\r\n]*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*')
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _LITERALS = {"t": "true", "f": "false", "n": "null"}
-_DEPTH = 200
+MAX_DEPTH = 250
+"""Levels of lists and maps; orjson writes no more."""
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -88,7 +89,7 @@ def _unexpected(text: str, at: int, where: str) -> str:
 
 
 def _value(text: str, at: int, depth: int) -> int:
-    if depth > _DEPTH:
+    if depth > MAX_DEPTH:
         raise _Stop("exceeded max depth")
     char = text[at : at + 1]
     if char == "{":
@@ -163,15 +164,3 @@ def _items(text: str, at: int, depth: int) -> int:
         if text[at : at + 1] != ",":
             raise _Stop(_unexpected(text, at, "after array element"))
         at = _skip(text, at + 1)
-
-
-def go_value(value: Any) -> str:
-    """A JSON value as Go's ``%+v`` shows it: ``map[a:1 b:[x y]]``."""
-    if isinstance(value, dict):
-        items = cast("dict[str, Any]", value).items()
-        return "map[" + " ".join(f"{key}:{go_value(item)}" for key, item in sorted(items)) + "]"
-    if isinstance(value, list):
-        return "[" + " ".join(map(go_value, cast("list[Any]", value))) + "]"
-    if value is None:
-        return "<nil>"
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -16,8 +16,8 @@ import orjson
 import yaml
 from yaml.events import AliasEvent, CollectionEndEvent, CollectionStartEvent, Event, NodeEvent
 
-MAX_DEPTH = 250
-"""As deep as orjson writes."""
+from .strictness import MAX_DEPTH
+
 MAX_ALIASED = 100_000
 """So many values may come from aliases."""
 

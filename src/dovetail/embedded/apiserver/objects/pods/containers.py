@@ -9,8 +9,9 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
+from ..names import dns_label, port_name, port_number
 from .environment import variable_errors
-from .formats import dns_label, each, not_found, port_name, port_number
+from .formats import each, not_found
 from .handlers import handler_errors
 from .mounts import mount_errors
 from .resources import is_sidecar, requirement_errors

@@ -9,7 +9,8 @@ from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, parts
 from ...quantities import value
-from .formats import config_key, dns_label, dns_subdomain, each, environment_name, local_path, qualified_name
+from ..names import dns_label, dns_subdomain, qualified
+from .formats import config_key, each, environment_name, local_path
 
 Object = dict[str, Any]
 
@@ -121,7 +122,7 @@ def field_errors(reference: Object, supported: tuple[str, ...], field: str) -> I
         yield fe.invalid(f"{field}.fieldPath", path, text)
     elif subscript is not None:
         key = subscript.lower() if base == "metadata.annotations" else subscript
-        yield from each(field, key, qualified_name(key))
+        yield from each(field, key, qualified(key))
     elif path not in _KNOWN:
         yield fe.invalid(f"{field}.fieldPath", path, f"error converting fieldPath: field label not supported: {path}")
     elif path not in supported:

@@ -8,7 +8,8 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, parts
-from .formats import each, header_name, not_negative, port, port_number
+from ..names import port_number
+from .formats import each, header_name, not_negative, port
 
 Object = dict[str, Any]
 

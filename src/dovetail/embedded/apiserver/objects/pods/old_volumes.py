@@ -9,7 +9,8 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import part, parts
-from .formats import between, dns_label, each, relative_path
+from ..names import dns_label
+from .formats import between, each, relative_path
 
 Object = dict[str, Any]
 Rule = Callable[[Object, str, str], Iterator[FieldError]]

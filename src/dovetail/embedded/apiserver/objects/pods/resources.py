@@ -13,7 +13,8 @@ from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
 from ...quantities import family_of, value, written
-from .formats import NOT_NEGATIVE, dns_label, each, not_found, qualified_name
+from ..names import dns_label, qualified
+from .formats import NOT_NEGATIVE, each, not_found
 
 Object = dict[str, Any]
 Amounts = dict[str, str]
@@ -36,7 +37,7 @@ def is_native(name: str) -> bool:
 def is_extended(name: str) -> bool:
     if is_native(name) or name.startswith("requests."):
         return False
-    return not qualified_name(f"requests.{name}")
+    return not qualified(f"requests.{name}")
 
 
 def may_overcommit(name: str) -> bool:
@@ -134,7 +135,7 @@ def qos_class(spec: Object) -> str:
 
 
 def _name_errors(name: str, field: str) -> Iterator[FieldError]:
-    problems = qualified_name(name)
+    problems = qualified(name)
     yield from each(field, name, problems)
     if not problems and "/" not in name and name not in _STANDARD and not name.startswith(HUGE):
         yield fe.invalid(field, name, "must be a standard resource type or fully qualified")

@@ -8,17 +8,9 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
-from .formats import (
-    NOT_POSITIVE,
-    address,
-    dns_label,
-    dns_subdomain,
-    dns_subdomain_with_underscore,
-    each,
-    label_value,
-    qualified_name,
-    selector,
-)
+from .. import names
+from ..names import dns_label, dns_subdomain, label_value, qualified
+from .formats import NOT_POSITIVE, dns_subdomain_with_underscore, each, selector
 
 Object = dict[str, Any]
 
@@ -87,7 +79,7 @@ def _node_expression(item: Object, field: str, *, values: bool) -> Iterator[Fiel
             yield fe.required(where, "must be specified single value when `operator` is 'Lt' or 'Gt'")
     else:
         yield fe.invalid(f"{field}.operator", operator, "not a valid selector operator")
-    yield from each(f"{field}.key", item.get("key", ""), qualified_name(item.get("key", "")))
+    yield from each(f"{field}.key", item.get("key", ""), qualified(item.get("key", "")))
     for index, text in enumerate(given if values else []):
         yield from each(f"{where}[{index}]", text, label_value(text))
 
@@ -115,7 +107,7 @@ def _pod_term(term: Object, field: str) -> Iterator[FieldError]:
     topology = str(term.get("topologyKey", ""))
     if not topology:
         yield fe.required(f"{field}.topologyKey", "can not be empty")
-    yield from each(f"{field}.topologyKey", topology, qualified_name(topology))
+    yield from each(f"{field}.topologyKey", topology, qualified(topology))
 
 
 def _label_keys(term: Object, field: str) -> Iterator[FieldError]:
@@ -126,7 +118,7 @@ def _label_keys(term: Object, field: str) -> Iterator[FieldError]:
             yield fe.forbidden(f"{field}.{kind}", _UNSELECTED)
         else:
             for index, key in enumerate(keys):
-                yield from each(f"{field}.{kind}[{index}]", key, qualified_name(key))
+                yield from each(f"{field}.{kind}[{index}]", key, qualified(key))
     matching = parts(term, "matchLabelKeys")
     if selecting is not None:
         places = {key: index for index, key in enumerate(matching)}
@@ -148,7 +140,7 @@ def toleration_errors(tolerations: list[Object], field: str) -> Iterator[FieldEr
         where = f"{field}[{index}]"
         key, operator, text, effect = (str(toleration.get(n, "")) for n in ("key", "operator", "value", "effect"))
         if key:
-            yield from each(f"{where}.key", key, qualified_name(key))
+            yield from each(f"{where}.key", key, qualified(key))
         elif operator != "Exists":
             why = 'operator must be Exists when `key` is empty, which means "match all values and all keys"'
             yield fe.invalid(f"{where}.operator", operator, why)
@@ -207,7 +199,7 @@ def _spread_keys(constraint: Object, field: str, merged: set[str]) -> Iterator[F
     selected = set(part(constraint, "labelSelector", "matchLabels"))
     selected |= {item.get("key", "") for item in parts(constraint, "labelSelector", "matchExpressions")} - merged
     for index, key in enumerate(keys):
-        yield from each(f"{field}.matchLabelKeys[{index}]", key, qualified_name(key))
+        yield from each(f"{field}.matchLabelKeys[{index}]", key, qualified(key))
         if key in selected:
             text = "exists in both matchLabelKeys and labelSelector"
             yield fe.invalid(f"{field}.matchLabelKeys[{index}]", key, text)
@@ -216,11 +208,11 @@ def _spread_keys(constraint: Object, field: str, merged: set[str]) -> Iterator[F
 def gate_errors(spec: Object, field: str) -> Iterator[FieldError]:
     for index, gate in enumerate(parts(spec, "readinessGates")):
         kind = str(gate.get("conditionType", ""))
-        yield from each(f"{field}.readinessGates[{index}].conditionType", kind, qualified_name(kind))
+        yield from each(f"{field}.readinessGates[{index}].conditionType", kind, qualified(kind))
     seen: set[str] = set()
     for index, gate in enumerate(parts(spec, "schedulingGates")):
         where, name = f"{field}.schedulingGates[{index}]", str(gate.get("name", ""))
-        yield from each(where, name, qualified_name(name))
+        yield from each(where, name, qualified(name))
         if name in seen:
             yield fe.duplicate(where, name)
         seen.add(name)
@@ -240,7 +232,7 @@ def dns_errors(spec: Object, field: str) -> Iterator[FieldError]:
     if len(servers) > 3:
         yield fe.invalid(f"{where}.nameservers", servers, "must not have more than 3 nameservers")
     for index, server in enumerate(servers):
-        yield from each(f"{where}.nameservers[{index}]", server, address(server))
+        yield from each(f"{where}.nameservers[{index}]", server, names.ip(server))
     if len(searches) > 32:
         yield fe.invalid(f"{where}.searches", searches, "must not have more than 32 search paths")
     if len(" ".join(searches)) > 2048:
@@ -258,6 +250,6 @@ def dns_errors(spec: Object, field: str) -> Iterator[FieldError]:
 def alias_errors(aliases: list[Object], field: str) -> Iterator[FieldError]:
     for index, alias in enumerate(aliases):
         where, ip = f"{field}[{index}]", str(alias.get("ip", ""))
-        yield from each(f"{where}.ip", ip, address(ip))
+        yield from each(f"{where}.ip", ip, names.ip(ip))
         for at, name in enumerate(parts(alias, "hostnames")):
             yield from each(f"{where}.hostnames[{at}]", name, dns_subdomain(name))

@@ -9,7 +9,8 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
-from .formats import account_id, dns_subdomain, each, relative_path
+from ..names import dns_subdomain
+from .formats import account_id, each, relative_path
 
 Object = dict[str, Any]
 

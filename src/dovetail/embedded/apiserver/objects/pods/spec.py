@@ -8,9 +8,11 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import part, parts
+from ..metadata import validate_annotations, validate_labels
+from ..names import dns_label, dns_subdomain
 from .annotations import annotation_errors, profile_match_errors
 from .containers import Surroundings, container_errors
-from .formats import INT32_MAX, annotation_format, between, dns_label, dns_subdomain, each, labels
+from .formats import INT32_MAX, between, each
 from .resources import pod_level_errors, requirement_errors
 from .scheduling import affinity_errors, alias_errors, dns_errors, gate_errors, spread_errors, toleration_errors
 from .security import host_process_errors, host_users_errors, os_errors, pod_context_errors
@@ -40,7 +42,7 @@ def pod_spec_errors(
     yield from _host_network_errors(spec, field, is_pod=is_pod)
     yield from _choice(restart, _RESTART, f"{field}.restartPolicy")
     yield from _choice(str(spec.get("dnsPolicy", "")), _DNS, f"{field}.dnsPolicy")
-    yield from labels(part(spec, "nodeSelector"), f"{field}.nodeSelector")
+    yield from validate_labels(part(spec, "nodeSelector"), f"{field}.nodeSelector")
     yield from pod_context_errors(part(spec, "securityContext"), spec, f"{field}.securityContext")
     yield from affinity_errors(spec.get("affinity"), f"{field}.affinity")
     yield from dns_errors(spec, field)
@@ -139,8 +141,8 @@ def _host_network_errors(spec: Object, field: str, *, is_pod: bool) -> Iterator[
 def template_errors(template: Object, field: str) -> Iterator[FieldError]:
     """A ``v1.PodTemplateSpec``."""
     meta, spec = part(template, "metadata"), part(template, "spec")
-    yield from labels(part(meta, "labels"), f"{field}.labels")
-    yield from annotation_format(part(meta, "annotations"), f"{field}.annotations")
+    yield from validate_labels(part(meta, "labels"), f"{field}.labels")
+    yield from validate_annotations(part(meta, "annotations"), f"{field}.annotations")
     yield from annotation_errors(part(meta, "annotations"), spec, f"{field}.annotations")
     yield from pod_spec_errors(spec, f"{field}.spec")
     yield from profile_match_errors(part(meta, "annotations"), spec, f"{field}.spec")

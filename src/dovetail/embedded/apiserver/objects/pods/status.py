@@ -9,7 +9,9 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
-from .formats import IMMUTABLE, account_id, address, dns_subdomain, each, qualified_name
+from .. import names
+from ..names import dns_subdomain, qualified
+from .formats import IMMUTABLE, account_id, each
 from .resources import is_sidecar
 
 Object = dict[str, Any]
@@ -23,7 +25,7 @@ def status_errors(obj: Object, old: Object) -> Iterator[FieldError]:
     for index, condition in enumerate(parts(status, "conditions")):
         kind = str(condition.get("type", ""))
         if kind not in _SYSTEM:
-            yield from each(f"metadata.conditions[{index}].Type", kind, qualified_name(kind))
+            yield from each(f"metadata.conditions[{index}].Type", kind, qualified(kind))
     nominated = str(status.get("nominatedNodeName", ""))
     if nominated and nominated != before.get("nominatedNodeName"):
         yield from each("status.nominatedNodeName", nominated, dns_subdomain(nominated))
@@ -75,10 +77,10 @@ def _claims(statuses: list[Object], claims: list[Object]) -> Iterator[FieldError
 def _addresses(entries: list[Object], name: str) -> Iterator[FieldError]:
     field, ips = f"status.{name}", [str(entry.get("ip", "")) for entry in entries]
     for index, ip in enumerate(ips):
-        yield from each(f"{field}[{index}]", ip, address(ip))
+        yield from each(f"{field}[{index}]", ip, names.ip(ip))
     if len(ips) < 2:
         return
-    families = [ipaddress.ip_address(ip).version for ip in ips if not address(ip)]
+    families = [ipaddress.ip_address(ip).version for ip in ips if not names.ip(ip)]
     if len(ips) > 2 or sorted(families) != [4, 6]:
         yield fe.invalid(field, entries, "may specify no more than one IP for each IP family")
     for index, ip in enumerate(ips):

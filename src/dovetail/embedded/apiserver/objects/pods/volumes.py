@@ -13,8 +13,10 @@ from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
 from ...quantities import value
+from ..metadata import validate_annotations, validate_labels
+from ..names import dns_label, dns_subdomain
 from .environment import VOLUME_FIELDS, field_errors, resource_field_errors
-from .formats import annotation_format, dns_label, dns_subdomain, each, labels, local_path, no_step_back, selector
+from .formats import each, local_path, no_step_back, selector
 from .old_volumes import OLD
 from .resources import amount_errors
 
@@ -268,8 +270,8 @@ def _ephemeral(source: Object, field: str, name: str, pod_name: str) -> Iterator
 def claim_template_errors(template: Object, field: str) -> Iterator[FieldError]:
     """Labels, annotations and a claim's spec; nothing else of the metadata may be set."""
     meta = part(template, "metadata")
-    yield from annotation_format(part(meta, "annotations"), f"{field}.metadata.annotations")
-    yield from labels(part(meta, "labels"), f"{field}.metadata.labels")
+    yield from validate_annotations(part(meta, "annotations"), f"{field}.metadata.annotations")
+    yield from validate_labels(part(meta, "labels"), f"{field}.metadata.labels")
     for name in sorted(meta):
         if name not in ("annotations", "labels", "creationTimestamp") and meta[name]:
             yield fe.forbidden(f"{field}.metadata.{name}", "cannot be set")

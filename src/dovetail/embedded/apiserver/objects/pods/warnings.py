@@ -7,8 +7,8 @@ from typing import Any
 
 from ...foreign import is_object, part, parts
 from ...quantities import value
+from ..names import dns_label
 from .annotations import APP_ARMOR, SECCOMP, SECCOMP_POD
-from .formats import dns_label
 from .security import all_containers
 
 Object = dict[str, Any]

@@ -8,7 +8,8 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import part
-from ..pods.formats import dns_label, not_negative
+from ..names import dns_label
+from ..pods.formats import not_negative
 from ..strategy import Context, Strategy
 from .jobs import spec_errors, spec_warnings
 from .schedules import ScheduleMalformed, check, zone_errors

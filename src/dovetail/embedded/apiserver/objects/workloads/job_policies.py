@@ -10,7 +10,8 @@ import orjson
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
-from ..pods.formats import each, not_negative, qualified_name
+from ..names import qualified
+from ..pods.formats import each, not_negative
 from .indexes import IndexesMalformed, count
 
 Object = dict[str, Any]
@@ -53,7 +54,7 @@ def _rule_errors(spec: Object, rule: Object, names: set[Any], field: str) -> Ite
         yield fe.too_many(f"{field}.onPodConditions", len(conditions), 20)
     for index, pattern in enumerate(conditions):
         where, kind, status = f"{field}.onPodConditions[{index}]", pattern.get("type", ""), pattern.get("status", "")
-        yield from each(f"{where}.type", kind, qualified_name(kind))
+        yield from each(f"{where}.type", kind, qualified(kind))
         if not status:
             yield fe.required(f"{where}.status", _valid(_STATUSES))
         elif status not in _STATUSES:

@@ -11,7 +11,8 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import part, parts
-from ..pods.formats import dns_label, domain_prefixed_path, not_negative, selector
+from ..names import dns_label
+from ..pods.formats import domain_prefixed_path, not_negative, selector
 from ..pods.spec import template_errors
 from ..pods.warnings import template_warnings
 from ..strategy import Context, Strategy

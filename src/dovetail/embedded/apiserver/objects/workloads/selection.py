@@ -10,7 +10,8 @@ from ...errors import BadRequest
 from ...fielderrors import FieldError
 from ...foreign import part, parts
 from ...selecting.labels import LabelSelector, from_object
-from ..pods.formats import qualified_name, selector
+from ..names import qualified
+from ..pods.formats import selector
 
 Object = dict[str, Any]
 
@@ -23,7 +24,7 @@ def parsed(wanted: Any) -> LabelSelector | None:
         return None
     for item in parts(wanted or {}, "matchExpressions"):
         some = bool(parts(item, "values"))
-        if some != (item.get("operator") in ("In", "NotIn")) or qualified_name(str(item.get("key", ""))):
+        if some != (item.get("operator") in ("In", "NotIn")) or qualified(str(item.get("key", ""))):
             return None
     return found
 

@@ -8,7 +8,8 @@ from typing import Any
 from ... import fielderrors as fe
 from ...fielderrors import FieldError
 from ...foreign import is_object, part, parts
-from ..pods.formats import dns_label, dns_subdomain, each, not_negative
+from ..names import dns_label, dns_subdomain
+from ..pods.formats import each, not_negative
 from ..pods.spec import template_errors
 from ..pods.volumes import claim_spec_errors
 from ..pods.warnings import claim_warnings
