@@ -34,8 +34,10 @@ async def backend(handle: Handle) -> AsyncIterator[Upstream]:
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     port = runner.addresses[0][1]
     address = Address("127.0.0.1", port)
-    yield with_key(Upstream(key="", authority=f"thing.extension.svc:{port}", addresses=(address,)))
-    await runner.cleanup()
+    try:
+        yield with_key(Upstream(key="", authority=f"thing.extension.svc:{port}", addresses=(address,)))
+    finally:
+        await runner.cleanup()
 
 
 def serving(pages: dict[str, Any]) -> Handle:
@@ -189,6 +191,17 @@ async def test_what_the_backend_says_is_unchanged_is_not_fetched_again() -> None
         etag = '"two"'
         await one.until(lambda: sum(bodies) == 2)
         await one.until(lambda: "two" in str(one.aggregator.catalogue.documents["kapis/a.io/v1"]))
+
+
+async def test_it_ends_even_when_something_changes_at_that_very_moment() -> None:
+    one = Running()
+    task = asyncio.create_task(one.aggregator.run())
+    await asyncio.sleep(0.01)  # it waits for the next change
+    one.aggregator.changed()
+    await asyncio.sleep(0)  # the change has been seen, but the task has not gone on yet
+    task.cancel()
+    done, _ = await asyncio.wait({task}, timeout=5)
+    assert task in done
 
 
 async def test_the_answers_can_be_kept_by_their_hash(tmp_path: Path) -> None:

@@ -37,7 +37,8 @@ async def initialise(kubeconfig: Path) -> Initialised:
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     try:
-        out, err = await asyncio.wait_for(process.communicate(), _TIMEOUT)
+        async with asyncio.timeout(_TIMEOUT):
+            out, err = await process.communicate()
     except BaseException:
         process.kill()
         await process.wait()

@@ -129,7 +129,8 @@ class Supervisor:
                 )  # fmt: skip
         finally:
             os.close(ready_write)
-        running.ready = bool(await asyncio.wait_for(_read_line(ready_read), spec.ready_timeout))
+        async with asyncio.timeout(spec.ready_timeout):
+            running.ready = bool(await _read_line(ready_read))
         if running.ready:
             self._on_change(spec.name, "ready")
 
@@ -166,7 +167,8 @@ class Supervisor:
         with contextlib.suppress(ProcessLookupError):
             process.send_signal(signal.SIGTERM)
         try:
-            await asyncio.wait_for(process.wait(), STOP_GRACE_SECONDS + 2)
+            async with asyncio.timeout(STOP_GRACE_SECONDS + 2):
+                await process.wait()
         except TimeoutError:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()

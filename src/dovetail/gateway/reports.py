@@ -78,7 +78,8 @@ class Reports:
         """Send what is put to `socket`, until cancelled."""
         while True:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), _INTERVAL)
+                async with asyncio.timeout(_INTERVAL):
+                    await self._wake.wait()
             self._wake.clear()
             if self._pending:
                 try:
@@ -91,7 +92,8 @@ class Reports:
         """Wait until control has everything, but no longer than this."""
         self._wake.set()
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._empty.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._empty.wait()
 
     async def _deliver(self, socket: Path) -> None:
         """One connection: it lasts as long as control does."""
@@ -109,7 +111,8 @@ class Reports:
 
     async def _rest(self, reader: asyncio.StreamReader) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), _INTERVAL)
+            async with asyncio.timeout(_INTERVAL):
+                await self._wake.wait()
         self._wake.clear()
         if reader.at_eof():
             raise ConnectionResetError

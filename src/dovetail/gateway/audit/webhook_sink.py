@@ -73,7 +73,8 @@ class WebhookSink:
             while True:
                 await self._wake.wait()
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._full.wait(), self._webhook.max_wait)
+                    async with asyncio.timeout(self._webhook.max_wait):
+                        await self._full.wait()
                 self._wake.clear()
                 self._full.clear()
                 while self._waiting:

@@ -110,7 +110,8 @@ class Aggregator:
                     if known.asking is None and known.due <= now:
                         known.asking = group.create_task(self._ask(known), name=f"openapi of {known.source.name}")
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake.wait(), self._until_due(now))
+                    async with asyncio.timeout(self._until_due(now)):
+                        await self._wake.wait()
                 await asyncio.sleep(_COALESCE_SECONDS)
                 self._wake.clear()
 
