@@ -8,7 +8,7 @@ import msgspec
 
 
 class ResourceName(msgspec.Struct, frozen=True):
-    """Group, version, plural and kind of a resource; `namespaced` is false for all kinds of this platform so far."""
+    """Group, version, plural and kind of a resource; most kinds of this platform are not `namespaced`."""
 
     group: str
     version: str
