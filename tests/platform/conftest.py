@@ -20,7 +20,7 @@ import aiohttp
 import pytest
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
-from dovetail.iam import bootstrap, keys
+from dovetail.iam import bootstrap, token_keys
 from dovetail.iam.compiler import compile_policy
 from dovetail.iam.lockout import Lockout, LockoutRules
 from dovetail.iam.passwords import hash_password
@@ -32,8 +32,10 @@ from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict
 from dovetail.kube.informer import Informer
 from dovetail.kube.resources import CLUSTERROLEBINDINGS, ROLEBINDINGS
+from dovetail.kube.runtime import ControllerRuntime
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.directories import Directories
 from dovetail.platform.serve import serve
 
 asyncio.set_event_loop(None)
@@ -123,7 +125,7 @@ class Platform:
 
     def verifier(self, revoked: Collection[str] = ()) -> TokenVerifier:
         """What a worker would check tokens with."""
-        return TokenVerifier(ISSUER, self.deps.keys, self.deps.policy().accounts, revoked)
+        return TokenVerifier(ISSUER, self.deps.keys(), self.deps.policy().accounts, revoked)
 
 
 class _Policy:
@@ -148,28 +150,29 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         stack.push_async_callback(asyncio.sleep, TLS_GOODBYE)
         client = await stack.enter_async_context(api.client())
         gateway = client.impersonate(STAND_IN, ["system:authenticated"])
-        key_set = await keys.ensure(gateway)
-        informers = [Informer(gateway, kind) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
+        signing = await token_keys.ensure(gateway)
+        runtime = ControllerRuntime(gateway)
+        directory = Directories(runtime)
+        informers = [runtime.informer(kind, optional=True) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
         policy = _Policy(informers)
         ended: list[str] = []
 
         async def note(sessions: Collection[str]) -> None:
             ended.extend(sessions)
 
-        issuer = TokenIssuer(ISSUER, key_set.signing)
+        issuer = TokenIssuer(ISSUER, signing)
         platform: list[Platform] = []
         deps = PlatformDeps(
-            client=gateway, users=informers[0].lister, global_roles=informers[1].lister,
-            global_role_bindings=informers[2].lister, policy=policy, issuer=ISSUER, keys=key_set.public(),
+            client=gateway, directory=directory, users=informers[0].lister, global_roles=informers[1].lister,
+            global_role_bindings=informers[2].lister, policy=policy, issuer=ISSUER, keys=signing.public,
             sessions=Sessions(gateway, issuer, note), lockout=Lockout(LockoutRules(per_address=1000)),
             clock=lambda: platform[0].now, version="v0.1.0",
         )  # fmt: skip
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
-        jobs = [tasks.create_task(informer.run()) for informer in informers]
-        for informer in informers:
-            await informer.wait_synced(15)
-        ready = asyncio.Event()
+        synced, ready = asyncio.Event(), asyncio.Event()
+        jobs = [tasks.create_task(runtime.run(synced.set))]
+        await synced.wait()
         jobs.append(tasks.create_task(serve(create_app(deps), socket, ready.set)))
         await asyncio.wait_for(ready.wait(), 15)
         assert socket.stat().st_mode & 0o777 == 0o600

@@ -6,6 +6,7 @@ Three rooms that do not know each other meet here: `gateway` compiles and publis
 
 import asyncio
 import gc
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,22 +29,28 @@ from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.gateway.trust import Trust
-from dovetail.iam import idle_sessions, keys
+from dovetail.iam import idle_sessions, token_keys
 from dovetail.iam.ended_accounts import ended_accounts
+from dovetail.iam.errors import IamError
 from dovetail.iam.idle_sessions import IdleSessions
 from dovetail.iam.idleness import Idleness
 from dovetail.iam.session import SELECTOR
 from dovetail.iam.sessions import Sessions
+from dovetail.iam.token_keys import TokenKeys
 from dovetail.iam.tokens import TokenIssuer
 from dovetail.kube import SECRETS, Client, ClusterConfig, ControllerRuntime
-from dovetail.kube.errors import Forbidden, NotFound, Unauthorized, Unreachable
+from dovetail.kube.errors import Forbidden, KubeError, NotFound, Unauthorized, Unreachable
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.directories import Directories
 from dovetail.platform.documents import documents
 from dovetail.platform.serve import serve as serve_app
 
 _NOT_PREPARED = (Forbidden, NotFound, Unauthorized, Unreachable)
 _RETRY_SECONDS = 0.1
+_KEYS_SECONDS = 60.0
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -71,22 +78,36 @@ async def serve(settings: ControlSettings, on_ready: Callable[[], None]) -> None
         await _serve(settings, config, client, await _keys(client), on_ready)
 
 
-async def _keys(client: Client) -> keys.KeySet:
+async def _keys(client: Client) -> TokenKeys:
     """The cluster's signing keys, as soon as `dovetail init` has prepared the cluster for us."""
     while True:
         try:
-            return await keys.ensure(client)
+            return await token_keys.ensure(client)
         except _NOT_PREPARED:
             await asyncio.sleep(_RETRY_SECONDS)
 
 
+def _verifying(signing: TokenKeys) -> tuple[VerificationKey, ...]:
+    return tuple(VerificationKey(key.kid, key.jwk) for key in signing.public())
+
+
+async def _turn_keys(client: Client, signing: TokenKeys, control: Control) -> None:
+    """Keep the keys of tokens turning, and the workers told of them."""
+    while True:
+        await asyncio.sleep(_KEYS_SECONDS)
+        try:
+            if await signing.renew(client):
+                await control.verify_with(_verifying(signing))
+        except (KubeError, IamError) as error:
+            _log.warning("the keys of tokens stay as they were", extra={"fields": {"reason": error}})
+
+
 async def _serve(
-    settings: ControlSettings, config: ClusterConfig, client: Client, signing: keys.KeySet,
+    settings: ControlSettings, config: ClusterConfig, client: Client, signing: TokenKeys,
     on_ready: Callable[[], None],
 ) -> None:  # fmt: skip
     run = settings.run_dir
-    issuer = TokenIssuer(settings.issuer, signing.signing)
-    public = tuple(VerificationKey(key.kid, key.jwk) for key in signing.public())
+    issuer = TokenIssuer(settings.issuer, signing)
     built_in = BuiltIn(internal(str(run / "control.sock")), internal(str(run / "console.sock")),
                        cluster_upstream(config, run))  # fmt: skip
     runtime = ControllerRuntime(client)
@@ -97,7 +118,7 @@ async def _serve(
     publisher = Publisher(run / "snapshot.sock")
     reports = ReportServer(beside(run / "snapshot.sock"))
     start = Snapshot(
-        generation=0, issuer=settings.issuer, keys=public, assertion_key=trust.signing_key(),
+        generation=0, issuer=settings.issuer, keys=_verifying(signing), assertion_key=trust.signing_key(),
         password_socket=str(run / passwords.NAME) if settings.authentication.basic else "",
     )  # fmt: skip
     control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
@@ -112,9 +133,9 @@ async def _serve(
         client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
     )  # fmt: skip
     deps = PlatformDeps(
-        client=client, users=control.users.lister, global_roles=control.roles.lister,
+        client=client, directory=Directories(runtime), users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
-        keys=signing.public(), sessions=sessions, assertion_keys=trust.public_keys, logged_in=observing.logged_in,
+        keys=signing.public, sessions=sessions, assertion_keys=trust.public_keys, logged_in=observing.logged_in,
         version=version,
     )  # fmt: skip
     app = create_app(deps, observing.routes())
@@ -124,6 +145,7 @@ async def _serve(
     runtime.add_task("trust", lambda: trust.run(control.sign_with))
     for controller in availability.controllers:
         runtime.add(controller)
+    runtime.add_task("token keys", lambda: _turn_keys(client, signing, control))
     runtime.add_task("control", control.run)
     runtime.add_task("prober", availability.prober.run)
     async with asyncio.TaskGroup() as group:

@@ -3,9 +3,10 @@
 The processes log in as the users `system:dovetail:gateway`, `system:dovetail:controllers` and
 `system:dovetail:console`. Rights are as narrow as they can be and still suffice, and where that is wide it is said:
 
-- gateway impersonates users and groups: it calls the API as the person who asks (DESIGN.md decision 4). Secrets it
-  reads and writes in kubesphere-system only (keys, sessions). Into the namespaces of extensions it writes one
-  ConfigMap, by which backends recognise it.
+- gateway impersonates users and groups: it calls the API as the person who asks (DESIGN.md decision 4). The platform's
+  own kinds it writes itself, after it has decided whether the caller may: most of who may what with them (workspaces,
+  escalation) Kubernetes cannot say. Secrets it reads and writes in kubesphere-system only (keys, sessions). Into the
+  namespaces of extensions it writes one ConfigMap, by which backends recognise it.
 - controllers prepare an extension's namespace, service account and permissions, which an extension may ask for freely
   up to what its version declares; so they hold `escalate` and `bind`, which is as much as the cluster has. What an
   extension left behind can be of any kind, so they may find and delete everything.
@@ -15,6 +16,8 @@ The processes log in as the users `system:dovetail:gateway`, `system:dovetail:co
 from collections.abc import Iterable
 from typing import Any, Final
 
+from dovetail.apis import crds, iam_v1beta1
+from dovetail.apis import iam_v1beta1
 from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
 
 Object = dict[str, Any]
@@ -30,13 +33,22 @@ READ: Final = ("get", "list", "watch")
 WRITE: Final = ("create", "update", "patch", "delete")
 _API_KINDS: Final = ("apiservices", "jsbundles", "reverseproxies", "extensionentries")
 _GROUPS: Final = ("extensions.kubesphere.io", "kubesphere.io")
-_IAM_KINDS: Final = ("users", "globalroles", "globalrolebindings")
+_IAM_KINDS: Final = tuple(kind.resource.plural for kind in iam_v1beta1.KINDS)
 
 
 def rule(verbs: Iterable[str], groups: Iterable[str], resources: Iterable[str], names: Iterable[str] = ()) -> Object:
     """A PolicyRule about resources."""
     made: Object = {"verbs": list(verbs), "apiGroups": list(groups), "resources": list(resources)}
     return made | ({"resourceNames": list(names)} if names else {})
+
+
+def own_kinds(verbs: Iterable[str]) -> list[Object]:
+    """Rules about every kind of the platform, one a group."""
+    groups = sorted({kind.resource.group for kind in crds.KINDS})
+    return [
+        rule(verbs, (group,), [kind.resource.plural for kind in crds.KINDS if kind.resource.group == group])
+        for group in groups
+    ]
 
 
 _DISCOVERY: Final[Object] = {
@@ -57,9 +69,8 @@ _EVENTS: Final = rule(("create", "update", "patch"), ("", "events.k8s.io"), ("ev
 _LEASES: Final = rule((*READ, *WRITE), ("coordination.k8s.io",), ("leases",))
 
 GATEWAY_RULES: Final = [
-    rule(READ, _GROUPS, _API_KINDS),
+    *own_kinds((*READ, *WRITE)),
     rule(("get", "update", "patch"), _GROUPS, [f"{kind}/status" for kind in _API_KINDS]),
-    rule((*READ, *WRITE), ("iam.kubesphere.io",), _IAM_KINDS),
     rule(("get", "update", "patch"), ("iam.kubesphere.io",), [f"{kind}/status" for kind in _IAM_KINDS]),
     rule(READ, ("",), ("services", "endpoints", "configmaps", "namespaces")),
     rule(("create",), ("",), ("configmaps",)),  # what backends recognise the gateway by, in their own namespaces
@@ -74,7 +85,9 @@ GATEWAY_SYSTEM_RULES: Final = [rule((*READ, *WRITE), ("",), ("secrets",)), _LEAS
 
 CONTROLLERS_RULES: Final = [
     rule(("*",), _GROUPS, ("*",)),
-    rule(READ, ("iam.kubesphere.io",), _IAM_KINDS),
+    rule((*READ, *WRITE, "deletecollection"), _PLATFORM_GROUPS, _PLATFORM_KINDS),
+    rule(("get", "update", "patch"), _PLATFORM_GROUPS, [f"{kind}/status" for kind in _PLATFORM_KINDS]),
+    rule(READ, ("apiregistration.k8s.io",), ("apiservices",)),
     rule(
         (*READ, *WRITE, "deletecollection"), ("",),
         ("namespaces", "serviceaccounts", "secrets", "configmaps", "services", "endpoints"),

@@ -12,6 +12,7 @@ from dovetail.iam.policy import Policy
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.tokens import TokenVerifier
 from dovetail.kube.client import Client
+from dovetail.kube.resources import ResourceLike
 
 Objects = list[dict[str, Any]]
 
@@ -29,12 +30,15 @@ class PlatformDeps:
     """Everything `create_app` needs. `policy` gives the one in force; `issuer` is the URL in tokens."""
 
     client: Client
+    directory: Callable[[ResourceLike], Directory]
+    """The cache of a kind of identity or tenancy, or of namespaces (`dovetail.platform.directories`)."""
     users: Directory
     global_roles: Directory
     global_role_bindings: Directory
     policy: Callable[[], Policy]
     issuer: str
-    keys: tuple[PublicKey, ...]
+    keys: Callable[[], tuple[PublicKey, ...]]
+    """What tokens are verified with; it changes as the keys that sign take turns."""
     sessions: Sessions
     lockout: Lockout = field(default_factory=Lockout)
     passwords: Passwords = field(default_factory=Passwords)
@@ -48,4 +52,4 @@ class PlatformDeps:
 
     def tokens(self) -> TokenVerifier:
         """Reads tokens of ours without looking at accounts: for refresh and logout."""
-        return TokenVerifier(self.issuer, self.keys, {})
+        return TokenVerifier(self.issuer, self.keys(), {})
