@@ -16,8 +16,7 @@ The processes log in as the users `system:dovetail:gateway`, `system:dovetail:co
 from collections.abc import Iterable
 from typing import Any, Final
 
-from dovetail.apis import crds, iam_v1beta1
-from dovetail.apis import iam_v1beta1
+from dovetail.apis import crds
 from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
 
 Object = dict[str, Any]
@@ -33,7 +32,7 @@ READ: Final = ("get", "list", "watch")
 WRITE: Final = ("create", "update", "patch", "delete")
 _API_KINDS: Final = ("apiservices", "jsbundles", "reverseproxies", "extensionentries")
 _GROUPS: Final = ("extensions.kubesphere.io", "kubesphere.io")
-_IAM_KINDS: Final = tuple(kind.resource.plural for kind in iam_v1beta1.KINDS)
+_IDENTITY_GROUPS: Final = ("iam.kubesphere.io", "tenant.kubesphere.io", "quota.kubesphere.io")
 
 
 def rule(verbs: Iterable[str], groups: Iterable[str], resources: Iterable[str], names: Iterable[str] = ()) -> Object:
@@ -42,12 +41,12 @@ def rule(verbs: Iterable[str], groups: Iterable[str], resources: Iterable[str], 
     return made | ({"resourceNames": list(names)} if names else {})
 
 
-def own_kinds(verbs: Iterable[str]) -> list[Object]:
-    """Rules about every kind of the platform, one a group."""
-    groups = sorted({kind.resource.group for kind in crds.KINDS})
+def own_kinds(verbs: Iterable[str], groups: Iterable[str] = (), suffix: str = "") -> list[Object]:
+    """Rules about every kind of the platform (or of these groups of it), one a group."""
+    kinds = [kind.resource for kind in crds.KINDS]
     return [
-        rule(verbs, (group,), [kind.resource.plural for kind in crds.KINDS if kind.resource.group == group])
-        for group in groups
+        rule(verbs, (group,), [kind.plural + suffix for kind in kinds if kind.group == group])
+        for group in sorted(set(groups) or {kind.group for kind in kinds})
     ]
 
 
@@ -71,7 +70,7 @@ _LEASES: Final = rule((*READ, *WRITE), ("coordination.k8s.io",), ("leases",))
 GATEWAY_RULES: Final = [
     *own_kinds((*READ, *WRITE)),
     rule(("get", "update", "patch"), _GROUPS, [f"{kind}/status" for kind in _API_KINDS]),
-    rule(("get", "update", "patch"), ("iam.kubesphere.io",), [f"{kind}/status" for kind in _IAM_KINDS]),
+    *own_kinds(("get", "update", "patch"), _IDENTITY_GROUPS, "/status"),
     rule(READ, ("",), ("services", "endpoints", "configmaps", "namespaces")),
     rule(("create",), ("",), ("configmaps",)),  # what backends recognise the gateway by, in their own namespaces
     rule(("update",), ("",), ("configmaps",), ("dovetail-gateway",)),
@@ -85,8 +84,8 @@ GATEWAY_SYSTEM_RULES: Final = [rule((*READ, *WRITE), ("",), ("secrets",)), _LEAS
 
 CONTROLLERS_RULES: Final = [
     rule(("*",), _GROUPS, ("*",)),
-    rule((*READ, *WRITE, "deletecollection"), _PLATFORM_GROUPS, _PLATFORM_KINDS),
-    rule(("get", "update", "patch"), _PLATFORM_GROUPS, [f"{kind}/status" for kind in _PLATFORM_KINDS]),
+    *own_kinds((*READ, *WRITE, "deletecollection"), _IDENTITY_GROUPS),
+    *own_kinds(("get", "update", "patch"), _IDENTITY_GROUPS, "/status"),
     rule(READ, ("apiregistration.k8s.io",), ("apiservices",)),
     rule(
         (*READ, *WRITE, "deletecollection"), ("",),
