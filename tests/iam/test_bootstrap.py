@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
-from dovetail.iam import bootstrap, keys
+from dovetail.iam import bootstrap, token_keys
 from dovetail.iam.errors import UnusableKeys, WeakPassword
 from dovetail.iam.passwords import check_strength, verify_password
 from dovetail.iam.process_roles import process_roles
@@ -96,9 +96,8 @@ async def the_schema_refuses_a_plain_password(client: Any) -> None:
 
 
 async def keys_are_made_once(client: Any) -> None:
-    first, second = await asyncio.gather(keys.ensure(client), keys.ensure(client))
-    assert first.signing.kid == second.signing.kid == (await keys.ensure(client)).signing.kid
-    damaged = keys.secret(first) | {"data": {"keys.json": "AAAA"}}
+    first, second = await asyncio.gather(token_keys.ensure(client), token_keys.ensure(client))
+    assert first.kid == second.kid == (await token_keys.ensure(client)).kid
     with pytest.raises(UnusableKeys) as caught:
-        keys.from_secret(damaged)
+        token_keys.adopted({"data": {"keys.json": "AAAA"}}, 0)
     assert "dovetail-signing-keys" in str(caught.value)

@@ -11,20 +11,20 @@ from joserfc import jwt
 from joserfc.jwk import ECKey, OctKey, RSAKey
 
 from dovetail.iam.errors import InvalidToken
-from dovetail.iam.keys import KeySet, SigningKey
+from dovetail.iam.keys import SigningKey
 from dovetail.iam.policy import Account
 from dovetail.iam.tokens import Lifetimes, Subject, TokenIssuer, TokenVerifier
 
 ISSUER = "http://127.0.0.1:30880"
 NOW = 1_800_000_000
 KEY, OLD = SigningKey.generate(), SigningKey.generate()
-KEYS = KeySet((KEY, OLD))
+KEYS = (KEY.public(), OLD.public())
 ALICE = Subject(user="alice", uid="uid-1", session="s1")
 ACCOUNTS = {"alice": Account(uid="uid-1", groups=("team",))}
 
 
 def verifier(accounts: dict[str, Account] | None = None, revoked: tuple[str, ...] = ()) -> TokenVerifier:
-    return TokenVerifier(ISSUER, KEYS.public(), ACCOUNTS if accounts is None else accounts, revoked)
+    return TokenVerifier(ISSUER, KEYS, ACCOUNTS if accounts is None else accounts, revoked)
 
 
 def access(key: SigningKey = KEY, issuer: str = ISSUER, now: int = NOW, subject: Subject = ALICE) -> str:

@@ -22,7 +22,7 @@ from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.gateway.audit.policy import AuditPolicy
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.publisher import Publisher
-from dovetail.gateway.snapshot import Snapshot
+from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.iam.assertions import AssertionKey, AssertionSigner
 from dovetail.iam.compiler import Problem, account_of, compile_with_problems, read_binding, read_rules
 from dovetail.iam.policy import Identity, Policy
@@ -102,6 +102,14 @@ class Control:
     async def sign_with(self, key: AssertionKey) -> None:
         """Have the workers sign assertions with this key from now on."""
         after = msgspec.structs.replace(self._snapshot, assertion_key=key)
+        if self.generation:
+            await self._put(after)
+        else:
+            self._snapshot = after
+
+    async def verify_with(self, keys: tuple[VerificationKey, ...]) -> None:
+        """Have the workers verify tokens with these keys from now on."""
+        after = msgspec.structs.replace(self._snapshot, keys=keys)
         if self.generation:
             await self._put(after)
         else:

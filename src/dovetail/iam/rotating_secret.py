@@ -23,16 +23,19 @@ _PAUSE = 0.05
 
 
 class RotatingSecret(Generic[T]):
-    """One Secret of `kubesphere-system`. `make(signs_from, signs_until)` makes an entry of the struct type `entry`."""
+    """One Secret of `kubesphere-system`. `make(signs_from, signs_until)` makes an entry of the struct type `entry`;
+    `adopt(secret, now)` gives the entries of a Secret of an older form, or None."""
 
     def __init__(
-        self, name: str, secret_type: str, entry: type[T], schedule: Schedule, make: Callable[[int, int], T]
-    ) -> None:
+        self, name: str, secret_type: str, entry: type[T], schedule: Schedule, make: Callable[[int, int], T],
+        adopt: Callable[[Mapping[str, Any], int], tuple[T, ...] | None] = lambda stored, now: None,
+    ) -> None:  # fmt: skip
         self.name = name
         self._type = secret_type
         self._decoder = msgspec.json.Decoder(tuple[entry, ...])
         self._schedule = schedule
         self._make = make
+        self._adopt = adopt
 
     def secret(self, entries: tuple[T, ...]) -> dict[str, Any]:
         """The Secret that holds `entries`."""
@@ -52,12 +55,16 @@ class RotatingSecret(Generic[T]):
         """The entries of now: made, turned and written where that is due. Raises UnusableKeys, and kube's errors."""
         for _ in range(_TRIES):
             stored = await self._stored(client)
-            before = self.read(stored) if stored else ()
+            before = self._entries(stored, int(now)) if stored else ()
             after = turned(before, self._schedule, int(now), self._make)
             if after == before or await self._written(client, stored, after):
                 return after
             await asyncio.sleep(_PAUSE)  # somebody else's is on its way
         raise UnusableKeys(SYSTEM_NAMESPACE, self.name, "it keeps changing under us")
+
+    def _entries(self, stored: Mapping[str, Any], now: int) -> tuple[T, ...]:
+        adopted = self._adopt(stored, now)
+        return self.read(stored) if adopted is None else adopted
 
     async def _stored(self, client: Client) -> dict[str, Any] | None:
         try:

@@ -50,7 +50,7 @@ class Discovery:
 
     async def keys(self, _: Request) -> Response:
         """The JWKS (RFC 7517): of tokens, and of what the gateway tells backends (`dovetail.iam.assertions`)."""
-        keys = [orjson.loads(key.jwk) for key in (*self._deps.keys, *self._deps.assertion_keys())]
+        keys = [orjson.loads(key.jwk) for key in (*self._deps.keys(), *self._deps.assertion_keys())]
         return json_answer({"keys": keys}, headers={"Cache-Control": "public, max-age=300"})
 
     async def userinfo(self, request: Request) -> Response:
