@@ -9,7 +9,8 @@ Where KubeSphere's grammar opened holes (1.4 against 8.3), this one does not fol
 - a request that a backend might read differently from us is marked `ambiguous`, and the authorizer lets nobody pass:
   dot segments, empty segments or encoded slashes in front of a resource, bytes that are not UTF-8, `watch` given twice;
 - exec, attach, portforward and proxy are `create` whatever the method (a WebSocket upgrade is a GET);
-- the platform's own identity kinds stay of Global scope under a `/workspaces/...` path.
+- the platform's own kinds keep their real scope, whatever place a URL names in front of them: a ClusterRoleBinding
+  under `/namespaces/n/` is not a thing of that namespace, and a user under `/workspaces/w/` not one of that workspace.
 
 Paths come in raw (still percent-encoded) and are decoded one segment at a time, so an encoded slash never makes a
 segment. This module does not decide anything and knows no roles.
@@ -36,10 +37,38 @@ TUNNELS = frozenset(
 )
 """(resource, subresource) pairs that reach into a workload: always `create`."""
 
-_ALWAYS_GLOBAL = frozenset({("iam.kubesphere.io", kind) for kind in ("users", "globalroles", "globalrolebindings")})
+_ALWAYS_GLOBAL = frozenset(
+    {("iam.kubesphere.io", kind) for kind in ("users", "globalroles", "globalrolebindings")}
+    | {("cluster.kubesphere.io", kind) for kind in ("clusters", "labels")}
+)
 _GLOBAL_UNLESS_WORKSPACE = frozenset(
-    {("tenant.kubesphere.io", "workspaces"), ("tenant.kubesphere.io", "clusters")}
-    | {(f"{group}.kubesphere.io", kind) for group in ("cluster", "resources") for kind in ("clusters", "labels")}
+    {(f"{group}.kubesphere.io", kind) for group, kind in (("tenant", "workspaces"), ("tenant", "clusters"))}
+    | {("resources.kubesphere.io", kind) for kind in ("clusters", "labels")}
+)
+_OWN_GROUPS = frozenset(
+    {"iam.kubesphere.io", "tenant.kubesphere.io", "kubesphere.io", "extensions.kubesphere.io", "config.kubesphere.io"}
+)
+"""Groups whose kinds are of the whole cluster, but for those of the next two tables."""
+_IN_WORKSPACES = frozenset(
+    {
+        ("iam.kubesphere.io", kind)
+        for kind in (
+            "workspaceroles", "workspacerolebindings", "workspacemembers", "groups", "groupbindings", "roles",
+            "rolebindings", "namespacemembers",
+        )
+    }
+    | {
+        ("tenant.kubesphere.io", kind)
+        for kind in (
+            "workspaces", "workspacetemplates", "workspacemembers", "workspaceroles", "workspacerolebindings",
+            "namespaces", "resourcequotas", "clusters", "metrics",
+        )
+    }
+)  # fmt: skip
+_IN_NAMESPACES = frozenset(
+    {("iam.kubesphere.io", kind) for kind in ("roles", "rolebindings", "namespacemembers")}
+    | {("tenant.kubesphere.io", kind) for kind in ("namespaces", "resourcequotas", "metrics")}
+    | {("kubesphere.io", "serviceaccounts")}
 )
 
 
@@ -69,6 +98,20 @@ class Attributes(msgspec.Struct, frozen=True, kw_only=True):
     def kubernetes_request(self) -> bool:
         """Whether the path is Kubernetes' own API, discovery included."""
         return self.api_prefix in KUBERNETES_PREFIXES
+
+
+def of_resource(
+    verb: str, group: str, resource: str, *, subresource: str = "", name: str = "", workspace: str = "",
+    namespace: str = "", version: str = "", prefix: str = "kapis", cluster: str = "",
+) -> Attributes:  # fmt: skip
+    """The attributes of a request that was never made, with the scope and the verb that a real one would have."""
+    verb = "create" if (resource, subresource) in TUNNELS else verb
+    scope = _scope(group, resource, workspace, namespace)
+    return Attributes(
+        verb=verb, path="", resource_request=True, api_prefix=prefix, api_group=group, api_version=version,
+        cluster=cluster, workspace=workspace, namespace=namespace, resource=resource, subresource=subresource,
+        name=name, scope=scope,
+    )  # fmt: skip
 
 
 class _Ambiguous(Exception):
@@ -224,6 +267,10 @@ def _scope(group: str, resource: str, workspace: str, namespace: str) -> Scope:
         return "Global"
     if (group, resource) in _GLOBAL_UNLESS_WORKSPACE and not workspace:
         return "Global"
-    if namespace:
+    if namespace and _may_be_in(group, resource, _IN_NAMESPACES):
         return "Namespace"
-    return "Workspace" if workspace else "Cluster"
+    return "Workspace" if workspace and _may_be_in(group, resource, _IN_WORKSPACES) else "Cluster"
+
+
+def _may_be_in(group: str, resource: str, kinds: frozenset[tuple[str, str]]) -> bool:
+    return group not in _OWN_GROUPS or (group, resource) in kinds

@@ -1,20 +1,26 @@
 """The one place where access is decided.
 
 `decide` is a pure function of (policy, identity, attributes) and the only decision function there is: the gateway's
-workers, the platform's own API and the command line all ask it. A request is allowed when one rule of one role that
-the user holds (directly or through a group) matches it, or when it is one of the few things everybody may do with the
-own account; everything else is denied. There are no deny rules, so the order of roles never changes an answer.
+workers, the platform's own API and the command line all ask it. Section 1.7 of `reference/kubesphere-core.md` in one
+paragraph: the request has a scope, the scope says which places count (`policy.places_of`: the platform always; then the
+workspace, the namespace and the cluster, as far as they apply), and the request is allowed when one rule of one role
+that the user holds in one of these places, directly or through a group, matches it. A role may also carry a Rego module
+that says so; those are asked last, since they cost more. Everybody may do a few things with the own account; everything
+else is denied. There are no deny rules, so the order of roles never changes an answer, only which role is named.
 
-`Authorizer` answers the same question for one policy, keeping each user's compiled rules and its latest decisions.
-It never outlives its policy: a new snapshot brings a new one. Neither looks at tokens, and neither does I/O.
+`Authorizer` answers the same question for one policy and many requests. What it compiles is kept by what it was made
+from (`CompiledRoles`), so the next policy's Authorizer takes over all that did not change, and a user costs nothing to
+prepare. Neither looks at tokens, and neither does I/O.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from dovetail.iam import query as queries
 from dovetail.iam.attributes import Attributes, parse
-from dovetail.iam.policy import Identity, Policy
-from dovetail.iam.rules import ANONYMOUS, Grant, grants_of
+from dovetail.iam.compiled_roles import CompiledRoles
+from dovetail.iam.policy import Held, Identity, Place, Policy, places_of, roles_at
+from dovetail.iam.rules import ANONYMOUS, subjects_of
 
 IAM_GROUP = "iam.kubesphere.io"
 SELF_SERVICE = frozenset({("get", "users", ""), ("update", "users", "password")})
@@ -22,8 +28,9 @@ SELF_SERVICE = frozenset({("get", "users", ""), ("update", "users", "password")}
 `/kapis`: under `/apis` the same request would reach the stored object (`reference/kubesphere-core.md` 8.3)."""
 
 _KEPT_DECISIONS = 2048
-_KEPT_USERS = 4096
 _LONGEST_KEPT = 512
+
+Subjects = list[tuple[tuple[str, ...], Held | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,43 +43,47 @@ class Decision:
 
 def decide(policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
     """Whether `identity` may make the request. Deny by default. Pure."""
-    return _decide(_Grants(grants_of(policy, identity)), policy, identity, attributes)
+    return _decide(CompiledRoles(policy), policy, identity, attributes)
 
 
-class _Grants:
-    """A user's grants with the decisions they lead to, sorted by what they can be asked about."""
-
-    __slots__ = ("_by_group", "_on_any_group", "_on_paths")
-
-    def __init__(self, grants: tuple[Grant, ...]) -> None:
-        told = [(grant, Decision(True, f'role "{grant.role}" allows it')) for grant in grants]
-        groups = {group for grant in grants for group in grant.groups if group != "*"}
-        self._by_group = {group: tuple(one for one in told if one[0].groups & {group, "*"}) for group in groups}
-        self._on_any_group = tuple(one for one in told if "*" in one[0].groups)
-        self._on_paths = tuple(one for one in told if one[0].paths)
-
-    def about(self, attributes: Attributes) -> tuple[tuple[Grant, Decision], ...]:
-        """Those that could allow the request."""
-        if attributes.resource_request:
-            return self._by_group.get(attributes.api_group, self._on_any_group)
-        return self._on_paths
-
-
-def _decide(grants: _Grants, policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
-    if attributes.ambiguous:
-        return Decision(False, f"{attributes.ambiguous}, so different servers could read it differently")
-    account = policy.accounts.get(identity.name)
-    if account is not None and account.disabled:
-        return Decision(False, f'user "{identity.name}" is disabled')
-    for grant, decision in grants.about(attributes):
-        if grant.allows(attributes):
-            return decision
-    if _own_account(identity, attributes):
+def _decide(roles: CompiledRoles, policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
+    refusal = refused_outright(policy, identity, attributes)
+    if refusal:
+        return Decision(False, refusal)
+    subjects, places = subjects_of(policy, identity), places_of(policy, attributes)
+    for place, role in held_roles(subjects, places):
+        grants = roles.grants(place, role)
+        if grants is not None and grants.allow(attributes):
+            return Decision(True, f"{words(place, role)} allows it")
+    if policy.rego:
+        for place, role in held_roles(subjects, places):
+            if roles.rego_allows(place, role, identity, attributes):
+                return Decision(True, f"{words(place, role)} allows it by its Rego")
+    if own_account(identity, attributes):
         return Decision(True, "everybody may do this with the own account")
     return Decision(False, _refusal(identity, attributes))
 
 
-def _own_account(identity: Identity, attributes: Attributes) -> bool:
+def refused_outright(policy: Policy, identity: Identity, attributes: Attributes) -> str:
+    """Why no role would help; an empty string when roles are asked."""
+    if attributes.ambiguous:
+        return f"{attributes.ambiguous}, so different servers could read it differently"
+    account = policy.accounts.get(identity.name)
+    if account is not None and account.disabled:
+        return f'user "{identity.name}" is disabled'
+    return ""
+
+
+def held_roles(subjects: Subjects, places: tuple[Place, ...]) -> Iterator[tuple[Place, str]]:
+    """The roles that count, place by place; one that is held twice comes twice."""
+    for place in places:
+        for roles, held in subjects:
+            for role in roles_at(place, roles, held):
+                yield place, role
+
+
+def own_account(identity: Identity, attributes: Attributes) -> bool:
+    """Whether this is one of the few things that everybody may do with the own account."""
     return (
         attributes.api_prefix == "kapis"
         and attributes.api_group == IAM_GROUP
@@ -83,6 +94,15 @@ def _own_account(identity: Identity, attributes: Attributes) -> bool:
         and identity.name not in {"", ANONYMOUS}
         and (attributes.verb, attributes.resource, attributes.subresource) in SELF_SERVICE
     )
+
+
+def words(place: Place, role: str) -> str:
+    """A role in words."""
+    return f'role "{role}"' if place.scope == "global" else f'{place.scope} role "{role}"{_of(place)}'
+
+
+def _of(place: Place) -> str:
+    return f' of {place.scope} "{place.name}"' if place.name else ""
 
 
 def _refusal(identity: Identity, attributes: Attributes) -> str:
@@ -101,15 +121,15 @@ def _refusal(identity: Identity, attributes: Attributes) -> str:
 
 
 class Authorizer:
-    """`decide` over one policy for many requests: rules are compiled once a user, decisions kept for a while.
+    """`decide` over one policy for many requests, taking over from the policy `before` what is compiled already.
 
-    Both stores are bounded: the users' one is emptied when full; decisions live in two halves, and a full young half
-    pushes out the old one. Not for use by several threads.
+    Decisions are kept for a while in two bounded halves: a full young half pushes out the old one. Not for use by
+    several threads.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, before: "Authorizer | None" = None) -> None:
         self.policy = policy
-        self._grants: dict[tuple[str, tuple[str, ...]], _Grants] = {}
+        self._roles = CompiledRoles(policy, before._roles if before is not None else None)
         self._young: dict[tuple[str, tuple[str, ...], str, str, str], Decision] = {}
         self._old: dict[tuple[str, tuple[str, ...], str, str, str], Decision] = {}
 
@@ -128,17 +148,8 @@ class Authorizer:
         return known
 
     def decide(self, identity: Identity, attributes: Attributes) -> Decision:
-        """Decide about attributes, with the user's rules compiled before."""
-        return _decide(self._compiled(identity), self.policy, identity, attributes)
-
-    def _compiled(self, identity: Identity) -> _Grants:
-        key = (identity.name, identity.groups)
-        grants = self._grants.get(key)
-        if grants is None:
-            if len(self._grants) >= _KEPT_USERS:
-                self._grants.clear()
-            grants = self._grants[key] = _Grants(grants_of(self.policy, identity))
-        return grants
+        """Decide about attributes, with the roles compiled before."""
+        return _decide(self._roles, self.policy, identity, attributes)
 
     def _keep(self, key: tuple[str, tuple[str, ...], str, str, str], decision: Decision) -> None:
         if len(self._young) >= _KEPT_DECISIONS:

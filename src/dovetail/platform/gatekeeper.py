@@ -39,7 +39,7 @@ class Gatekeeper:
         identity = identity_of(Request(scope))
         policy = self._deps.policy()
         if policy is not self._authorizer.policy:
-            self._authorizer = Authorizer(policy)
+            self._authorizer = Authorizer(policy, self._authorizer)
         raw = scope.get("raw_path") or scope["path"].encode()
         decision = self._authorizer.check(
             identity, scope["method"], raw.decode("latin-1"), scope["query_string"].decode("latin-1")

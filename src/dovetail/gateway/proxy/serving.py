@@ -1,7 +1,7 @@
 """Everything a snapshot means, made ready for lookups: immutable from the outside, swapped as one value.
 
 What is costly to make again is taken over from the snapshot before where nothing it depends on has changed: the
-matcher with the table, compiled rules with the policy, verified credentials with keys, accounts and revocations
+matcher with the table, compiled rules with the roles, verified credentials with keys, accounts and revocations
 (`credentials` says how), so a revoked session is refused from the swap on.
 """
 
@@ -11,6 +11,7 @@ from dovetail.gateway.proxy.credentials import Credentials, User
 from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.snapshot import Snapshot
 from dovetail.iam.authorizer import Authorizer
+from dovetail.iam.policy import Policy
 from dovetail.routing.matching import Matcher
 from dovetail.routing.model import RouteTable
 
@@ -27,8 +28,7 @@ class Serving:
         same_table = before is not None and snapshot.table == before.snapshot.table
         matcher = before.matcher if before else Matcher(RouteTable())
         self.matcher = matcher if same_table else matcher.following(snapshot.table)
-        same_policy = before is not None and snapshot.policy == before.snapshot.policy
-        self.authorizer = before.authorizer if before and same_policy else Authorizer(snapshot.policy)
+        self.authorizer = _authorizer(snapshot.policy, before.authorizer if before is not None else None)
         credentials = before.credentials if before else None
         if credentials is None or not credentials.suit(snapshot):
             credentials = Credentials(snapshot, credentials)
@@ -39,3 +39,9 @@ class Serving:
     def judges_like(self, other: "Serving") -> bool:
         """Whether who may do what is the same under both."""
         return self.authorizer is other.authorizer and self.credentials is other.credentials
+
+
+def _authorizer(policy: Policy, before: Authorizer | None) -> Authorizer:
+    if before is not None and (policy is before.policy or policy == before.policy):
+        return before
+    return Authorizer(policy, before)

@@ -1,0 +1,56 @@
+"""The roles of one policy, compiled when they are first asked for and handed on to the next policy.
+
+What is compiled is found by what it was made from: a role of the platform by the very tuple of its rules, the rules of
+narrower places by the name of their set (a digest of its content), a Rego module by its text. So nothing here can be
+out of date, a changed binding recompiles nothing, and a thousand workspaces share one compiled set of built-in rules.
+Bounded by what the policy holds: what it does not name any more is dropped when the next policy takes over.
+"""
+
+from dovetail.iam.attributes import Attributes
+from dovetail.iam.policy import Identity, Place, Policy, Rule
+from dovetail.iam.rules import Grants
+
+
+class CompiledRoles:
+    """See the module."""
+
+    def __init__(self, policy: Policy, before: "CompiledRoles | None" = None) -> None:
+        self._policy = policy
+        self._global: dict[str, tuple[tuple[Rule, ...], Grants]] = {}
+        self._sets: dict[str, Grants] = {}
+        self._modules: dict[str, object] = {}
+        if before is not None:
+            self._global = {name: kept for name, kept in before._global.items() if name in policy.roles}
+            self._sets = {name: kept for name, kept in before._sets.items() if name in policy.rule_sets}
+            texts = set(policy.rego.values()) if before._modules else set[str]()
+            self._modules = {text: kept for text, kept in before._modules.items() if text in texts}
+
+    def grants(self, place: Place, role: str) -> Grants | None:
+        """The compiled rules of a role; None when there is no such role."""
+        if place.scope == "global":
+            return self._of_platform(role)
+        name = self._policy.scoped_roles.get(place.key(role))
+        if name is None:
+            return None
+        grants = self._sets.get(name)
+        if grants is None:
+            grants = self._sets[name] = Grants(self._policy.rule_sets.get(name, ()))
+        return grants
+
+    def rego_allows(self, place: Place, role: str, identity: Identity, attributes: Attributes) -> bool:
+        """Whether the role has a Rego module that allows the request."""
+        text = self._policy.rego.get(place.key(role))
+        if text is None or self.grants(place, role) is None:
+            return False
+        return False
+
+    def _of_platform(self, role: str) -> Grants | None:
+        rules = self._policy.roles.get(role)
+        if rules is None:
+            return None
+        known = self._global.get(role)
+        if known is not None and known[0] is rules:
+            return known[1]
+        grants = Grants(rules)
+        self._global[role] = (rules, grants)
+        return grants
