@@ -100,7 +100,17 @@ class AggregationRoleTemplates(Wire, frozen=True, kw_only=True):
 
 
 class RoleStatus(Wire, frozen=True, kw_only=True):
-    """What is known of a role or binding."""
+    """What the role templates add to a role. What the role allows is this and its own rules."""
+
+    templates: Annotated[list[str], about("The role templates that the role is put together from.")] = []
+    aggregated_rules: Annotated[list[PolicyRule], about("The rules of these templates.")] = []
+    aggregated_rego: Annotated[list[str], about("The Rego modules of these templates.")] = []
+    observed_generation: Count | None = None
+    conditions: Conditions = []
+
+
+class ObjectStatus(Wire, frozen=True, kw_only=True):
+    """What is known of the object."""
 
     observed_generation: Count | None = None
     conditions: Conditions = []
@@ -165,7 +175,7 @@ class GlobalRoleBinding(Wire, frozen=True, kw_only=True):
     metadata: ObjectMeta
     subjects: list[Subject] = []
     role_ref: RoleReference
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class WorkspaceRoleBinding(Wire, frozen=True, kw_only=True):
@@ -174,7 +184,7 @@ class WorkspaceRoleBinding(Wire, frozen=True, kw_only=True):
     metadata: ObjectMeta
     subjects: list[Subject] = []
     role_ref: RoleReference
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class ClusterRoleBinding(Wire, frozen=True, kw_only=True):
@@ -183,7 +193,7 @@ class ClusterRoleBinding(Wire, frozen=True, kw_only=True):
     metadata: ObjectMeta
     subjects: list[Subject] = []
     role_ref: RoleReference
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class RoleBinding(Wire, frozen=True, kw_only=True):
@@ -192,7 +202,7 @@ class RoleBinding(Wire, frozen=True, kw_only=True):
     metadata: ObjectMeta
     subjects: list[Subject] = []
     role_ref: RoleReference
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class RoleTemplateSpec(Wire, frozen=True, kw_only=True):
@@ -208,7 +218,7 @@ class RoleTemplate(Wire, frozen=True, kw_only=True):
 
     metadata: ObjectMeta
     spec: RoleTemplateSpec
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class BuiltinRole(Wire, frozen=True, kw_only=True):
@@ -217,7 +227,7 @@ class BuiltinRole(Wire, frozen=True, kw_only=True):
     metadata: ObjectMeta
     target_selector: LabelSelector | None = None
     role: Annotated[dict[str, Any], about("The role: its kind, metadata, aggregationRoleTemplates and rules.")]
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class CategorySpec(Wire, frozen=True, kw_only=True):
@@ -233,7 +243,7 @@ class Category(Wire, frozen=True, kw_only=True):
 
     metadata: ObjectMeta
     spec: CategorySpec
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class GroupSpec(Wire, frozen=True, kw_only=True):
@@ -248,7 +258,7 @@ class Group(Wire, frozen=True, kw_only=True):
 
     metadata: ObjectMeta
     spec: GroupSpec | None = None
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class GroupBinding(Wire, frozen=True, kw_only=True):
@@ -257,7 +267,7 @@ class GroupBinding(Wire, frozen=True, kw_only=True):
     metadata: ObjectMeta
     group_ref: RoleReference
     users: list[str] = []
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 class LoginRecordSpec(Wire, frozen=True, kw_only=True):
@@ -276,7 +286,7 @@ class LoginRecord(Wire, frozen=True, kw_only=True):
 
     metadata: ObjectMeta
     spec: LoginRecordSpec
-    status: RoleStatus | None = None
+    status: ObjectStatus | None = None
 
 
 _BINDING_COLUMNS: Final = (Column("Role", ".roleRef.name"), Column("Subjects", ".subjects[*].name"), AGE)
