@@ -1,33 +1,56 @@
-"""Users, GlobalRoles and GlobalRoleBindings -> the policy that workers decide by.
+"""Objects -> the policy that workers decide by, kept up to date one object at a time.
 
-One object in, at most one entry out: an object that is being deleted grants nothing from that moment on, a binding to
-a role that does not exist or for a user that does not exist grants nothing, and an object that cannot be read is left
-out. None of these stops the others; each is told in `problems`. Pure; objects come as plain mappings from a lister.
+`PolicyCompiler` is told of each object that comes, changes or goes, in any order, and keeps what it read of it. What an
+object changes is local: a user its account, a role its rules, a binding what its subjects hold. `policy()` gives the
+policy as a value; a field in which nothing changed is the very same dict as before, so that comparing two policies and
+finding the delta between them costs what changed and not what there is.
 
-Groups of a user that begin with `system:` are left out: they are Kubernetes' own (`system:masters` is every right on
-the cluster), and the gateway passes a user's groups on to kube-apiserver.
+An object that is being deleted grants nothing from that moment on, a binding for a user that does not exist grants
+nothing until there is one, a binding to a role that does not exist leads nowhere (`decide` finds no rules there), and
+an object that cannot be read is left out. None of these stops the others; each is told in `problems`.
+
+A binding names its users by name. So that somebody who gets the name of a deleted user does not get his rights, too,
+who deletes a user takes it out of all bindings first (`dovetail.iam.deleted_users`).
+
+Groups are resolved here: those that a User names, and those that GroupBindings put it into while the Group exists.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from hashlib import blake2b
+from typing import Any
 
-from dovetail.apis.labels import LAST_PASSWORD_CHANGE
-from dovetail.iam.policy import Account, Policy, Rule
+import msgspec
 
-RESERVED_PREFIX = "system:"
-DISABLED = "Disabled"
+from dovetail.iam.policy import Account, Held, Place, Policy, Rule
+from dovetail.iam.reading import (
+    RESERVED_PREFIX,
+    Binding,
+    Object,
+    Role,
+    Unreadable,
+    allowed_groups,
+    name_of,
+    read_account,
+    read_binding,
+    read_group_binding,
+    read_role,
+    read_role_binding,
+    read_rules,
+    terminating,
+    workspace_of,
+)
 
-T = TypeVar("T")
+__all__ = [
+    "RESERVED_PREFIX", "PolicyCompiler", "Problem", "account_of", "compile_objects", "compile_policy",
+    "compile_with_problems", "read_binding", "read_rules",
+]  # fmt: skip
 
-_FIELDS = {
-    "verbs": "verbs",
-    "apiGroups": "api_groups",
-    "resources": "resources",
-    "resourceNames": "resource_names",
-    "nonResourceURLs": "non_resource_urls",
-}
+ROLE_KINDS = ("GlobalRole", "WorkspaceRole", "ClusterRole", "Role")
+KINDS = ("User", "Group", "GroupBinding", "Namespace", *ROLE_KINDS, *(f"{kind}Binding" for kind in ROLE_KINDS))
+
+_OF_KUBERNETES = "system:serviceaccount:"
+_encode = msgspec.msgpack.Encoder().encode
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,154 +62,279 @@ class Problem:
     message: str
 
 
-class _Unreadable(Exception):
-    """An object has not the form its kind has."""
-
-
 def compile_policy(
-    users: Iterable[Mapping[str, Any]],
-    global_roles: Iterable[Mapping[str, Any]],
-    global_role_bindings: Iterable[Mapping[str, Any]],
+    users: Iterable[Object], global_roles: Iterable[Object], global_role_bindings: Iterable[Object]
 ) -> Policy:
     """The policy of these objects."""
     return compile_with_problems(users, global_roles, global_role_bindings)[0]
 
 
 def compile_with_problems(
-    users: Iterable[Mapping[str, Any]],
-    global_roles: Iterable[Mapping[str, Any]],
-    global_role_bindings: Iterable[Mapping[str, Any]],
+    users: Iterable[Object], global_roles: Iterable[Object], global_role_bindings: Iterable[Object]
 ) -> tuple[Policy, tuple[Problem, ...]]:
     """The policy, and what was left out of it."""
-    problems: list[Problem] = []
-    accounts = dict(_each("User", users, _account, problems))
-    roles = dict(_each("GlobalRole", global_roles, _rules, problems))
-    by_user: dict[str, set[str]] = {}
-    by_group: dict[str, set[str]] = {}
-    for name, (role, subjects) in _each("GlobalRoleBinding", global_role_bindings, _binding, problems):
-        if role not in roles:
-            problems.append(Problem("GlobalRoleBinding", name, f"GlobalRole {role!r} does not exist"))
-            continue
-        for kind, subject in subjects:
-            if kind == "User" and subject not in accounts:
-                problems.append(Problem("GlobalRoleBinding", name, f"User {subject!r} does not exist"))
-                continue
-            (by_group if kind == "Group" else by_user).setdefault(subject, set()).add(role)
-    policy = Policy(accounts=accounts, roles=roles, user_roles=_sorted(by_user), group_roles=_sorted(by_group))
-    return policy, tuple(problems)
+    objects = {"User": users, "GlobalRole": global_roles, "GlobalRoleBinding": global_role_bindings}
+    compiler = compile_objects(objects)
+    return compiler.policy(), compiler.problems()
 
 
-def _sorted(roles: Mapping[str, set[str]]) -> dict[str, tuple[str, ...]]:
-    return {subject: tuple(sorted(roles[subject])) for subject in sorted(roles)}
+def compile_objects(objects: Mapping[str, Iterable[Object]]) -> "PolicyCompiler":
+    """A compiler that was told of these objects, by kind."""
+    compiler = PolicyCompiler()
+    for kind, found in objects.items():
+        for obj in found:
+            compiler.put(kind, obj)
+    return compiler
 
 
-def _each(
-    kind: str, objects: Iterable[Mapping[str, Any]], read: Callable[[Mapping[str, Any]], T], problems: list[Problem]
-) -> Iterator[tuple[str, T]]:
-    """(name, what `read` makes of it) for every object that is there to stay and can be read."""
-    for obj in objects:
-        try:
-            metadata = _mapping(obj.get("metadata"))
-            if not metadata.get("deletionTimestamp"):
-                yield str(metadata["name"]), read(obj)
-        except (_Unreadable, KeyError) as problem:
-            name = _mapping_or_empty(obj.get("metadata")).get("name", "")
-            problems.append(Problem(kind, str(name), f"left out: {problem}"))
-
-
-def account_of(user: Mapping[str, Any]) -> Account | None:
+def account_of(user: Object) -> Account | None:
     """The account of one User object as the policy would hold it; None when it is being deleted or unreadable."""
-    return dict(_each("User", [user], _account, [])).get(str(_mapping_or_empty(user.get("metadata")).get("name")))
-
-
-def _account(user: Mapping[str, Any]) -> Account:
-    metadata = _mapping(user.get("metadata"))
-    annotations, status = _mapping_or_empty(metadata.get("annotations")), _mapping_or_empty(user.get("status"))
-    not_before = status.get("tokensNotBefore")
-    groups = _strings(_mapping_or_empty(user.get("spec")).get("groups"))
-    return Account(
-        uid=str(metadata.get("uid", "")),
-        groups=tuple(sorted({group for group in groups if group and not group.startswith(RESERVED_PREFIX)})),
-        disabled=status.get("state") == DISABLED,
-        tokens_not_before=max(
-            _epoch(annotations.get(LAST_PASSWORD_CHANGE)), not_before if isinstance(not_before, int) else 0
-        ),
-    )
-
-
-def _epoch(stamp: object) -> int:
-    if not stamp:
-        return 0
     try:
-        moment = datetime.fromisoformat(str(stamp))
-    except ValueError as error:
-        raise _Unreadable(f"annotation {LAST_PASSWORD_CHANGE} is not a time: {stamp!r}") from error
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
-
-
-def _rules(role: Mapping[str, Any]) -> tuple[Rule, ...]:
-    return read_rules(role.get("rules"))
-
-
-def read_rules(rules: object) -> tuple[Rule, ...]:
-    """A `rules` list as rules; one that cannot be read is left out, since a rule can only ever add."""
-    if not isinstance(rules, list):
-        return ()
-    return tuple(rule for entry in cast("list[object]", rules) if (rule := _rule(entry)) is not None)
-
-
-def _rule(entry: object) -> Rule | None:
-    if not isinstance(entry, Mapping):
-        return None
-    fields = cast("Mapping[str, object]", entry)
-    try:
-        return Rule(**{ours: _strings(fields.get(theirs)) for theirs, ours in _FIELDS.items()})
-    except _Unreadable:
+        return read_account(user) if name_of(user) else None
+    except Unreadable:
         return None
 
 
-def read_binding(binding: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]] | None:
-    """The role and the (User, Group or ServiceAccount, name) subjects of a binding; None when it grants nothing."""
-    found = dict(_each("GlobalRoleBinding", [binding], _binding, []))
-    return next(iter(found.values()), None)
+class _Fields:
+    """The policy's dicts while they are worked on; `freeze` copies those that changed."""
+
+    def __init__(self) -> None:
+        self._working: dict[str, dict[str, Any]] = {name: {} for name in Policy.__struct_fields__}
+        self._changed: set[str] = set()
+        self._frozen = Policy()
+
+    def set(self, field: str, key: str, value: object | None) -> None:
+        """Put an entry there, or take it away (None)."""
+        entries = self._working[field]
+        if value is None:
+            if entries.pop(key, None) is not None:
+                self._changed.add(field)
+        elif entries.get(key) != value:
+            entries[key] = value
+            self._changed.add(field)
+
+    def get(self, field: str) -> Mapping[str, Any]:
+        return self._working[field]
+
+    def freeze(self) -> Policy:
+        if self._changed:
+            copies: dict[str, Any] = {name: dict(self._working[name]) for name in self._changed}
+            self._frozen = msgspec.structs.replace(self._frozen, **copies)
+            self._changed.clear()
+        return self._frozen
 
 
-def _binding(binding: Mapping[str, Any]) -> tuple[str, list[tuple[str, str]]]:
-    """The role's name and the (User or Group, name) pairs that it is given to."""
-    reference = _mapping(binding.get("roleRef"))
-    if reference.get("kind", "GlobalRole") != "GlobalRole":
-        raise _Unreadable(f"roleRef is a {reference.get('kind')}, not a GlobalRole")
-    subjects: object = binding.get("subjects") or []
-    if not isinstance(subjects, list):
-        raise _Unreadable("subjects is not a list")
-    return str(reference.get("name", "")), [_subject(_mapping(entry)) for entry in cast("list[object]", subjects)]
+class PolicyCompiler:
+    """See the module. Keys of objects are (kind, namespace, name)."""
+
+    def __init__(self) -> None:
+        self._fields = _Fields()
+        self._read: dict[tuple[str, str, str], Any] = {}
+        self._unreadable: dict[tuple[str, str, str], Problem] = {}
+        self._bindings: dict[tuple[str, str], dict[tuple[str, str, str], Binding]] = {}
+        """By subject: ("User", name), where service accounts are users, too, or ("Group", name)."""
+        self._memberships: dict[str, dict[str, str]] = {}
+        """By user: the GroupBindings that name it, with their groups."""
+        self._members: dict[str, set[str]] = {}
+        self._groups: set[str] = set()
+        self._own: dict[str, Account] = {}
+        self._others: dict[str, Account] = {}
+        self._sets: dict[str, int] = {}
+        self._stale_accounts: set[str] = set()
+        self._stale_subjects: set[tuple[str, str]] = set()
+
+    def put(self, kind: str, obj: Object) -> bool:
+        """An object is there, or has changed. Whether it means something else than before."""
+        key = _key(kind, obj)
+        try:
+            read = _READERS[kind](obj, kind) if key[2] else None
+            self._unreadable.pop(key, None)
+        except Unreadable as problem:
+            read = None
+            self._unreadable[key] = Problem(kind, key[2], f"left out: {problem}")
+        return self._exchange(key, read)
+
+    def remove(self, kind: str, obj: Object) -> bool:
+        """An object is gone. Whether it meant anything."""
+        key = _key(kind, obj)
+        self._unreadable.pop(key, None)
+        return self._exchange(key, None)
+
+    def others(self, accounts: Mapping[str, Account]) -> bool:
+        """The accounts that are not Users: service accounts, OAuth clients. Whether any changed."""
+        changed = {name for name in {*accounts, *self._others} if accounts.get(name) != self._others.get(name)}
+        self._others = dict(accounts)
+        self._stale_accounts |= changed
+        return bool(changed)
+
+    def policy(self) -> Policy:
+        """The policy of the objects that are known now."""
+        for name in self._stale_accounts:
+            self._renew_account(name)
+        self._stale_accounts.clear()
+        for subject in self._stale_subjects:
+            self._renew_subject(subject)
+        self._stale_subjects.clear()
+        return self._fields.freeze()
+
+    def problems(self) -> tuple[Problem, ...]:
+        """All that grants nothing at the moment: what cannot be read, and references that lead nowhere."""
+        dangling = [problem for key, read in self._read.items() for problem in self._dangling(key, read)]
+        return (*self._unreadable.values(), *dangling)
+
+    def problems_of(self, kind: str, obj: Object) -> tuple[Problem, ...]:
+        """The same for one object."""
+        key = _key(kind, obj)
+        unreadable = self._unreadable.get(key)
+        return (unreadable,) if unreadable else tuple(self._dangling(key, self._read.get(key)))
+
+    def _exchange(self, key: tuple[str, str, str], new: Any) -> bool:
+        old = self._read.get(key)
+        if old == new:
+            return False
+        if new is None:
+            del self._read[key]
+        else:
+            self._read[key] = new
+        kind = key[0]
+        if kind in ROLE_KINDS:
+            self._exchange_role(old, new)
+        elif kind in _BINDINGS:
+            self._exchange_binding(key, old, new)
+        elif kind == "GroupBinding":
+            self._exchange_group_binding(key[2], old, new)
+        elif kind == "Group":
+            (self._groups.discard if new is None else self._groups.add)(key[2])
+            self._stale_accounts |= self._members.get(key[2], set())
+        elif kind == "User":
+            self._own.pop(key[2], None)
+            self._own.update({key[2]: new} if new is not None else {})
+            self._stale_accounts.add(key[2])
+        else:
+            self._fields.set("namespaces", key[2], new)
+        return True
+
+    def _exchange_role(self, old: Role | None, new: Role | None) -> None:
+        if old is not None and (new is None or new.place != old.place):
+            self._set_role(old.place, old.name, None)
+        if new is not None:
+            self._set_role(new.place, new.name, new)
+
+    def _set_role(self, place: Place, name: str, role: Role | None) -> None:
+        key = place.key(name)
+        self._fields.set("rego", key, role.rego if role is not None and role.rego else None)
+        if place.scope == "global":
+            self._fields.set("roles", name, role.rules if role is not None else None)
+            return
+        before = self._fields.get("scoped_roles").get(key)
+        after = self._use_set(role.rules) if role is not None else None
+        self._fields.set("scoped_roles", key, after)
+        if before is not None:
+            self._release_set(before)
+
+    def _use_set(self, rules: tuple[Rule, ...]) -> str:
+        name = blake2b(_encode(rules), digest_size=16).hexdigest()
+        self._sets[name] = self._sets.get(name, 0) + 1
+        self._fields.set("rule_sets", name, rules)
+        return name
+
+    def _release_set(self, name: str) -> None:
+        self._sets[name] -= 1
+        if not self._sets[name]:
+            del self._sets[name]
+            self._fields.set("rule_sets", name, None)
+
+    def _exchange_binding(self, key: tuple[str, str, str], old: Binding | None, new: Binding | None) -> None:
+        for subject in _subjects(old):
+            bindings = self._bindings[subject]
+            bindings.pop(key, None)
+            if not bindings:
+                del self._bindings[subject]
+        for subject in _subjects(new):
+            assert new is not None
+            self._bindings.setdefault(subject, {})[key] = new
+        self._stale_subjects |= {*_subjects(old), *_subjects(new)}
+
+    def _exchange_group_binding(
+        self, name: str, old: tuple[str, tuple[str, ...]] | None, new: tuple[str, tuple[str, ...]] | None
+    ) -> None:
+        for read, present in ((old, False), (new, True)):
+            if read is None:
+                continue
+            group, users = read
+            for user in users:
+                groups = self._memberships.setdefault(user, {})
+                groups.pop(name, None)
+                if present:
+                    groups[name] = group
+            self._stale_accounts |= set(users)
+            members = self._members.setdefault(group, set())
+            members |= set(users)
+
+    def _renew_account(self, name: str) -> None:
+        account = self._own.get(name) or self._others.get(name)
+        if name in self._own and account is not None:
+            bound = (group for group in self._memberships.get(name, {}).values() if group in self._groups)
+            groups = allowed_groups((*account.groups, *bound))
+            account = account if groups == account.groups else msgspec.structs.replace(account, groups=groups)
+        self._fields.set("accounts", name, account)
+        self._stale_subjects.add(("User", name))
+
+    def _renew_subject(self, subject: tuple[str, str]) -> None:
+        """What a subject holds: nothing while it does not exist. Groups and Kubernetes' own accounts need not."""
+        kind, name = subject
+        bindings = self._bindings.get(subject, {}).values()
+        exists = kind == "Group" or name.startswith(_OF_KUBERNETES) or name in self._fields.get("accounts")
+        roles, held = _holdings(bindings) if exists else ((), None)
+        self._fields.set("user_roles" if kind == "User" else "group_roles", name, roles or None)
+        self._fields.set("user_bindings" if kind == "User" else "group_bindings", name, held)
+
+    def _dangling(self, key: tuple[str, str, str], read: Any) -> Iterable[Problem]:
+        if not isinstance(read, Binding):
+            return
+        role, place = key[0].removesuffix("Binding"), read.place
+        known = self._fields.get("roles") if place.scope == "global" else self._fields.get("scoped_roles")
+        if (read.role if place.scope == "global" else place.key(read.role)) not in known:
+            yield Problem(key[0], key[2], f"{role} {read.role!r} does not exist")
+        for kind, name in read.subjects:
+            if kind == "User" and name not in self._own and name not in self._others:
+                yield Problem(key[0], key[2], f"User {name!r} does not exist")
 
 
-def _subject(subject: Mapping[str, Any]) -> tuple[str, str]:
-    kind, name = str(subject.get("kind", "")), str(subject.get("name", ""))
-    if not name:
-        raise _Unreadable("a subject has no name")
-    if kind == "ServiceAccount":
-        prefix = "kubesphere" if subject.get("apiGroup") == "kubesphere.io" else "system"
-        return "ServiceAccount", f"{prefix}:serviceaccount:{subject.get('namespace', '')}:{name}"
-    if kind not in {"User", "Group"}:
-        raise _Unreadable(f"a subject is a {kind!r}, not a User, Group or ServiceAccount")
-    return kind, name
+def _key(kind: str, obj: Object) -> tuple[str, str, str]:
+    metadata = obj.get("metadata")
+    namespace = metadata.get("namespace") if isinstance(metadata, Mapping) and kind in {"Role", "RoleBinding"} else ""
+    return kind, str(namespace or ""), name_of(obj)
 
 
-def _mapping(value: object) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise _Unreadable(f"{value!r} is not an object")
-    return cast("Mapping[str, Any]", value)
+def _subjects(binding: Binding | None) -> set[tuple[str, str]]:
+    if binding is None:
+        return set()
+    return {("Group" if kind == "Group" else "User", name) for kind, name in binding.subjects}
 
 
-def _mapping_or_empty(value: object) -> Mapping[str, Any]:
-    return cast("Mapping[str, Any]", value) if isinstance(value, Mapping) else {}
+def _holdings(bindings: Iterable[Binding]) -> tuple[tuple[str, ...], Held | None]:
+    """The roles of the platform, and those of other places."""
+    by_place: dict[Place, set[str]] = {}
+    for binding in bindings:
+        by_place.setdefault(binding.place, set()).add(binding.role)
+    by_scope: dict[str, dict[str, tuple[str, ...]]] = {}
+    for place in sorted(by_place, key=lambda place: (place.scope, place.name)):
+        by_scope.setdefault(place.scope, {})[place.name] = tuple(sorted(by_place[place]))
+    roles = by_scope.pop("global", {}).get("", ())
+    if not by_scope:
+        return roles, None
+    cluster = by_scope.get("cluster", {}).get("", ())
+    held = Held(workspaces=by_scope.get("workspace", {}), namespaces=by_scope.get("namespace", {}), cluster=cluster)
+    return roles, held
 
 
-def _strings(value: object) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in cast("list[object]", value)):
-        raise _Unreadable(f"{value!r} is not a list of strings")
-    return tuple(cast("list[str]", value))
+_BINDINGS = {f"{kind}Binding" for kind in ROLE_KINDS}
+_READERS: dict[str, Any] = {
+    "User": lambda obj, _: read_account(obj),
+    "Group": lambda obj, _: None if terminating(obj) else True,
+    "GroupBinding": lambda obj, _: read_group_binding(obj),
+    "Namespace": lambda obj, _: workspace_of(obj) or None,
+    **dict.fromkeys(ROLE_KINDS, read_role),
+    **dict.fromkeys(_BINDINGS, lambda obj, kind: read_role_binding(obj, kind.removesuffix("Binding"))),
+}
