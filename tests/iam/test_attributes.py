@@ -7,8 +7,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dovetail.iam.attributes import (
-    _ALWAYS_GLOBAL,  # pyright: ignore[reportPrivateUsage]
-    _GLOBAL_UNLESS_WORKSPACE,  # pyright: ignore[reportPrivateUsage]
+    ALWAYS_GLOBAL,
+    GLOBAL_UNLESS_WORKSPACE,
     METHOD_VERBS,
     PREFIXES,
     TUNNELS,
@@ -57,7 +57,7 @@ def test_the_table_is_complete() -> None:
     assert {cells["scope"] for cells in read} == {"Global", "Workspace", "Namespace", "Cluster", ""}
     assert {(cells["resource"], cells["subresource"]) for cells in read if cells["verb"] == "create"} >= TUNNELS
     globals_here = {(cells["group"], cells["resource"]) for cells in read if cells["scope"] == "Global"}
-    assert globals_here == _ALWAYS_GLOBAL | _GLOBAL_UNLESS_WORKSPACE
+    assert globals_here == ALWAYS_GLOBAL | GLOBAL_UNLESS_WORKSPACE
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "HEAD"])

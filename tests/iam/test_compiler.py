@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from dovetail.iam import bootstrap
 from dovetail.iam.attributes import parse
 from dovetail.iam.authorizer import decide
-from dovetail.iam.compiler import account_of, compile_policy, compile_with_problems
-from dovetail.iam.policy import Identity, Policy
+from dovetail.iam.compiler import account_of, compile_objects, compile_policy, compile_with_problems
+from dovetail.iam.policy import Account, Identity, Policy
 
 GONE = "2026-01-01T00:00:00Z"
 
@@ -56,7 +56,8 @@ def test_what_is_being_deleted_grants_nothing() -> None:
     leaving = {"deletionTimestamp": GONE}
     alice, reads, binding = user("alice"), role("r", READ), bound("x", "r")
     assert compile_policy([alice], [reads], [{**binding, "metadata": {"name": "x", **leaving}}]).user_roles == {}
-    assert compile_policy([alice], [{**reads, "metadata": {"name": "r", **leaving}}], [binding]).user_roles == {}
+    terminating = compile_policy([alice], [{**reads, "metadata": {"name": "r", **leaving}}], [binding])
+    assert not decide(terminating, Identity(name="alice"), parse("GET", "/api/v1/pods/p")).allowed
     gone = compile_policy([user("alice", metadata=leaving)], [reads], [binding])
     assert gone.accounts == {}
     assert gone.user_roles == {}
@@ -65,7 +66,8 @@ def test_what_is_being_deleted_grants_nothing() -> None:
 def test_broken_references_do_not_stop_the_rest() -> None:
     bindings = [bound("a", "missing"), bound("b", "r", name="nobody"), bound("c", "r"), {"metadata": {"name": "d"}}]
     policy, problems = compile_with_problems([user("alice")], [role("r", READ)], bindings)
-    assert policy.user_roles == {"alice": ("r",)}
+    assert policy.user_roles == {"alice": ("missing", "r")}
+    assert decide(policy, Identity(name="alice"), parse("GET", "/api/v1/pods/p")).allowed
     assert {problem.name for problem in problems} == {"a", "b", "d"}
     assert all(problem.message for problem in problems)
 
@@ -78,7 +80,10 @@ def test_groups_and_service_accounts() -> None:
     group = bound("g", "r", kind="Group", name="team")
     account = bound("s", "r", kind="ServiceAccount", name="robot", namespace="n")
     own = bound("k", "r", kind="ServiceAccount", name="robot", namespace="n", apiGroup="kubesphere.io")
-    policy = compile_policy([], [role("r", READ)], [group, account, own])
+    compiler = compile_objects({"GlobalRole": [role("r", READ)], "GlobalRoleBinding": [group, account, own]})
+    assert set(compiler.policy().user_roles) == {"system:serviceaccount:n:robot"}, "Kubernetes' own need not be known"
+    assert compiler.others({"kubesphere:serviceaccount:n:robot": Account()})
+    policy = compiler.policy()
     assert policy.group_roles == {"team": ("r",)}
     assert set(policy.user_roles) == {"system:serviceaccount:n:robot", "kubesphere:serviceaccount:n:robot"}
 

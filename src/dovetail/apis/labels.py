@@ -31,6 +31,7 @@ LAST_PASSWORD_CHANGE: Final = "iam.kubesphere.io/last-password-change-time"
 ROLE_TEMPLATE_RULES: Final = "iam.kubesphere.io/role-template-rules"
 ROLE_DEPENDENCIES: Final = "iam.kubesphere.io/dependencies"
 REGO_OVERRIDE: Final = "iam.kubesphere.io/rego-override"
+AGGREGATED_REGO: Final = "iam.kubesphere.io/aggregated-rego"
 CATALOGUE_HASH: Final = "iam.kubesphere.io/catalogue-hash"
 BUILTIN_ROLE: Final = "iam.kubesphere.io/builtin-role"
 

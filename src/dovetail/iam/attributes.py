@@ -37,11 +37,11 @@ TUNNELS = frozenset(
 )
 """(resource, subresource) pairs that reach into a workload: always `create`."""
 
-_ALWAYS_GLOBAL = frozenset(
+ALWAYS_GLOBAL = frozenset(
     {("iam.kubesphere.io", kind) for kind in ("users", "globalroles", "globalrolebindings")}
     | {("cluster.kubesphere.io", kind) for kind in ("clusters", "labels")}
 )
-_GLOBAL_UNLESS_WORKSPACE = frozenset(
+GLOBAL_UNLESS_WORKSPACE = frozenset(
     {(f"{group}.kubesphere.io", kind) for group, kind in (("tenant", "workspaces"), ("tenant", "clusters"))}
     | {("resources.kubesphere.io", kind) for kind in ("clusters", "labels")}
 )
@@ -263,9 +263,9 @@ def _with_query(target: _Target, query: str, whole: Attributes, place: _Place) -
 
 
 def _scope(group: str, resource: str, workspace: str, namespace: str) -> Scope:
-    if (group, resource) in _ALWAYS_GLOBAL:
+    if (group, resource) in ALWAYS_GLOBAL:
         return "Global"
-    if (group, resource) in _GLOBAL_UNLESS_WORKSPACE and not workspace:
+    if (group, resource) in GLOBAL_UNLESS_WORKSPACE and not workspace:
         return "Global"
     if namespace and _may_be_in(group, resource, _IN_NAMESPACES):
         return "Namespace"

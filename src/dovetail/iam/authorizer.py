@@ -19,13 +19,17 @@ from dataclasses import dataclass
 from dovetail.iam import query as queries
 from dovetail.iam.attributes import Attributes, parse
 from dovetail.iam.compiled_roles import CompiledRoles
-from dovetail.iam.policy import Held, Identity, Place, Policy, places_of, roles_at
+from dovetail.iam.policy import Held, Identity, Place, Policy, places_of, roles_at, stored
 from dovetail.iam.rules import ANONYMOUS, subjects_of
 
 IAM_GROUP = "iam.kubesphere.io"
+TENANT_GROUP = "tenant.kubesphere.io"
 SELF_SERVICE = frozenset({("get", "users", ""), ("update", "users", "password")})
 """(verb, resource, subresource) of the platform's user API that everybody may do with the own account, and only under
 `/kapis`: under `/apis` the same request would reach the stored object (`reference/kubesphere-core.md` 8.3)."""
+
+FILTERED_LISTS = frozenset({"workspaces", "workspacetemplates", "namespaces", "clusters", "metrics"})
+"""Lists of the tenancy API that every user may ask for: the answer holds what this user may see (`visibility`)."""
 
 _KEPT_DECISIONS = 2048
 _LONGEST_KEPT = 512
@@ -50,18 +54,27 @@ def _decide(roles: CompiledRoles, policy: Policy, identity: Identity, attributes
     refusal = refused_outright(policy, identity, attributes)
     if refusal:
         return Decision(False, refusal)
+    by_role = _by_role(roles, policy, identity, attributes)
+    if by_role:
+        return Decision(True, by_role)
+    for_everybody = open_to_all(identity, attributes)
+    if for_everybody:
+        return Decision(True, for_everybody)
+    return Decision(False, _refusal(identity, attributes))
+
+
+def _by_role(roles: CompiledRoles, policy: Policy, identity: Identity, attributes: Attributes) -> str:
+    """Which role allows it, in words; an empty string when none does."""
     subjects, places = subjects_of(policy, identity), places_of(policy, attributes)
     for place, role in held_roles(subjects, places):
         grants = roles.grants(place, role)
         if grants is not None and grants.allow(attributes):
-            return Decision(True, f"{words(place, role)} allows it")
-    if policy.rego:
+            return f"{words(place, role)} allows it"
+    if policy.rego and not stored(attributes):
         for place, role in held_roles(subjects, places):
             if roles.rego_allows(place, role, identity, attributes):
-                return Decision(True, f"{words(place, role)} allows it by its Rego")
-    if own_account(identity, attributes):
-        return Decision(True, "everybody may do this with the own account")
-    return Decision(False, _refusal(identity, attributes))
+                return f"{words(place, role)} allows it by its Rego"
+    return ""
 
 
 def refused_outright(policy: Policy, identity: Identity, attributes: Attributes) -> str:
@@ -71,6 +84,8 @@ def refused_outright(policy: Policy, identity: Identity, attributes: Attributes)
     account = policy.accounts.get(identity.name)
     if account is not None and account.disabled:
         return f'user "{identity.name}" is disabled'
+    if account is not None and account.uninitialized and not _own_account(identity, attributes):
+        return f'user "{identity.name}" has to change the password first'
     return ""
 
 
@@ -82,8 +97,25 @@ def held_roles(subjects: Subjects, places: tuple[Place, ...]) -> Iterator[tuple[
                 yield place, role
 
 
-def own_account(identity: Identity, attributes: Attributes) -> bool:
-    """Whether this is one of the few things that everybody may do with the own account."""
+def open_to_all(identity: Identity, attributes: Attributes) -> str:
+    """Why every user may do this, whatever the roles; an empty string when not every user may."""
+    if identity.name in {"", ANONYMOUS} or attributes.api_prefix != "kapis" or attributes.cluster:
+        return ""
+    if _own_account(identity, attributes):
+        return "everybody may do this with the own account"
+    if attributes.api_group == TENANT_GROUP and _filtered(identity, attributes):
+        return "everybody may ask for it: the answer holds what the caller may see"
+    return ""
+
+
+def _filtered(identity: Identity, attributes: Attributes) -> bool:
+    asked = (attributes.verb, attributes.resource, attributes.subresource)
+    if asked == ("get", "workspacemembers", "namespaces"):
+        return attributes.name == identity.name
+    return attributes.verb == "list" and attributes.resource in FILTERED_LISTS and not attributes.namespace
+
+
+def _own_account(identity: Identity, attributes: Attributes) -> bool:
     return (
         attributes.api_prefix == "kapis"
         and attributes.api_group == IAM_GROUP
@@ -150,6 +182,12 @@ class Authorizer:
     def decide(self, identity: Identity, attributes: Attributes) -> Decision:
         """Decide about attributes, with the roles compiled before."""
         return _decide(self._roles, self.policy, identity, attributes)
+
+    def allows_by_role(self, identity: Identity, attributes: Attributes) -> bool:
+        """Whether a role allows it, apart from what everybody may do: for questions about what a caller may see."""
+        if refused_outright(self.policy, identity, attributes):
+            return False
+        return bool(_by_role(self._roles, self.policy, identity, attributes))
 
     def _keep(self, key: tuple[str, tuple[str, ...], str, str, str], decision: Decision) -> None:
         if len(self._young) >= _KEPT_DECISIONS:

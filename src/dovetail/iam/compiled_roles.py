@@ -22,7 +22,7 @@ class CompiledRoles:
         if before is not None:
             self._global = {name: kept for name, kept in before._global.items() if name in policy.roles}
             self._sets = {name: kept for name, kept in before._sets.items() if name in policy.rule_sets}
-            texts = set(policy.rego.values()) if before._modules else set[str]()
+            texts = {text for modules in policy.rego.values() for text in modules} if before._modules else set[str]()
             self._modules = {text: kept for text, kept in before._modules.items() if text in texts}
 
     def grants(self, place: Place, role: str) -> Grants | None:
@@ -39,8 +39,8 @@ class CompiledRoles:
 
     def rego_allows(self, place: Place, role: str, identity: Identity, attributes: Attributes) -> bool:
         """Whether the role has a Rego module that allows the request."""
-        text = self._policy.rego.get(place.key(role))
-        if text is None or self.grants(place, role) is None:
+        modules = self._policy.rego.get(place.key(role), ())
+        if not modules or self.grants(place, role) is None:
             return False
         return False
 

@@ -24,21 +24,20 @@ import msgspec
 
 from dovetail.iam.policy import Account, Held, Place, Policy, Rule
 from dovetail.iam.reading import (
+    BINDING_KINDS,
     RESERVED_PREFIX,
+    ROLE_KINDS,
     Binding,
     Object,
     Role,
     Unreadable,
     allowed_groups,
     name_of,
+    namespace_of,
     read_account,
     read_binding,
-    read_group_binding,
-    read_role,
-    read_role_binding,
+    read_object,
     read_rules,
-    terminating,
-    workspace_of,
 )
 
 __all__ = [
@@ -46,8 +45,8 @@ __all__ = [
     "compile_with_problems", "read_binding", "read_rules",
 ]  # fmt: skip
 
-ROLE_KINDS = ("GlobalRole", "WorkspaceRole", "ClusterRole", "Role")
-KINDS = ("User", "Group", "GroupBinding", "Namespace", *ROLE_KINDS, *(f"{kind}Binding" for kind in ROLE_KINDS))
+KINDS = ("User", "Group", "GroupBinding", "Namespace", *ROLE_KINDS, *BINDING_KINDS)
+"""The kinds of objects that a policy is made of."""
 
 _OF_KUBERNETES = "system:serviceaccount:"
 _encode = msgspec.msgpack.Encoder().encode
@@ -135,7 +134,8 @@ class PolicyCompiler:
         """By subject: ("User", name), where service accounts are users, too, or ("Group", name)."""
         self._memberships: dict[str, dict[str, str]] = {}
         """By user: the GroupBindings that name it, with their groups."""
-        self._members: dict[str, set[str]] = {}
+        self._members: dict[str, dict[str, tuple[str, ...]]] = {}
+        """By group: the GroupBindings that name it, with their users."""
         self._groups: set[str] = set()
         self._own: dict[str, Account] = {}
         self._others: dict[str, Account] = {}
@@ -147,7 +147,7 @@ class PolicyCompiler:
         """An object is there, or has changed. Whether it means something else than before."""
         key = _key(kind, obj)
         try:
-            read = _READERS[kind](obj, kind) if key[2] else None
+            read = read_object(kind, obj) if key[2] else None
             self._unreadable.pop(key, None)
         except Unreadable as problem:
             read = None
@@ -199,13 +199,13 @@ class PolicyCompiler:
         kind = key[0]
         if kind in ROLE_KINDS:
             self._exchange_role(old, new)
-        elif kind in _BINDINGS:
+        elif kind in BINDING_KINDS:
             self._exchange_binding(key, old, new)
         elif kind == "GroupBinding":
             self._exchange_group_binding(key[2], old, new)
         elif kind == "Group":
             (self._groups.discard if new is None else self._groups.add)(key[2])
-            self._stale_accounts |= self._members.get(key[2], set())
+            self._stale_accounts.update(*self._members.get(key[2], {}).values())
         elif kind == "User":
             self._own.pop(key[2], None)
             self._own.update({key[2]: new} if new is not None else {})
@@ -246,10 +246,7 @@ class PolicyCompiler:
 
     def _exchange_binding(self, key: tuple[str, str, str], old: Binding | None, new: Binding | None) -> None:
         for subject in _subjects(old):
-            bindings = self._bindings[subject]
-            bindings.pop(key, None)
-            if not bindings:
-                del self._bindings[subject]
+            _take(self._bindings, subject, key)
         for subject in _subjects(new):
             assert new is not None
             self._bindings.setdefault(subject, {})[key] = new
@@ -258,18 +255,16 @@ class PolicyCompiler:
     def _exchange_group_binding(
         self, name: str, old: tuple[str, tuple[str, ...]] | None, new: tuple[str, tuple[str, ...]] | None
     ) -> None:
-        for read, present in ((old, False), (new, True)):
-            if read is None:
-                continue
-            group, users = read
-            for user in users:
-                groups = self._memberships.setdefault(user, {})
-                groups.pop(name, None)
-                if present:
-                    groups[name] = group
-            self._stale_accounts |= set(users)
-            members = self._members.setdefault(group, set())
-            members |= set(users)
+        if old is not None:
+            _take(self._members, old[0], name)
+            for user in old[1]:
+                _take(self._memberships, user, name)
+            self._stale_accounts.update(old[1])
+        if new is not None:
+            self._members.setdefault(new[0], {})[name] = new[1]
+            for user in new[1]:
+                self._memberships.setdefault(user, {})[name] = new[0]
+            self._stale_accounts.update(new[1])
 
     def _renew_account(self, name: str) -> None:
         account = self._own.get(name) or self._others.get(name)
@@ -302,9 +297,15 @@ class PolicyCompiler:
 
 
 def _key(kind: str, obj: Object) -> tuple[str, str, str]:
-    metadata = obj.get("metadata")
-    namespace = metadata.get("namespace") if isinstance(metadata, Mapping) and kind in {"Role", "RoleBinding"} else ""
-    return kind, str(namespace or ""), name_of(obj)
+    return kind, namespace_of(obj) if kind in {"Role", "RoleBinding"} else "", name_of(obj)
+
+
+def _take(index: dict[Any, dict[Any, Any]], first: object, second: object) -> None:
+    """Take an entry out of an index of two levels, which keeps no empty ones."""
+    entries = index.get(first, {})
+    entries.pop(second, None)
+    if not entries:
+        index.pop(first, None)
 
 
 def _subjects(binding: Binding | None) -> set[tuple[str, str]]:
@@ -327,14 +328,3 @@ def _holdings(bindings: Iterable[Binding]) -> tuple[tuple[str, ...], Held | None
     cluster = by_scope.get("cluster", {}).get("", ())
     held = Held(workspaces=by_scope.get("workspace", {}), namespaces=by_scope.get("namespace", {}), cluster=cluster)
     return roles, held
-
-
-_BINDINGS = {f"{kind}Binding" for kind in ROLE_KINDS}
-_READERS: dict[str, Any] = {
-    "User": lambda obj, _: read_account(obj),
-    "Group": lambda obj, _: None if terminating(obj) else True,
-    "GroupBinding": lambda obj, _: read_group_binding(obj),
-    "Namespace": lambda obj, _: workspace_of(obj) or None,
-    **dict.fromkeys(ROLE_KINDS, read_role),
-    **dict.fromkeys(_BINDINGS, lambda obj, kind: read_role_binding(obj, kind.removesuffix("Binding"))),
-}

@@ -17,6 +17,8 @@ import msgspec
 
 from dovetail.iam.attributes import Attributes, Scope
 
+STORED_GROUPS = frozenset({"iam.kubesphere.io", "tenant.kubesphere.io"})
+
 RoleScope = Literal["global", "workspace", "namespace", "cluster"]
 
 
@@ -45,6 +47,8 @@ class Account(msgspec.Struct, frozen=True, kw_only=True):
     uid: str = ""
     groups: tuple[str, ...] = ()
     disabled: bool = False
+    uninitialized: bool = False
+    """Whether the password has to be changed before anything else."""
     tokens_not_before: int = 0
     """Tokens issued before this second of the epoch are no longer good (password change, disabling)."""
 
@@ -87,8 +91,8 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     group_bindings: dict[str, Held] = msgspec.field(default_factory=dict[str, Held])
     namespaces: dict[str, str] = msgspec.field(default_factory=dict[str, str])
     """The workspace of each namespace that belongs to one."""
-    rego: dict[str, str] = msgspec.field(default_factory=dict[str, str])
-    """The Rego modules of the roles that carry one, by the roles' keys. They add to the rules of the role."""
+    rego: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict[str, tuple[str, ...]])
+    """The Rego modules of the roles that carry any, by the roles' keys. Each adds to the rules of the role."""
 
 
 def rules_of_role(policy: Policy, place: Place, role: str) -> tuple[Rule, ...]:
@@ -113,7 +117,18 @@ def places_of(policy: Policy, attributes: Attributes) -> tuple[Place, ...]:
     """The places whose roles count for a request, in the order in which they are visited."""
     if not attributes.resource_request:
         return (PLATFORM, CLUSTER)
+    if stored(attributes):
+        return (PLATFORM,)
     return places_in(policy, attributes.scope, attributes.workspace, attributes.namespace)
+
+
+def stored(attributes: Attributes) -> bool:
+    """Whether a request is for the stored objects of identity and tenancy themselves (`/apis`).
+
+    They go to kube-apiserver as they are, with password hashes, and past the checks of what the caller may grant; so
+    they are for those alone who may do everything: a rule of a role of the platform for the API group `*`.
+    """
+    return attributes.resource_request and attributes.api_prefix == "apis" and attributes.api_group in STORED_GROUPS
 
 
 def places_in(policy: Policy, scope: Scope, workspace: str = "", namespace: str = "") -> tuple[Place, ...]:

@@ -23,6 +23,9 @@ RESERVED_PREFIX = "system:"
 DISABLED = "Disabled"
 SERVICE_ACCOUNTS = {"kubesphere.io": "kubesphere:serviceaccount", "": "system:serviceaccount"}
 
+ROLE_KINDS = ("GlobalRole", "WorkspaceRole", "ClusterRole", "Role")
+BINDING_KINDS = tuple(f"{kind}Binding" for kind in ROLE_KINDS)
+
 _FIELDS = {
     "verbs": "verbs",
     "apiGroups": "api_groups",
@@ -53,6 +56,21 @@ class Binding(msgspec.Struct, frozen=True):
     subjects: tuple[tuple[str, str], ...]
 
 
+def read_object(kind: str, obj: Object) -> Any:
+    """What the policy makes of an object of this kind; None: nothing. Raises Unreadable."""
+    if kind in ROLE_KINDS:
+        return read_role(obj, kind)
+    if kind in BINDING_KINDS:
+        return read_role_binding(obj, kind.removesuffix("Binding"))
+    if kind == "User":
+        return read_account(obj)
+    if kind == "GroupBinding":
+        return read_group_binding(obj)
+    if kind == "Group":
+        return None if terminating(obj) else True
+    return workspace_of(obj) or None
+
+
 def terminating(obj: Object) -> bool:
     """Whether an object is being deleted."""
     return bool(_mapping_or_empty(obj.get("metadata")).get("deletionTimestamp"))
@@ -61,6 +79,11 @@ def terminating(obj: Object) -> bool:
 def name_of(obj: Object) -> str:
     """The name; empty when there is none."""
     return str(_mapping_or_empty(obj.get("metadata")).get("name", ""))
+
+
+def namespace_of(obj: Object) -> str:
+    """The namespace; empty when there is none."""
+    return str(_mapping_or_empty(obj.get("metadata")).get("namespace") or "")
 
 
 def read_account(user: Object) -> Account | None:

@@ -8,7 +8,7 @@ deny, and no order that matters except for which role is named in the reason. Pu
 from dataclasses import dataclass
 
 from dovetail.iam.attributes import Attributes
-from dovetail.iam.policy import PLATFORM, Held, Identity, Place, Policy, Rule, roles_at, rules_of_role
+from dovetail.iam.policy import PLATFORM, Held, Identity, Place, Policy, Rule, roles_at, rules_of_role, stored
 
 ANONYMOUS = "system:anonymous"
 AUTHENTICATED = "system:authenticated"
@@ -85,10 +85,12 @@ class Grants:
 
     def allow(self, attributes: Attributes) -> bool:
         """Whether one of the rules lets the request pass."""
-        if attributes.resource_request:
-            about = self._by_group.get(attributes.api_group, self._on_any_group)
-        else:
+        if not attributes.resource_request:
             about = self._on_paths
+        elif stored(attributes):
+            about = self._on_any_group
+        else:
+            about = self._by_group.get(attributes.api_group, self._on_any_group)
         return any(grant.allows(attributes) for grant in about)
 
 

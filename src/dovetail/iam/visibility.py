@@ -38,19 +38,19 @@ Visible = Everything | Only
 
 def visible(
     policy: Policy, identity: Identity, verb: str, group: str, resource: str, *,
-    workspaces: Iterable[str] = (), authorizer: Authorizer | None = None,
+    workspaces: Iterable[str] = (), members: bool = False, authorizer: Authorizer | None = None,
 ) -> Visible:  # fmt: skip
     """Where the caller may `verb` (mostly `list`) the resource.
 
     `workspaces` are those that exist (the policy knows those only that have namespaces or members); they count where a
-    role of the platform or of the cluster decides workspace by workspace. Pass the `authorizer` of the policy if there
-    is one.
+    role of the platform or of the cluster decides workspace by workspace. With `members`, who holds any role of a place
+    sees the place itself, whatever the role says. Pass the `authorizer` of the policy if there is one.
     """
     authorizer = authorizer or Authorizer(policy)
 
     def allowed(workspace: str = "", namespace: str = "") -> bool:
         asked = of_resource(verb, group, resource, workspace=workspace, namespace=namespace)
-        return authorizer.decide(identity, asked).allowed
+        return authorizer.allows_by_role(identity, asked)
 
     if allowed():
         return Everything()
@@ -62,7 +62,11 @@ def visible(
     inside = {namespace for namespace, workspace in policy.namespaces.items() if workspace in seen}
     inside = {namespace for namespace in inside if allowed(namespace=namespace)}
     own = {namespace for namespace in namespaces - inside if allowed(namespace=namespace)}
-    return Only(workspaces=seen, namespaces=frozenset(inside | own))
+    found = Only(workspaces=seen, namespaces=frozenset(inside | own))
+    if not members:
+        return found
+    holds = memberships(policy, identity)
+    return Only(workspaces=found.workspaces | holds.workspaces, namespaces=found.namespaces | holds.namespaces)
 
 
 def memberships(policy: Policy, identity: Identity) -> Only:
