@@ -12,11 +12,17 @@ The password exists in clear only in the returned value (its repr hides it); wha
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
-from typing import Any, Final
+from typing import Final
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, GROUP, USERS
-from dovetail.apis.labels import MANAGED, ROLE_REF, USER_REF
+from dovetail.apis.labels import ROLE_REF, USER_REF
+from dovetail.iam.builtin_roles import (
+    PLATFORM_ADMIN,
+    PRE_REGISTRATION,
+    PRE_REGISTRATION_GROUP,
+    binding_name,
+    global_roles,
+)
 from dovetail.iam.compiler import compile_policy
 from dovetail.iam.passwords import check_strength, generate_password, hash_password
 from dovetail.iam.process_roles import OWN_LABELS, Object, namespaces, process_roles
@@ -33,8 +39,6 @@ from dovetail.kube.resources import (
 )
 
 ADMIN: Final = "admin"
-PLATFORM_ADMIN: Final = "platform-admin"
-PLATFORM_REGULAR: Final = "platform-regular"
 FIELD_MANAGER: Final = "dovetail"
 API_VERSION: Final = f"{GROUP}/v1beta1"
 
@@ -47,8 +51,6 @@ _RESOURCES: Final[dict[str, ResourceLike]] = {
     "GlobalRoleBinding": GLOBALROLEBINDINGS,
 }
 
-_DISCOVERY: Final = ["/api", "/api/*", "/apis", "/apis/*", "/kapis", "/kapis/*", "/openapi/*", "/version"]
-
 
 @dataclass(frozen=True, slots=True)
 class BootstrapResult:
@@ -59,33 +61,13 @@ class BootstrapResult:
     admin_password: str | None = field(default=None, repr=False)
 
 
-def global_roles() -> list[Object]:
-    """The built-in GlobalRoles (reference 3.5). Everybody may discover, and ask what they may do; nothing else."""
-    selves = {
-        "verbs": ["create"],
-        "apiGroups": ["authentication.k8s.io", "authorization.k8s.io"],
-        "resources": ["selfsubjectaccessreviews", "selfsubjectrulesreviews", "selfsubjectreviews"],
-    }
-    everything = {"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}
-    return [
-        _role(PLATFORM_ADMIN, [everything, {"verbs": ["*"], "nonResourceURLs": ["*"]}]),
-        _role(PLATFORM_REGULAR, []),
-        _role("authenticated", [{"verbs": ["get"], "nonResourceURLs": _DISCOVERY}, selves]),
-        _role("anonymous", []),
-    ]
-
-
 def global_role_bindings() -> list[Object]:
     """The bindings that hold for everybody."""
     return [
         binding("authenticated", "authenticated", "Group", AUTHENTICATED),
         binding("anonymous", "anonymous", "Group", UNAUTHENTICATED),
+        binding(PRE_REGISTRATION, PRE_REGISTRATION, "Group", PRE_REGISTRATION_GROUP),
     ]
-
-
-def binding_name(user: str, role: str) -> str:
-    """A name for the binding of a user to a role that no other pair shares (`a`+`b-c` and `a-b`+`c` do not)."""
-    return f"{user}-{role}"[:240].rstrip("-.") + "-" + sha256(f"{user}/{role}".encode()).hexdigest()[:8]
 
 
 def binding(name: str, role: str, kind: str, subject: str) -> Object:
@@ -109,15 +91,6 @@ def admin_user(name: str, password_hash: str) -> Object:
         "kind": "User",
         "metadata": {"name": name, "labels": dict(OWN_LABELS)},
         "spec": {"email": "", "password": password_hash},
-    }
-
-
-def _role(name: str, rules: list[dict[str, Any]]) -> Object:
-    return {
-        "apiVersion": API_VERSION,
-        "kind": "GlobalRole",
-        "metadata": {"name": name, "labels": {**OWN_LABELS, MANAGED: "true"}},
-        "rules": rules,
     }
 
 

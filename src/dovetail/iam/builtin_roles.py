@@ -43,6 +43,8 @@ _EVERYTHING: Final[Object] = {"verbs": ["*"], "apiGroups": ["*"], "resources": [
 _EVERY_PATH: Final[Object] = {"verbs": ["*"], "nonResourceURLs": ["*"]}
 _LONGEST_NAME: Final = 63
 
+_IN_A_WORKSPACE: Final[Object] = {"matchExpressions": [{"key": WORKSPACE, "operator": "Exists"}]}
+
 Scope = Literal["workspace", "namespace"]
 
 
@@ -99,7 +101,7 @@ def _builtin(scope: Scope, resource: ResourceName, name: str) -> Object:
         "apiVersion": iam.BUILTINROLES.api_version,
         "kind": iam.BUILTINROLES.kind,
         "metadata": {"name": f"{scope}-{name}", "labels": {**OWN_LABELS, SCOPE: scope}},
-        "targetSelector": {},
+        "targetSelector": {} if scope == "workspace" else _IN_A_WORKSPACE,
         "role": _role(resource, name, [_EVERYTHING] if is_admin else [], aggregates=not is_admin),
     }
 
@@ -138,7 +140,8 @@ def instance(pattern: Mapping[str, Any], place: str) -> Object:
     role: Mapping[str, Any] = pattern["role"]
     metadata: Mapping[str, Any] = role.get("metadata") or {}
     name = str(metadata.get("name", ""))
-    labels = {**(metadata.get("labels") or {}), **OWN_LABELS, MANAGED: "true", BUILTIN_ROLE: name}
+    written: Mapping[str, str] = metadata.get("labels") or {}
+    labels = {**written, **OWN_LABELS, MANAGED: "true", BUILTIN_ROLE: name}
     in_workspace = role.get("kind") == iam.WORKSPACEROLES.kind
     placed: Object = (
         {"name": instance_name(place, name), "labels": {**labels, WORKSPACE: place}}

@@ -39,7 +39,7 @@ def _catalogue() -> Mapping[str, Any]:
     import yaml
 
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    return cast("Mapping[str, Any]", yaml.load(_FILE.read_bytes(), loader))  # noqa: S506 - both are safe loaders
+    return cast("Mapping[str, Any]", yaml.load(_FILE.read_bytes(), loader))
 
 
 def categories() -> list[Object]:

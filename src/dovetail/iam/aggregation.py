@@ -1,0 +1,116 @@
+"""Which role templates a role is put together from, and what they add to it. Pure.
+
+A role names its templates (`aggregationRoleTemplates.templateNames`), or selects them by label among those of its own
+scope (`roleSelector`, which then counts alone, as published). A role with the annotation
+`iam.kubesphere.io/auto-aggregate: "true"` also takes every template of its scope that carries the label
+`iam.kubesphere.io/aggregate-to-<role>`; the copies of a built-in role go by the name of their pattern.
+
+What is added stands in the role's status, so the role's own rules stay what somebody wrote and an edit never meets it.
+It is computed anew from what is there each time: a rule that left a template leaves the role, a template that vanished
+takes everything along. Of the templates' Rego all modules are kept, and the role's own is never touched.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, WORKSPACEROLES
+from dovetail.apis.labels import AUTO_AGGREGATE, REGO_OVERRIDE, SCOPE
+from dovetail.iam.builtin_roles import aggregation_label
+from dovetail.kube.informer import without_managed_fields
+from dovetail.kube.objects import annotations_of, is_deleting, key_of, labels_of
+from dovetail.kube.resources import Object
+from dovetail.kube.selectors import matches
+
+SCOPE_OF_KIND: Final = {
+    GLOBALROLES.kind: "global", WORKSPACEROLES.kind: "workspace", CLUSTERROLES.kind: "cluster", ROLES.kind: "namespace",
+}  # fmt: skip
+_LISTS: Final = ("verbs", "apiGroups", "resources", "resourceNames", "nonResourceURLs")
+
+
+@dataclass(frozen=True, slots=True)
+class Aggregated:
+    """What templates add to a role. `problem` is a sentence when something that the role asks for is not there."""
+
+    templates: tuple[str, ...] = ()
+    rules: tuple[Object, ...] = ()
+    rego: tuple[str, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Which templates a role asks for."""
+
+    names: tuple[str, ...] = ()
+    selector: Mapping[str, Any] | None = None
+    label: str = ""
+
+    def chooses(self, scope: str, template: Mapping[str, Any]) -> bool:
+        """Whether a template is among them. Raises ValueError for a selector that Kubernetes does not have."""
+        labels = labels_of(template)
+        of_scope = labels.get(SCOPE) == scope
+        if self.label and of_scope and self.label in labels:
+            return True
+        if self.selector is not None:
+            return of_scope and matches(self.selector, labels)
+        return key_of(template).name in self.names
+
+
+def wish_of(role: Mapping[str, Any]) -> Wish:
+    """What a role asks for."""
+    aggregation: Mapping[str, Any] = role.get("aggregationRoleTemplates") or {}
+    label = aggregation_label(role) if annotations_of(role).get(AUTO_AGGREGATE) == "true" else ""
+    return Wish(tuple(aggregation.get("templateNames") or ()), aggregation.get("roleSelector"), label)
+
+
+def aggregate(kind: str, role: Mapping[str, Any], templates: Iterable[Mapping[str, Any]]) -> Aggregated:
+    """What the templates add to a role of this kind (`Role`, `WorkspaceRole`, ...)."""
+    wish, there = wish_of(role), [template for template in templates if not is_deleting(template)]
+    scope = SCOPE_OF_KIND[kind]
+    try:
+        chosen = sorted((one for one in there if wish.chooses(scope, one)), key=lambda one: key_of(one).name)
+    except ValueError as error:
+        return Aggregated(problem=f"roleSelector cannot be read: {error}")
+    names = tuple(key_of(template).name for template in chosen)
+    missing = [name for name in wish.names if name not in names] if wish.selector is None else []
+    return Aggregated(
+        templates=names,
+        rules=merged(rule for template in chosen for rule in rules_of_template(template)),
+        rego=tuple(dict.fromkeys(rego for one in chosen if (rego := annotations_of(one).get(REGO_OVERRIDE, "")))),
+        problem=f"there is no role template {', '.join(missing)}" if missing else "",
+    )
+
+
+def rules_of_template(template: Mapping[str, Any]) -> list[Object]:
+    """The rules of a template."""
+    spec: Mapping[str, Any] = template.get("spec") or {}
+    return spec.get("rules") or []
+
+
+def merged(rules: Iterable[Mapping[str, Any]]) -> tuple[Object, ...]:
+    """The same rules in fewer: those that differ in their resources only become one, and so for paths."""
+    by_rest: dict[str, dict[str, list[str]]] = {}
+    for rule in rules:
+        lists: dict[str, list[str]] = {name: list(rule.get(name) or ()) for name in _LISTS}
+        grown = "nonResourceURLs" if lists["nonResourceURLs"] else "resources"
+        rest = json.dumps([grown, *(lists[name] for name in _LISTS if name != grown)])
+        known = by_rest.setdefault(rest, lists)
+        known[grown] = list(dict.fromkeys([*known[grown], *lists[grown]]))
+    return tuple({name: values for name, values in rule.items() if values} for rule in by_rest.values())
+
+
+_known_rules: dict[str, list[Object]] = {}
+_MOST_KNOWN: Final = 1024
+
+
+def with_shared_rules(role: Object) -> Object:
+    """A transform for caches of roles: equal lists of added rules are one list, however many workspaces have them."""
+    without_managed_fields(role)
+    status: Object = role.get("status") or {}
+    if rules := status.get("aggregatedRules"):
+        if len(_known_rules) >= _MOST_KNOWN:
+            _known_rules.clear()
+        status["aggregatedRules"] = _known_rules.setdefault(json.dumps(rules), rules)
+    return role

@@ -1,0 +1,93 @@
+"""Keeps what templates add to roles (`iam.aggregation`) in the roles' status, for the roles of all four scopes."""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, ROLETEMPLATES, WORKSPACEROLES
+from dovetail.apis.resource_name import ResourceName
+from dovetail.iam.aggregation import SCOPE_OF_KIND, Aggregated, aggregate, wish_of, with_shared_rules
+from dovetail.kube.client import Client
+from dovetail.kube.conditions import remove_condition, set_condition
+from dovetail.kube.controller import Controller
+from dovetail.kube.errors import NotFound
+from dovetail.kube.lister import Lister
+from dovetail.kube.objects import Key, is_deleting, key_of, labels_of, metadata, resource_version_of
+from dovetail.kube.resources import Object
+from dovetail.kube.runtime import ControllerRuntime
+
+ROLE_KINDS: Final = (GLOBALROLES, WORKSPACEROLES, CLUSTERROLES, ROLES)
+INCOMPLETE: Final = "TemplatesMissing"
+_INDEX: Final = "wished-templates"
+_SELECTS: Final = "selector"
+
+
+def _files(role: Mapping[str, Any]) -> list[str]:
+    """Under which words a role is found when a template changes: its names, the label it goes by, that it selects."""
+    wish = wish_of(role)
+    named = [f"name:{name}" for name in wish.names] if wish.selector is None else [_SELECTS]
+    return [*named, f"label:{wish.label}"] if wish.label else named
+
+
+def controllers(runtime: ControllerRuntime) -> list[Controller]:
+    """One controller a kind of role; add them to the runtime they were made for."""
+    return [_controller(runtime, kind) for kind in ROLE_KINDS]
+
+
+def _controller(runtime: ControllerRuntime, kind: ResourceName) -> Controller:
+    roles = runtime.informer(kind, indexers={_INDEX: _files}, transform=with_shared_rules)
+    templates = runtime.informer(ROLETEMPLATES)
+    reconciler = _Reconciler(runtime.client, kind, roles.lister, templates.lister)
+    controller = Controller(f"aggregation of {kind.plural}", reconciler.reconcile, workers=4)
+    controller.watches(roles)
+    controller.watches(templates, _concerned(roles.lister))
+    return controller
+
+
+def _concerned(roles: Lister) -> Callable[[Object], Iterable[Key]]:
+    def keys(template: Object) -> Iterable[Key]:
+        words = [f"name:{key_of(template).name}", _SELECTS, *(f"label:{label}" for label in labels_of(template))]
+        return {key_of(role) for word in words for role in roles.by_index(_INDEX, word)}
+
+    return keys
+
+
+class _Reconciler:
+    """Writes the status of one role when it is not what it should be."""
+
+    def __init__(self, client: Client, kind: ResourceName, roles: Lister, templates: Lister) -> None:
+        self._client, self._kind, self._roles, self._templates = client, kind, roles, templates
+
+    async def reconcile(self, key: Key) -> None:
+        role = self._roles.by_key(key)
+        if role is None or is_deleting(role):
+            return
+        status = status_of(role, aggregate(self._kind.kind, role, self._templates), datetime.now(UTC))
+        if status is None:
+            return
+        patch = {"metadata": {"resourceVersion": resource_version_of(role)}, "status": status}
+        try:
+            await self._client.patch(self._kind, key.name, patch, key.namespace or None, subresource="status")
+        except NotFound:
+            return
+
+
+def status_of(role: Mapping[str, Any], aggregated: Aggregated, now: datetime) -> Object | None:
+    """The part of the status that is to be written; None when it is there already."""
+    status: Mapping[str, Any] = role.get("status") or {}
+    conditions = list(status.get("conditions") or ())
+    if aggregated.problem:
+        generation = int(metadata(role).get("generation") or 0)
+        wanted = set_condition(conditions, INCOMPLETE, "True", INCOMPLETE, aggregated.problem, generation, now)
+    else:
+        wanted = remove_condition(conditions, INCOMPLETE)
+    should: Object = {
+        "templates": list(aggregated.templates),
+        "aggregatedRules": list(aggregated.rules),
+        "aggregatedRego": list(aggregated.rego),
+        "conditions": wanted,
+    }
+    return None if all(list(status.get(name) or ()) == value for name, value in should.items()) else should
+
+
+assert set(SCOPE_OF_KIND) == {kind.kind for kind in ROLE_KINDS}
