@@ -20,9 +20,11 @@ import aiohttp
 import pytest
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
+from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam import bootstrap, token_keys
 from dovetail.iam.compiler import compile_policy
 from dovetail.iam.lockout import Lockout, LockoutRules
+from dovetail.iam.oauth_clients import SELECTOR, OAuthClients
 from dovetail.iam.passwords import hash_password
 from dovetail.iam.policy import Policy
 from dovetail.iam.process_roles import GATEWAY, process_roles
@@ -31,7 +33,7 @@ from dovetail.iam.tokens import TokenIssuer, TokenVerifier
 from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict
 from dovetail.kube.informer import Informer
-from dovetail.kube.resources import CLUSTERROLEBINDINGS, ROLEBINDINGS
+from dovetail.kube.resources import CLUSTERROLEBINDINGS, ROLEBINDINGS, SECRETS
 from dovetail.kube.runtime import ControllerRuntime
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
@@ -154,6 +156,7 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         runtime = ControllerRuntime(gateway)
         directory = Directories(runtime)
         informers = [runtime.informer(kind, optional=True) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
+        clients = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
         policy = _Policy(informers)
         ended: list[str] = []
 
@@ -165,7 +168,9 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         deps = PlatformDeps(
             client=gateway, directory=directory, users=informers[0].lister, global_roles=informers[1].lister,
             global_role_bindings=informers[2].lister, policy=policy, issuer=ISSUER, keys=signing.public,
-            sessions=Sessions(gateway, issuer, note), lockout=Lockout(LockoutRules(per_address=1000)),
+            sessions=Sessions(gateway, issuer, note), token_issuer=issuer,
+            oauth_clients=OAuthClients(lambda: clients.lister, ISSUER),
+            lockout=Lockout(LockoutRules(per_address=1000)),
             clock=lambda: platform[0].now, version="v0.1.0",
         )  # fmt: skip
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"

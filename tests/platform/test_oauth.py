@@ -48,7 +48,8 @@ async def test_the_well_known_secret_is_optional_and_no_other_is_taken(platform:
 
 async def test_errors_of_rfc_6749(platform: Platform) -> None:
     assert error(await platform.token()) == (400, "invalid_request")
-    assert error(await platform.token(grant_type="authorization_code")) == (400, "unsupported_grant_type")
+    assert error(await platform.token(grant_type="authorization_code")) == (400, "invalid_request")
+    assert error(await platform.token(grant_type="implicit")) == (400, "unsupported_grant_type")
     assert error(await platform.token(grant_type="password", username="x")) == (400, "invalid_request")
     assert error(await platform.token(grant_type="refresh_token")) == (400, "invalid_grant")
     json_body = await platform.call("POST", "/oauth/token", json={"client_id": "kubesphere"})
@@ -208,8 +209,6 @@ async def test_no_token_and_no_password_is_stored(platform: Platform) -> None:
 
 async def test_discovery_says_what_is_there(platform: Platform) -> None:
     document = (await platform.call("GET", "/.well-known/openid-configuration")).body
-    assert document["grant_types_supported"] == ["password", "refresh_token"]
-    assert "authorization_endpoint" not in document
     for name, url in document.items():
         if name.endswith(("_endpoint", "_uri")):
             path = url.removeprefix(document["issuer"])

@@ -29,11 +29,12 @@ from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.gateway.trust import Trust
-from dovetail.iam import idle_sessions, token_keys
+from dovetail.iam import idle_sessions, oauth_clients, token_keys
 from dovetail.iam.ended_accounts import ended_accounts
 from dovetail.iam.errors import IamError
 from dovetail.iam.idle_sessions import IdleSessions
 from dovetail.iam.idleness import Idleness
+from dovetail.iam.oauth_clients import OAuthClients
 from dovetail.iam.session import SELECTOR
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.token_keys import TokenKeys
@@ -124,6 +125,7 @@ async def _serve(
     control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
     idleness = Idleness(settings.authentication.idle_timeout)
     sessions = Sessions(client, issuer, control.revoke, idleness)
+    stored_clients = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=oauth_clients.SELECTOR)
     stored = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
     idle = IdleSessions(sessions, lambda: stored.lister, idleness)
     runtime.add(ended_accounts(control.users, sessions))
@@ -132,10 +134,12 @@ async def _serve(
     observing = Observing(
         client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
     )  # fmt: skip
+    clients = OAuthClients(lambda: stored_clients.lister, settings.issuer)
     deps = PlatformDeps(
         client=client, directory=Directories(runtime), users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
-        keys=signing.public, sessions=sessions, assertion_keys=trust.public_keys, logged_in=observing.logged_in,
+        keys=signing.public, sessions=sessions, token_issuer=issuer,
+        oauth_clients=clients, assertion_keys=trust.public_keys, logged_in=observing.logged_in,
         version=version,
     )  # fmt: skip
     app = create_app(deps, observing.routes())

@@ -24,6 +24,8 @@ class Idleness:
 
     def lapsed(self, session: Session, heard: float, now: float) -> bool:
         """Whether a session has ended by not being used. `heard`: its last use that was reported here, or 0."""
+        if session.identity_only:  # its tokens never come by here; how long they last is its client's terms
+            return False
         return bool(self.timeout) and now > last_use(session, heard) + self.timeout + self.slack
 
     def worth_storing(self, session: Session, heard: float) -> bool:

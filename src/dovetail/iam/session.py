@@ -11,13 +11,14 @@ log in. Pure; times are whole seconds of the epoch.
 
 from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Literal
 
 import msgspec
 
 from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
+from dovetail.iam.authorization_codes import Code, Redemption, judge
 from dovetail.iam.tokens import CLOCK_SKEW, Lifetimes
 
 SECRET_TYPE = "dovetail.dev/session"
@@ -46,6 +47,37 @@ class Session(msgspec.Struct, frozen=True, kw_only=True):
     ended_at: int = 0
     used_at: float = 0.0
     """Its last use that is written down (`dovetail.iam.idleness`); the real one may be a little later."""
+    scope: str = ""
+    identity_only: bool = False
+    """Its access tokens tell who the user is and are good for nothing else: the client is not trusted."""
+    access_life: int = 0
+    idle_life: int = 0
+    """The client's own lifetimes of access and refresh tokens; 0 for those of the platform."""
+    auth_time: int = 0
+    """When the user showed a credential, where that was before the session began."""
+    parent: str = ""
+    """The session of the browser in which the user agreed."""
+    code: Code | None = None
+    """The authorization code that begins it."""
+
+    @property
+    def authenticated_at(self) -> int:
+        return self.auth_time or self.created_at
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On what terms a client holds a session; the fields are those of `Session`."""
+
+    scope: str = ""
+    identity_only: bool = False
+    access_life: int = 0
+    idle_life: int = 0
+    auth_time: int = 0
+    parent: str = ""
+
+
+_PLAIN = Terms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +88,41 @@ class Turn:
     session: Session
 
 
-def begin(session: str, user: str, uid: str, client: str, lifetimes: Lifetimes, now: int) -> Session:
-    """A new session."""
-    return Session(
+def begin(
+    session: str, user: str, uid: str, client: str, lifetimes: Lifetimes, now: int, terms: Terms = _PLAIN,
+    code: Code | None = None,
+) -> Session:  # fmt: skip
+    """A new session; one with a code lasts as long as the code does, until that is redeemed."""
+    made = Session(
         id=session, user=user, uid=uid, client=client, created_at=now, refreshed_at=now,
-        expires_at=now + min(lifetimes.idle, lifetimes.session),
+        expires_at=code.expires_at if code else 0, code=code, scope=terms.scope, identity_only=terms.identity_only,
+        access_life=terms.access_life, idle_life=terms.idle_life, auth_time=terms.auth_time,
+        parent=terms.parent,
     )  # fmt: skip
+    return made if code else msgspec.structs.replace(made, expires_at=_until(made, lifetimes, now))
+
+
+def redeem(session: Session, shown: Redemption, lifetimes: Lifetimes, now: int) -> Session | str:
+    """The session after its code was shown, which is ended when that was not for the first time; or what is wrong."""
+    if session.code is None:
+        return "the code is not known"
+    verdict = judge(session.code, shown, now)
+    if verdict == "replayed":
+        return end(session, now)
+    if verdict != "good" or session.ended_at:
+        return "the session has ended" if verdict == "good" else verdict
+    code = msgspec.structs.replace(session.code, redeemed_at=now)
+    return msgspec.structs.replace(session, code=code, refreshed_at=now, expires_at=_until(session, lifetimes, now))
+
+
+def lifetimes_of(session: Session, platform: Lifetimes) -> Lifetimes:
+    """The session's own, where its client has any."""
+    return replace(platform, access=session.access_life or platform.access, idle=session.idle_life or platform.idle)
+
+
+def _until(session: Session, lifetimes: Lifetimes, now: int) -> int:
+    own = lifetimes_of(session, lifetimes)
+    return min(now + own.idle, session.created_at + own.session)
 
 
 def turn(session: Session, generation: int, lifetimes: Lifetimes, now: int) -> Turn:
@@ -69,8 +130,9 @@ def turn(session: Session, generation: int, lifetimes: Lifetimes, now: int) -> T
     if session.ended_at or now >= session.expires_at:
         return Turn("over", session)
     if generation == session.generation:
-        until = min(now + lifetimes.idle, session.created_at + lifetimes.session)
-        changes = {"generation": generation + 1, "refreshed_at": now, "expires_at": until}
+        changes = {
+            "generation": generation + 1, "refreshed_at": now, "expires_at": _until(session, lifetimes, now),
+        }  # fmt: skip
         return Turn("rotated", msgspec.structs.replace(session, **changes))
     if generation == session.generation - 1 and now - session.refreshed_at <= GRACE:
         return Turn("repeat", session)
@@ -85,7 +147,7 @@ def end(session: Session, now: int) -> Session:
 def forgettable(session: Session, lifetimes: Lifetimes, now: int) -> bool:
     """Whether neither a refresh token nor an access token of the session can still be good."""
     last = session.ended_at or session.expires_at
-    return now > last + lifetimes.access + CLOCK_SKEW
+    return now > last + lifetimes_of(session, lifetimes).access + CLOCK_SKEW
 
 
 def revoked_sessions(sessions: Iterable[Session], lifetimes: Lifetimes, now: float) -> tuple[str, ...]:

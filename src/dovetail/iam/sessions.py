@@ -1,5 +1,6 @@
 """Sessions, kept in the cluster: begun at log-in, turned at refresh, ended at logout or by a replayed token.
 
+A session may begin with an authorization code, which a client redeems (`dovetail.iam.authorization_codes`).
 Each is one small Secret in `kubesphere-system` (`dovetail.iam.session`), so that it outlives restarts, every replica
 sees it, and two refreshes at the same moment are settled by the API's own compare-and-swap. The ended ones stay until
 no access token of theirs can be good; control puts their ids into every snapshot (`session.revoked_sessions`).
@@ -18,11 +19,12 @@ import msgspec
 
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam import session as rules
+from dovetail.iam.authorization_codes import Redemption, new_code, session_of
 from dovetail.iam.errors import SessionEnded, SessionStoreBusy
 from dovetail.iam.idleness import Idleness
 from dovetail.iam.policy import Account
-from dovetail.iam.session import Session
-from dovetail.iam.tokens import Lifetimes, RefreshToken, Subject, TokenIssuer
+from dovetail.iam.session import Session, Terms
+from dovetail.iam.tokens import AUDIENCE, USERINFO, Lifetimes, RefreshToken, Subject, TokenIssuer
 from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict, NotFound
 from dovetail.kube.resources import SECRETS
@@ -30,12 +32,26 @@ from dovetail.kube.resources import SECRETS
 MOST_PER_USER = 50
 """Sessions a user may have; the sweep ends the ones refreshed longest ago."""
 _TRIES = 8
+_PLATFORM = Terms()
 
 Ended = Callable[[Collection[str]], Awaitable[None]]
 
 
 async def _nobody(_: Collection[str]) -> None:
     return None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What an authorization request binds its code to."""
+
+    redirect_uri: str
+    challenge: str
+    nonce: str
+
+
+AccountOf = Callable[[str], Awaitable[Account | None]]
+"""The account of a name, as it is now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +63,7 @@ class TokenPair:
     access_seconds: int
     refresh_seconds: int
     subject: Subject
+    session: Session
 
     def __repr__(self) -> str:
         return f"TokenPair({self.subject!r})"
@@ -56,8 +73,10 @@ class Sessions:
     """The sessions of one cluster."""
 
     def __init__(
-        self, client: Client, issuer: TokenIssuer, ended: Ended = _nobody, idleness: Idleness | None = None
-    ) -> None:
+        self, client: Client, issuer: TokenIssuer, ended: Ended = _nobody, idleness: Idleness | None = None,
+        *, multiple_login: bool = True,
+    ) -> None:  # fmt: skip
+        self._multiple_login = multiple_login
         self._idleness = idleness or Idleness(0.0)
         self._client = client
         self._issuer = issuer
@@ -67,11 +86,49 @@ class Sessions:
     def lifetimes(self) -> Lifetimes:
         return self._issuer.lifetimes
 
-    async def begin(self, user: str, uid: str, client: str, now: float) -> TokenPair:
+    async def begin(self, user: str, uid: str, client: str, now: float, terms: Terms = _PLATFORM) -> TokenPair:
         """Log in: the password has been checked by the caller."""
-        session = rules.begin(secrets.token_hex(12), user, uid, client, self.lifetimes, int(now))
+        session = rules.begin(secrets.token_hex(12), user, uid, client, self.lifetimes, int(now), terms)
         await self._client.create(SECRETS, rules.secret(session), SYSTEM_NAMESPACE)
+        if not self._multiple_login:
+            await self.end_all(user, now, but=session.id, client=client)
         return self._pair(session, now)
+
+    async def authorize(self, user: Subject, client: str, asked: Asked, now: float, terms: Terms) -> str:
+        """A code that begins a session for a client, when it is redeemed: `redeem`. The user has agreed."""
+        name = secrets.token_hex(12)
+        code, stored = new_code(name, asked.redirect_uri, asked.challenge, asked.nonce, int(now))
+        session = rules.begin(name, user.user, user.uid, client, self.lifetimes, int(now), terms, stored)
+        await self._client.create(SECRETS, rules.secret(session), SYSTEM_NAMESPACE)
+        return code
+
+    async def redeem(self, shown: Redemption, account: AccountOf, client: str, now: float) -> TokenPair:
+        """Trade a code for tokens. Raises SessionEnded, SessionStoreBusy."""
+        name = session_of(shown.code)
+        if name is None:
+            raise SessionEnded("the code is not known")
+        for _ in range(_TRIES):
+            obj, session = await self._stored(name)
+            after = rules.redeem(session, shown, self.lifetimes, int(now))
+            if isinstance(after, str):
+                raise SessionEnded(after)
+            if not after.ended_at:
+                self._check_owner(after, await account(after.user), client)
+            if not await self._store(obj, after):
+                continue
+            if after.ended_at:
+                await self._ended([session.id])
+                raise SessionEnded("the code was used twice", replayed=True)
+            return self._pair(after, now)
+        raise SessionStoreBusy(name)
+
+    async def find(self, session: str) -> Session | None:
+        """The session as it is stored now, if it goes on."""
+        try:
+            _, stored = await self._stored(session)
+        except SessionEnded:
+            return None
+        return None if stored.ended_at else stored
 
     async def refresh(self, token: RefreshToken, account: Account | None, client: str, now: float) -> TokenPair:
         """Trade a refresh token for a new pair. Raises SessionEnded, SessionStoreBusy."""
@@ -95,16 +152,18 @@ class Sessions:
 
     async def end(self, session: str, now: float) -> None:
         """Log out. Unknown and ended sessions are fine. Raises SessionStoreBusy."""
+        await self._write_end(session, now)
+        await self._ended([session])
+
+    async def _write_end(self, session: str, now: float) -> None:
         for _ in range(_TRIES):
             try:
                 obj, stored = await self._stored(session)
                 if await self._store(obj, rules.end(stored, int(now))):
-                    break
+                    return
             except SessionEnded:
-                break
-        else:
-            raise SessionStoreBusy(session)
-        await self._ended([session])
+                return
+        raise SessionStoreBusy(session)
 
     async def touch(self, session: str, used_at: float) -> None:
         """Write down that a session was used. Unknown and ended ones are fine; losing a race is, too."""
@@ -113,14 +172,22 @@ class Sessions:
             if not stored.ended_at and stored.used_at < used_at:
                 await self._store(obj, msgspec.structs.replace(stored, used_at=used_at))
 
-    async def end_all(self, user: str, now: float, *, but: str = "") -> None:
-        """End every session of a user, but one: password changed, disabled, deleted."""
+    async def end_all(self, user: str, now: float, *, but: str = "", client: str = "") -> None:
+        """End every session of a user (at one client, if that is said), but one: password changed, disabled, deleted.
+
+        The workers are told before the first of them is written down: nothing is slower than a password change.
+        """
         label = f"{rules.SELECTOR},{rules.USER_LABEL}={rules.user_label(user)}"
         found = await self._client.list(SECRETS, SYSTEM_NAMESPACE, label_selector=label)
-        for obj in found.items:
-            session = rules.from_secret(obj)
-            if session is not None and session.user == user and session.id != but and not session.ended_at:
-                await self.end(session.id, now)
+        sessions = (session for obj in found.items if (session := rules.from_secret(obj)) is not None)
+        going = [
+            one.id for one in sessions
+            if one.user == user and one.id != but and not one.ended_at and client in ("", one.client)
+        ]  # fmt: skip
+        if going:
+            await self._ended(going)
+        for session in going:
+            await self._write_end(session, now)
 
     async def sweep(self, now: float) -> int:
         """Delete the sessions that do not matter any more and end those beyond a user's limit; how many went."""
@@ -160,9 +227,13 @@ class Sessions:
         return True
 
     def _check_account(self, token: RefreshToken, session: Session, account: Account | None, client: str) -> None:
-        subject = token.subject
-        if (session.user, session.uid, session.client) != (subject.user, subject.uid, client):
+        if (session.user, session.uid) != (token.subject.user, token.subject.uid):
             raise SessionEnded("the token belongs to another one")
+        self._check_owner(session, account, client)
+
+    def _check_owner(self, session: Session, account: Account | None, client: str) -> None:
+        if session.client != client:
+            raise SessionEnded("it belongs to another client")
         if account is None or account.uid != session.uid or account.disabled:
             raise SessionEnded("its user is gone or disabled")
         if session.created_at < account.tokens_not_before:
@@ -170,13 +241,15 @@ class Sessions:
 
     def _pair(self, session: Session, now: float) -> TokenPair:
         subject = Subject(user=session.user, uid=session.uid, session=session.id)
-        until = session.created_at + self.lifetimes.session
+        life, until = rules.lifetimes_of(session, self.lifetimes).access, session.created_at + self.lifetimes.session
+        audience = USERINFO if session.identity_only else AUDIENCE
         return TokenPair(
-            access=self._issuer.access(subject, until, now),
+            access=self._issuer.access(subject, until, now, life=life, scope=session.scope, audience=audience),
             refresh=self._issuer.refresh(subject, session.generation, session.expires_at, now),
-            access_seconds=min(self.lifetimes.access, until - int(now)),
+            access_seconds=min(life, until - int(now)),
             refresh_seconds=session.expires_at - int(now),
             subject=subject,
+            session=session,
         )
 
 

@@ -32,11 +32,12 @@ SCHEDULE: Final = Schedule(life=30 * 24 * 3600, lead=3600, grace=31 * 24 * 3600)
 
 def adopted(obj: Mapping[str, Any], now: int) -> tuple[TimedKey, ...] | None:
     """The keys of a Secret of the first release, the first of which signs until a new one is known everywhere."""
-    stored = (obj.get("data") or {}).get(OLD_DATA_KEY)
-    if stored is None:
+    data: Mapping[str, str] = obj.get("data") or {}
+    if OLD_DATA_KEY not in data:
         return None
     try:
-        keys = [SigningKey.of(ECKey.import_key(jwk)) for jwk in msgspec.json.decode(b64decode(stored))["keys"]]
+        stored = msgspec.json.decode(b64decode(data[OLD_DATA_KEY]))
+        keys = [SigningKey.of(ECKey.import_key(jwk)) for jwk in stored["keys"]]
         if not keys or any(not key.key.is_private or key.key.curve_name != CURVE for key in keys):
             raise ValueError(f"a key is not a private key on {CURVE}")
     except (KeyError, TypeError, ValueError, msgspec.DecodeError, JoseError) as error:

@@ -14,6 +14,7 @@ import json
 import secrets
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from joserfc import jwt
@@ -25,9 +26,15 @@ from dovetail.iam.policy import Account, Identity
 from dovetail.iam.rules import AUTHENTICATED
 
 AUDIENCE = "dovetail"
+USERINFO = "dovetail/userinfo"
+"""The audience of access tokens that tell who somebody is, and are good for nothing else."""
 ALGORITHMS = ["ES256"]
 ACCESS: Literal["access_token"] = "access_token"
 REFRESH: Literal["refresh_token"] = "refresh_token"
+IDENTITY: Literal["id_token"] = "id_token"
+TICKETS = "dovetail/tickets"
+NO_SESSION = "-"
+"""The session of a token that belongs to none: of a client or a service account, good while its account is."""
 
 TokenType = Literal["access_token", "refresh_token"]
 
@@ -80,6 +87,7 @@ class VerifiedToken:
     expires_at: float
     session: str
     issued_at: int = 0
+    scope: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,20 +107,40 @@ class TokenIssuer:
         self.lifetimes = lifetimes or Lifetimes()
         self._key = key
 
-    def access(self, subject: Subject, expires_at: int, now: float) -> str:
-        """An access token; `expires_at` in seconds of the epoch, at most `lifetimes.access` from now."""
-        return self._sign(subject, ACCESS, int(now), min(expires_at, int(now) + self.lifetimes.access), {})
+    def access(
+        self, subject: Subject, expires_at: int, now: float, *, life: int = 0, scope: str = "",
+        audience: str = AUDIENCE,
+    ) -> str:  # fmt: skip
+        """An access token; `expires_at` in seconds of the epoch, at most `life` or `lifetimes.access` from now."""
+        until = min(expires_at, int(now) + (life or self.lifetimes.access))
+        return self._sign(subject, ACCESS, int(now), until, {"scope": scope} if scope else {}, audience)
+
+    def identity(self, subject: Subject, client: str, claims: Mapping[str, Any], expires_at: int, now: float) -> str:
+        """An ID token (OpenID Connect Core 2): it tells a client who the user is, and opens nothing."""
+        made = {
+            "iss": self.issuer, "sub": subject.user, "aud": client, "iat": int(now), "exp": expires_at,
+            "sid": subject.session, "token_type": IDENTITY, **claims,
+        }  # fmt: skip
+        return self._encoded(made)
+
+    def ticket(self, kind: str, content: Mapping[str, Any], expires_at: int, now: float) -> str:
+        """Our own word to ourselves, by way of a browser (`dovetail.iam.tickets`)."""
+        made = {"iss": self.issuer, "aud": TICKETS, "iat": int(now), "exp": expires_at, "token_type": kind, **content}
+        return self._encoded(made)
 
     def refresh(self, subject: Subject, generation: int, expires_at: int, now: float) -> str:
         """The refresh token of a session's `generation`."""
         return self._sign(subject, REFRESH, int(now), expires_at, {"gen": generation})
 
-    def _sign(self, subject: Subject, kind: TokenType, now: int, expires_at: int, more: dict[str, int]) -> str:
+    def _sign(
+        self, subject: Subject, kind: TokenType, now: int, expires_at: int, more: Mapping[str, Any],
+        audience: str = AUDIENCE,
+    ) -> str:  # fmt: skip
         claims: dict[str, Any] = {
             "iss": self.issuer,
             "sub": subject.user,
             "uid": subject.uid,
-            "aud": AUDIENCE,
+            "aud": audience,
             "iat": now,
             "exp": expires_at,
             "jti": secrets.token_urlsafe(12),
@@ -120,6 +148,9 @@ class TokenIssuer:
             "token_type": kind,
             **more,
         }
+        return self._encoded(claims)
+
+    def _encoded(self, claims: dict[str, Any]) -> str:
         return jwt.encode({"alg": ALGORITHMS[0], "kid": self._key.kid}, claims, self._key.key, algorithms=ALGORITHMS)
 
 
@@ -134,18 +165,19 @@ class TokenVerifier:
         revoked: Collection[str] = (),
     ) -> None:
         self._issuer = issuer
-        self._keys = {key.kid: ECKey.import_key(json.loads(key.jwk)) for key in keys}
+        self._keys = {key.kid: _imported(key.jwk) for key in keys}
         self._accounts = accounts
         self._revoked = frozenset(revoked)
 
-    def verify(self, token: str, now: float) -> VerifiedToken:
+    def verify(self, token: str, now: float, audience: str = AUDIENCE) -> VerifiedToken:
         """Who brings this access token. Raises InvalidToken."""
-        claims = self._claims(token, ACCESS, now)
+        claims = self._claims(token, ACCESS, now, audience)
         subject = _subject(claims)
         account = self._account(subject, claims["iat"])
         groups = (*account.groups, AUTHENTICATED)
         identity = Identity(name=subject.user, uid=account.uid, groups=groups)
-        return VerifiedToken(identity, float(claims["exp"]), subject.session, claims["iat"])
+        scope = claims.get("scope", "")
+        return VerifiedToken(identity, float(claims["exp"]), subject.session, claims["iat"], scope)
 
     def again(self, verified: VerifiedToken) -> VerifiedToken:
         """The same token under the accounts and revocations of this verifier; its signature was checked before.
@@ -166,12 +198,22 @@ class TokenVerifier:
 
     def session_of(self, token: str, now: float) -> Subject | None:
         """The subject of any token we signed and that has not expired, whatever became of its account; for logout."""
-        for kind in (ACCESS, REFRESH):
+        for kind, audience in ((ACCESS, AUDIENCE), (REFRESH, AUDIENCE), (ACCESS, USERINFO)):
             try:
-                return _subject(self._claims(token, kind, now))
+                return _subject(self._claims(token, kind, now, audience))
             except InvalidToken:
                 continue
         return None
+
+    def ticket(self, kind: str, text: str, now: float) -> dict[str, Any]:
+        """The content of a ticket. Raises InvalidToken."""
+        return self._claims(text, kind, now, TICKETS)
+
+    def identity_hint(self, token: str, now: float) -> dict[str, Any]:
+        """The claims of an ID token of ours, however old it is (OpenID Connect RP-Initiated Logout 2)."""
+        claims = self._signed(token)
+        self._check_made_here(claims, IDENTITY, now)
+        return claims
 
     def _account(self, subject: Subject, issued_at: int) -> Account:
         account = self._accounts.get(subject.user)
@@ -185,19 +227,22 @@ class TokenVerifier:
             raise InvalidToken("its session was ended")
         return account
 
-    def _claims(self, token: str, kind: TokenType, now: float) -> dict[str, Any]:
+    def _claims(self, token: str, kind: str, now: float, audience: str = AUDIENCE) -> dict[str, Any]:
         claims = self._signed(token)
-        if claims.get("iss") != self._issuer:
-            raise InvalidToken("another issuer made it")
-        if claims.get("aud") != AUDIENCE:
+        if claims.get("aud") != audience:
             raise InvalidToken("it is meant for another service")
-        if claims.get("token_type") != kind:
-            raise InvalidToken(f"it is not of type {kind}")
+        self._check_made_here(claims, kind, now)
         if _whole(claims, "exp") <= now:
             raise InvalidToken("it has expired")
+        return claims
+
+    def _check_made_here(self, claims: Mapping[str, Any], kind: str, now: float) -> None:
+        if claims.get("iss") != self._issuer:
+            raise InvalidToken("another issuer made it")
+        if claims.get("token_type") != kind:
+            raise InvalidToken(f"it is not of type {kind}")
         if _whole(claims, "iat") > now + CLOCK_SKEW:
             raise InvalidToken("it comes from the future")
-        return claims
 
     def _signed(self, token: str) -> dict[str, Any]:
         """The claims under a signature of ours."""
@@ -213,6 +258,11 @@ class TokenVerifier:
         if not isinstance(kid, str) or kid not in self._keys:
             raise InvalidToken("its key is unknown")
         return self._keys[kid]
+
+
+@lru_cache(maxsize=64)
+def _imported(jwk: str) -> ECKey:
+    return ECKey.import_key(json.loads(jwk))
 
 
 def _subject(claims: Mapping[str, Any]) -> Subject:

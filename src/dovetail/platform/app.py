@@ -19,11 +19,14 @@ from dovetail.iam.errors import IamError
 from dovetail.kube.errors import KubeError
 from dovetail.platform.access_reviews import AccessReviews
 from dovetail.platform.answers import HANDLERS
+from dovetail.platform.authorize import AuthorizationEndpoint
 from dovetail.platform.browser import BrowserSession
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.discovery import Discovery
 from dovetail.platform.gatekeeper import Gatekeeper
+from dovetail.platform.logout import Logout
 from dovetail.platform.oauth import TokenEndpoint
+from dovetail.platform.userinfo import UserInfo
 from dovetail.platform.users import Users
 
 log = logging.getLogger(__name__)
@@ -34,7 +37,16 @@ SWEEP_EVERY = 600.0
 
 def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
     """The application; `more` is served beside the platform's own API."""
-    parts = (TokenEndpoint(deps), BrowserSession(deps), Discovery(deps), Users(deps), AccessReviews(deps))
+    parts = (
+        TokenEndpoint(deps),
+        AuthorizationEndpoint(deps),
+        Logout(deps),
+        UserInfo(deps),
+        BrowserSession(deps),
+        Discovery(deps),
+        Users(deps),
+        AccessReviews(deps),
+    )
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncGenerator[None]:

@@ -1,8 +1,6 @@
 """/oauth/session: the console's log-in, whose tokens live in cookies that no script can read.
 
-POST logs in (JSON: username, password), PUT trades the refresh cookie, DELETE logs out. Both cookies are HttpOnly and
-SameSite=Strict, and the refresh token goes to /oauth only. When the browser's own connection is encrypted they are
-Secure and have names with the prefixes that bind them to it (`oauth.cookie_names`). A
+POST logs in (JSON: username, password), PUT trades the refresh cookie, DELETE logs out (`dovetail.platform.cookies`). A
 request that a browser says comes from another site's page is refused whatever it carries.
 """
 
@@ -11,14 +9,14 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail.iam.errors import InvalidToken, SessionEnded
+from dovetail.iam.oauth_clients import DEFAULT, default_client
 from dovetail.iam.sessions import TokenPair
 from dovetail.platform.answers import NO_STORE, json_answer, json_body, status_answer
-from dovetail.platform.callers import address_of, over_tls, same_origin
+from dovetail.platform.callers import origin_of, over_tls, same_origin
+from dovetail.platform.cookies import cookie_names, with_session, without_session
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Unauthenticated
-from dovetail.platform.oauth import CLIENT, CookieNames, begin, cookie_names, end_session, refresh
-
-PATHS = CookieNames(access="/", refresh="/oauth")
+from dovetail.platform.granting import begin, end_session, refresh
 
 
 class BrowserSession:
@@ -26,6 +24,7 @@ class BrowserSession:
 
     def __init__(self, deps: PlatformDeps) -> None:
         self._deps = deps
+        self._client = default_client(deps.issuer)
 
     def routes(self) -> list[Route]:
         path = "/oauth/session"
@@ -42,23 +41,23 @@ class BrowserSession:
         login, password = body.get("username"), body.get("password")
         if not isinstance(login, str) or not isinstance(password, str) or not login or not password:
             raise BadRequest("send username and password as JSON strings")
-        return _answer(request, await begin(self._deps, login, password, CLIENT, address_of(request)))
+        return _answer(request, await begin(self._deps, login, password, self._client, origin_of(request)))
 
     async def renew(self, request: Request) -> Response:
         """Trade the refresh cookie for new cookies; 401, and no cookies left, when it is of no use any more."""
         _demand_own_page(request)
         try:
             token = request.cookies.get(cookie_names(over_tls(request)).refresh, "")
-            return _answer(request, await refresh(self._deps, token, CLIENT))
+            return _answer(request, await refresh(self._deps, token, DEFAULT))
         except (InvalidToken, SessionEnded) as error:
-            return _without_cookies(request, status_answer(Unauthenticated(str(error))))
+            return without_session(request, status_answer(Unauthenticated(str(error))))
 
     async def log_out(self, request: Request) -> Response:
         """End the session and take the cookies back."""
         _demand_own_page(request)
         for name in cookie_names(over_tls(request)):
             await end_session(self._deps, request.cookies.get(name, ""))
-        return _without_cookies(request, Response(status_code=204, headers=NO_STORE))
+        return without_session(request, Response(status_code=204, headers=NO_STORE))
 
 
 def _demand_own_page(request: Request) -> None:
@@ -68,15 +67,4 @@ def _demand_own_page(request: Request) -> None:
 
 def _answer(request: Request, pair: TokenPair) -> Response:
     answer = json_answer({"username": pair.subject.user, "expiresIn": pair.access_seconds}, headers=NO_STORE)
-    secure = over_tls(request)
-    tokens, ages = (pair.access, pair.refresh), (pair.access_seconds, pair.refresh_seconds)
-    for name, path, token, age in zip(cookie_names(secure), PATHS, tokens, ages, strict=True):
-        answer.set_cookie(name, token, max_age=age, path=path, secure=secure, httponly=True, samesite="strict")
-    return answer
-
-
-def _without_cookies(request: Request, answer: Response) -> Response:
-    secure = over_tls(request)  # a browser takes a cookie with a prefix back only on these terms, too
-    for name, path in zip(cookie_names(secure), PATHS, strict=True):
-        answer.delete_cookie(name, path=path, secure=secure, httponly=True, samesite="strict")
-    return answer
+    return with_session(request, answer, pair)

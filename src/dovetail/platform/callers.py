@@ -4,6 +4,7 @@ The socket is private to the platform's processes, and the worker strips these h
 before it writes its own; so they are taken as they are, percent-decoded. Nobody logged in means no `X-Remote-User`.
 """
 
+from dataclasses import dataclass
 from urllib.parse import unquote
 
 from starlette.requests import Request
@@ -12,6 +13,7 @@ from dovetail.iam.policy import Identity
 from dovetail.iam.rules import ANONYMOUS, UNAUTHENTICATED
 from dovetail.platform.errors import Unauthenticated
 
+_LONGEST_AGENT = 256
 _EXTRA = "x-remote-extra-"
 NOBODY = Identity(name=ANONYMOUS, groups=(UNAUTHENTICATED,))
 
@@ -42,6 +44,19 @@ def caller(request: Request) -> Identity:
 def address_of(request: Request) -> str:
     """The client's address as the worker saw it; empty when it did not say."""
     return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a request comes from: the address, as the worker saw it, and what the program calls itself."""
+
+    address: str
+    agent: str = ""
+
+
+def origin_of(request: Request) -> Origin:
+    """Where it comes from."""
+    return Origin(address_of(request), request.headers.get("user-agent", "")[:_LONGEST_AGENT])
 
 
 def over_tls(request: Request) -> bool:

@@ -7,10 +7,12 @@ from typing import Any, Protocol
 
 from dovetail.iam.keys import PublicKey
 from dovetail.iam.lockout import Lockout
+from dovetail.iam.oauth_clients import OAuthClients
 from dovetail.iam.passwords import Passwords
 from dovetail.iam.policy import Policy
 from dovetail.iam.sessions import Sessions
-from dovetail.iam.tokens import TokenVerifier
+from dovetail.iam.tickets import Tickets
+from dovetail.iam.tokens import TokenIssuer, TokenVerifier
 from dovetail.kube.client import Client
 from dovetail.kube.resources import ResourceLike
 
@@ -32,6 +34,8 @@ class PlatformDeps:
     client: Client
     directory: Callable[[ResourceLike], Directory]
     """The cache of a kind of identity or tenancy, or of namespaces (`dovetail.platform.directories`)."""
+    definitions: Callable[[], Objects] = list
+    """The CustomResourceDefinitions of other people's kinds that are served generically, without schemas."""
     users: Directory
     global_roles: Directory
     global_role_bindings: Directory
@@ -40,6 +44,8 @@ class PlatformDeps:
     keys: Callable[[], tuple[PublicKey, ...]]
     """What tokens are verified with; it changes as the keys that sign take turns."""
     sessions: Sessions
+    token_issuer: TokenIssuer
+    oauth_clients: OAuthClients
     lockout: Lockout = field(default_factory=Lockout)
     passwords: Passwords = field(default_factory=Passwords)
     assertion_keys: Callable[[], tuple[PublicKey, ...]] = tuple
@@ -49,6 +55,10 @@ class PlatformDeps:
     clock: Callable[[], float] = time
     """Seconds of the epoch."""
     version: str = "v0.0.0"
+
+    def tickets(self) -> Tickets:
+        """What goes through browsers and comes back as it was."""
+        return Tickets(self.token_issuer, self.tokens)
 
     def tokens(self) -> TokenVerifier:
         """Reads tokens of ours without looking at accounts: for refresh and logout."""

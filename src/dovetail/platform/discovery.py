@@ -1,7 +1,4 @@
-"""What the platform says of itself: OpenID discovery, public keys, who is logged in, which version this is.
-
-The discovery document names what is there and nothing else: no authorization endpoint and no ID tokens yet.
-"""
+"""What the platform says of itself: OpenID discovery, public keys, which version this is."""
 
 import platform as machine
 
@@ -10,11 +7,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dovetail.platform.answers import NO_STORE, json_answer
-from dovetail.platform.callers import caller
+from dovetail.iam.keys import ALGORITHM
+from dovetail.platform.answers import json_answer
+from dovetail.platform.authorization_request import SCOPES
+from dovetail.platform.claims import CLAIMS
+from dovetail.platform.client_authentication import METHODS
 from dovetail.platform.deps import PlatformDeps
-from dovetail.platform.errors import Unauthenticated
-from dovetail.platform.login import find_user
+from dovetail.platform.oauth import GRANTS
 
 
 class Discovery:
@@ -26,25 +25,37 @@ class Discovery:
     def routes(self) -> list[Route]:
         return [
             Route("/.well-known/openid-configuration", self.configuration, methods=["GET"]),
+            Route("/.well-known/oauth-authorization-server", self.configuration, methods=["GET"]),
             Route("/oauth/keys", self.keys, methods=["GET"]),
-            Route("/oauth/userinfo", self.userinfo, methods=["GET", "POST"]),
             Route("/kapis/version", self.version, methods=["GET"]),
         ]
 
     async def configuration(self, _: Request) -> Response:
-        """OpenID Connect Discovery 1.0 / RFC 8414."""
+        """OpenID Connect Discovery 1.0 / RFC 8414: what is there, and nothing else."""
         issuer = self._deps.issuer
         return json_answer(
             {
                 "issuer": issuer,
+                "authorization_endpoint": f"{issuer}/oauth/authorize",
                 "token_endpoint": f"{issuer}/oauth/token",
                 "revocation_endpoint": f"{issuer}/oauth/revoke",
                 "userinfo_endpoint": f"{issuer}/oauth/userinfo",
+                "end_session_endpoint": f"{issuer}/oauth/logout",
                 "jwks_uri": f"{issuer}/oauth/keys",
-                "grant_types_supported": ["password", "refresh_token"],
-                "response_types_supported": [],
-                "token_endpoint_auth_methods_supported": ["client_secret_post", "none"],
-                "claims_supported": ["sub", "preferred_username", "name", "email", "locale"],
+                "scopes_supported": list(SCOPES),
+                "response_types_supported": ["code"],
+                "response_modes_supported": ["query"],
+                "grant_types_supported": list(GRANTS),
+                "subject_types_supported": ["public"],
+                "id_token_signing_alg_values_supported": [ALGORITHM],
+                "token_endpoint_auth_methods_supported": list(METHODS),
+                "revocation_endpoint_auth_methods_supported": list(METHODS),
+                "code_challenge_methods_supported": ["S256"],
+                "prompt_values_supported": ["none", "login", "consent", "select_account"],
+                "claims_supported": ["sub", *CLAIMS, "auth_time"],
+                "authorization_response_iss_parameter_supported": True,
+                "request_parameter_supported": False,
+                "request_uri_parameter_supported": False,
             }
         )
 
@@ -52,17 +63,6 @@ class Discovery:
         """The JWKS (RFC 7517): of tokens, and of what the gateway tells backends (`dovetail.iam.assertions`)."""
         keys = [orjson.loads(key.jwk) for key in (*self._deps.keys(), *self._deps.assertion_keys())]
         return json_answer({"keys": keys}, headers={"Cache-Control": "public, max-age=300"})
-
-    async def userinfo(self, request: Request) -> Response:
-        """Who is logged in (OpenID Connect Core 5.3)."""
-        identity = caller(request)
-        user = await find_user(self._deps, identity.name)
-        if user is None:
-            raise Unauthenticated("the user does not exist any more")
-        spec = user.get("spec", {})
-        said = {"name": spec.get("displayName"), "email": spec.get("email"), "locale": spec.get("lang")}
-        claims = {"sub": identity.name, "preferred_username": identity.name}
-        return json_answer(claims | {key: value for key, value in said.items() if value}, headers=NO_STORE)
 
     async def version(self, request: Request) -> Response:
         """The shape of Kubernetes' version.Info."""

@@ -17,6 +17,7 @@ from dovetail.iam.errors import TooManyAttempts, UnusableHash
 from dovetail.iam.passwords import Verdict
 from dovetail.iam.policy import Account
 from dovetail.kube.errors import ApiError, NotFound
+from dovetail.platform.callers import Origin
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import Unauthenticated
 
@@ -27,8 +28,9 @@ _LONGEST_NAME = 253
 _REFUSAL = "the user name or the password is wrong"
 
 
-async def log_in(deps: PlatformDeps, login: str, password: str, address: str) -> tuple[str, Account]:
+async def log_in(deps: PlatformDeps, login: str, password: str, origin: Origin) -> tuple[str, Account]:
     """The user's name and account. Raises Unauthenticated, TooManyAttempts, and kube's errors."""
+    address = origin.address
     typed = login.strip().lower()
     name = _name_of(deps, typed)
     known = name if deps.users.get(name) else ""

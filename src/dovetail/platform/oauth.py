@@ -1,51 +1,39 @@
-"""/oauth/token and its kin: passwords and refresh tokens become access tokens (RFC 6749, RFC 7009).
+"""/oauth/token and /oauth/revoke: credentials, codes and refresh tokens become access tokens (RFC 6749, RFC 7009).
 
-Clients are one for now: `kubesphere`, trusted, public (its well-known secret `kubesphere` is accepted and may be left
-out). Answers have KubeSphere's shape (`reference/kubesphere-core.md` 3.4, 9.1). Tokens are taken from bodies, headers
-and cookies, never from URLs. Authorization codes and ID tokens are not here, and discovery does not claim them.
+Four grants: `password` for clients that the platform trusts, `authorization_code` (also by KubeSphere's name `code`),
+`refresh_token`, and `client_credentials` for a client that calls as itself. Answers have KubeSphere's shape
+(`reference/kubesphere-core.md` 3.4, 9.1). Tokens are taken from bodies, headers and cookies, never from URLs.
 """
 
-import hmac
-from typing import Final, NamedTuple
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dovetail.iam.compiler import account_of
+from dovetail.iam.authorization_codes import Redemption
 from dovetail.iam.errors import InvalidToken, SessionEnded, TooManyAttempts
+from dovetail.iam.oauth_clients import OAuthClient
 from dovetail.iam.sessions import TokenPair
+from dovetail.iam.tokens import NO_SESSION, Subject
 from dovetail.kube.errors import KubeError
 from dovetail.platform.answers import NO_STORE, form_body, json_answer
-from dovetail.platform.callers import address_of, over_tls
+from dovetail.platform.callers import origin_of
+from dovetail.platform.claims import identity_token
+from dovetail.platform.client_authentication import client_of
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import OAuthError, Unauthenticated
-from dovetail.platform.login import find_user, log_in
+from dovetail.platform.granting import account_now, begin, end_session, refresh
+from dovetail.platform.login import find_user
 
-CLIENT: Final = "kubesphere"
-_CLIENT_SECRET: Final = b"kubesphere"
+GRANTS: Final = ("authorization_code", "refresh_token", "password", "client_credentials")
+_CLIENT_SECONDS: Final = 3600
 
-
-class CookieNames(NamedTuple):
-    """What the two cookies of a log-in are called."""
-
-    access: str
-    refresh: str
-
-
-_PLAIN: Final = CookieNames("dovetail-token", "dovetail-refresh")
-_SECURE: Final = CookieNames("__Host-dovetail-token", "__Secure-dovetail-refresh")
-"""Browsers take such names from encrypted pages only, the first from our own host only (RFC 6265bis 4.1.3): nobody
-beside us can slip in a session of his own. The refresh token's path keeps it from being a `__Host-` cookie."""
-
-
-def cookie_names(secure: bool) -> CookieNames:
-    """The names over TLS, or without."""
-    return _SECURE if secure else _PLAIN
+Answer = dict[str, str | int]
 
 
 class TokenEndpoint:
-    """POST /oauth/token, /oauth/revoke and /oauth/logout."""
+    """POST /oauth/token and /oauth/revoke."""
 
     def __init__(self, deps: PlatformDeps) -> None:
         self._deps = deps
@@ -54,66 +42,92 @@ class TokenEndpoint:
         return [
             Route("/oauth/token", self.token, methods=["POST"]),
             Route("/oauth/revoke", self.revoke, methods=["POST"]),
-            Route("/oauth/logout", self.logout, methods=["POST"]),
         ]
 
     async def token(self, request: Request) -> Response:
-        """Issue a pair of tokens."""
+        """Issue tokens."""
         form = await form_body(request)
-        client = _client(form)
+        client = client_of(self._deps, request, form)
         try:
-            pair = await self._granted(form, client, address_of(request))
+            answer = await self._granted(request, form, client)
         except KubeError as error:
             raise OAuthError(
                 "temporarily_unavailable", "the cluster does not answer", 503, {"Retry-After": "2"}
             ) from error
-        return json_answer(token_response(pair), headers=NO_STORE)
+        except TooManyAttempts as error:
+            raise OAuthError("slow_down", str(error), 429, {"Retry-After": str(error.retry_after)}) from error
+        except (InvalidToken, SessionEnded) as error:
+            raise OAuthError("invalid_grant", str(error)) from error
+        return json_answer(answer, headers=NO_STORE)
 
-    async def _granted(self, form: dict[str, str], client: str, address: str) -> TokenPair:
+    async def _granted(self, request: Request, form: dict[str, str], client: OAuthClient) -> Answer:
         grant = form.get("grant_type", "")
         if grant == "password":
-            return await self._by_password(form, client, address)
+            return token_response(await self._by_password(request, form, client))
         if grant == "refresh_token":
-            try:
-                return await refresh(self._deps, form.get("refresh_token", ""), client)
-            except (InvalidToken, SessionEnded) as error:
-                raise OAuthError("invalid_grant", str(error)) from error
+            return await self._with_identity(await refresh(self._deps, form.get("refresh_token", ""), client.name))
+        if grant in ("authorization_code", "code"):
+            return await self._with_identity(await self._by_code(form, client))
+        if grant == "client_credentials":
+            return self._to_the_client(client)
         if not grant:
             raise OAuthError("invalid_request", "grant_type is missing")
-        raise OAuthError("unsupported_grant_type", "grant_type must be password or refresh_token")
+        raise OAuthError("unsupported_grant_type", f"grant_type must be one of {', '.join(GRANTS)}")
 
-    async def _by_password(self, form: dict[str, str], client: str, address: str) -> TokenPair:
+    async def _by_password(self, request: Request, form: dict[str, str], client: OAuthClient) -> TokenPair:
+        if not client.trusted:
+            raise OAuthError("unauthorized_client", "only trusted clients may take passwords")
         if not form.get("username") or not form.get("password"):
             raise OAuthError("invalid_request", "username and password are needed")
         try:
-            return await begin(self._deps, form["username"], form["password"], client, address)
+            return await begin(self._deps, form["username"], form["password"], client, origin_of(request))
         except Unauthenticated as error:
             raise OAuthError("invalid_grant", error.message) from error
-        except TooManyAttempts as error:
-            raise OAuthError("slow_down", str(error), 429, {"Retry-After": str(error.retry_after)}) from error
+
+    async def _by_code(self, form: dict[str, str], client: OAuthClient) -> TokenPair:
+        if not form.get("code"):
+            raise OAuthError("invalid_request", "code is needed")
+        uri = form.get("redirect_uri", "")
+        if not uri and len(client.redirect_uris) == 1:  # the authorization request may have left it out, too
+            uri = client.redirect_uris[0]
+        shown = Redemption(form["code"], uri, form.get("code_verifier", ""))
+        deps = self._deps
+        return await deps.sessions.redeem(shown, lambda name: account_now(deps, name), client.name, deps.clock())
+
+    def _to_the_client(self, client: OAuthClient) -> Answer:
+        account = self._deps.oauth_clients.accounts().get(client.account)
+        if account is None:
+            raise OAuthError("unauthorized_client", "only a client with a secret of its own can call as itself")
+        now, seconds = self._deps.clock(), min(client.access_seconds or _CLIENT_SECONDS, _CLIENT_SECONDS)
+        subject = Subject(user=client.account, uid=account.uid, session=NO_SESSION)
+        token = self._deps.token_issuer.access(subject, int(now) + seconds, now)
+        return {"access_token": token, "token_type": "Bearer", "expires_in": seconds}
+
+    async def _with_identity(self, pair: TokenPair) -> Answer:
+        """The answer, with an ID token where the client asked for `openid`."""
+        answer = token_response(pair)
+        if pair.session.scope:
+            answer["scope"] = pair.session.scope
+        if "openid" in pair.session.scope.split():
+            user = await find_user(self._deps, pair.subject.user)
+            if user is None:
+                raise SessionEnded("its user is gone or disabled")
+            answer["id_token"] = identity_token(self._deps.token_issuer, pair, user, self._deps.clock())
+        return answer
 
     async def revoke(self, request: Request) -> Response:
         """End the session of a token (RFC 7009): 200 whether the token was good or not."""
         form = await form_body(request)
-        _client(form)
-        await end_session(self._deps, form.get("token", ""))
+        client = client_of(self._deps, request, form)
+        token = form.get("token", "")
+        subject = self._deps.tokens().session_of(token, self._deps.clock()) if token else None
+        session = await self._deps.sessions.find(subject.session) if subject is not None else None
+        if session is not None and session.client == client.name:
+            await end_session(self._deps, token)
         return json_answer({}, headers=NO_STORE)
 
-    async def logout(self, request: Request) -> Response:
-        """End the session of the bearer token, or of the token in the form; 200 in any case."""
-        scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
-        tokens = [bearer.strip()] if scheme.lower() == "bearer" else []
-        if request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
-            form = await form_body(request)
-            tokens += [form.get("token", ""), form.get("refresh_token", "")]
-        names = cookie_names(over_tls(request))
-        tokens += [request.cookies.get(names.access, ""), request.cookies.get(names.refresh, "")]
-        for token in tokens:
-            await end_session(self._deps, token)
-        return json_answer({"message": "success"}, headers=NO_STORE)
 
-
-def token_response(pair: TokenPair) -> dict[str, str | int]:
+def token_response(pair: TokenPair) -> Answer:
     """RFC 6749 5.1."""
     return {
         "access_token": pair.access,
@@ -121,33 +135,3 @@ def token_response(pair: TokenPair) -> dict[str, str | int]:
         "refresh_token": pair.refresh,
         "expires_in": pair.access_seconds,
     }
-
-
-async def begin(deps: PlatformDeps, login: str, password: str, client: str, address: str) -> TokenPair:
-    """Log in and begin a session. Raises Unauthenticated, TooManyAttempts."""
-    name, account = await log_in(deps, login, password, address)
-    return await deps.sessions.begin(name, account.uid, client, deps.clock())
-
-
-async def refresh(deps: PlatformDeps, token: str, client: str) -> TokenPair:
-    """Trade a refresh token. Raises InvalidToken, SessionEnded."""
-    now = deps.clock()
-    read = deps.tokens().verify_refresh(token, now)
-    user = await find_user(deps, read.subject.user)
-    return await deps.sessions.refresh(read, account_of(user) if user is not None else None, client, now)
-
-
-async def end_session(deps: PlatformDeps, token: str) -> None:
-    """End the session that a token of ours belongs to; anything else is fine too."""
-    now = deps.clock()
-    subject = deps.tokens().session_of(token, now) if token else None
-    if subject is not None:
-        await deps.sessions.end(subject.session, now)
-
-
-def _client(form: dict[str, str]) -> str:
-    """The client's id. Raises OAuthError."""
-    name, secret = form.get("client_id", ""), form.get("client_secret")
-    if name != CLIENT or (secret is not None and not hmac.compare_digest(secret.encode(), _CLIENT_SECRET)):
-        raise OAuthError("invalid_client", "client_id or client_secret is wrong", 401)
-    return name
