@@ -116,7 +116,7 @@ async def test_what_means_something_else_is_in_the_next_snapshot() -> None:
         assert (it.last.policy.user_roles, it.last.policy.group_roles) == ({}, {"devs": ("viewer",)})
         it.put(GLOBALROLES, {**ROLE, "metadata": {"name": "viewer", "deletionTimestamp": "2026-01-01T00:00:00Z"}})
         await it.settled()
-        assert it.last.policy.group_roles == {}
+        assert it.last.policy.roles == {}
 
 
 async def test_a_change_of_routes_leaves_the_policy_and_tells_afterwards() -> None:

@@ -10,7 +10,6 @@ Control never sees a request. When it is down, workers go on with what they have
 """
 
 import asyncio
-import logging
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from time import time
@@ -21,22 +20,20 @@ from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.gateway.audit.policy import AuditPolicy
 from dovetail.gateway.objects import RoutingObjects
+from dovetail.gateway.policy_objects import PolicyObjects
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.iam.assertions import AssertionKey, AssertionSigner
-from dovetail.iam.compiler import Problem, account_of, compile_with_problems, read_binding, read_rules
 from dovetail.iam.policy import Identity, Policy
 from dovetail.iam.session import SELECTOR, StoredSessions, revoked_sessions
 from dovetail.iam.tokens import Lifetimes
-from dovetail.kube import SECRETS, ControllerRuntime, Informer, Object
+from dovetail.kube import SECRETS, ControllerRuntime, Object
 
 COALESCE_SECONDS = 0.003
 """How long a first change waits for others that belong to it."""
 
 STATUS_SECONDS = 0.02
 """How long after a table the status of objects is looked at."""
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -70,13 +67,12 @@ class Control:
         self._marked = asyncio.Event()
         self._stored = StoredSessions()
         self._ended_here: dict[str, float] = {}
-        self._told: frozenset[Problem] = frozenset()
-        policy, informer = _Change(policy=True), runtime.informer
-        self.users = self._watch(informer(USERS, optional=True), policy, account_of)
-        self.roles = self._watch(informer(GLOBALROLES, optional=True), policy, _role_of)
-        self.bindings = self._watch(informer(GLOBALROLEBINDINGS, optional=True), policy, read_binding)
-        sessions = informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
-        self._sessions = self._watch(sessions, _Change(sessions=True), _itself)
+        self.policy_objects = PolicyObjects(runtime, lambda: self._mark(_Change(policy=True)))
+        watched = self.policy_objects.informers
+        self.users, self.roles = watched[USERS.kind], watched[GLOBALROLES.kind]
+        self.bindings = watched[GLOBALROLEBINDINGS.kind]
+        self._sessions = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
+        self._sessions.add_handler(self._session_changed)
         objects.on_change(lambda: self._mark(_Change(table=True)))
 
     @property
@@ -136,16 +132,9 @@ class Control:
         """Compile everything for the first time, as soon as `run` gets to it."""
         self._mark(_ALL)
 
-    def _watch(self, informer: Informer, change: _Change, means: Callable[[Object], object]) -> Informer:
-        """Mark `change` when an object comes, goes, or means something else than before: a user who logs in has
-        another status and is still the same account."""
-
-        def changed(type: str, old: Object | None, new: Object, /) -> None:
-            if type != "MODIFIED" or old is None or means(old) != means(new):
-                self._mark(change)
-
-        informer.add_handler(changed)
-        return informer
+    def _session_changed(self, type: str, old: Object | None, new: Object, /) -> None:
+        if type != "MODIFIED" or old != new:
+            self._mark(_Change(sessions=True))
 
     def _mark(self, change: _Change) -> None:
         self._pending |= change
@@ -156,7 +145,7 @@ class Control:
         after = msgspec.structs.replace(
             before,
             table=self._objects.compile() if change.table else before.table,
-            policy=self._policy() if change.policy else before.policy,
+            policy=self.policy_objects.compile() if change.policy else before.policy,
             revoked_sessions=self._revoked() if change.sessions else before.revoked_sessions,
         )
         await self._put(after)
@@ -171,24 +160,8 @@ class Control:
         self._snapshot = msgspec.structs.replace(after, generation=before.generation + 1)
         await self._publisher.publish(self._snapshot)
 
-    def _policy(self) -> Policy:
-        policy, problems = compile_with_problems(self.users.lister, self.roles.lister, self.bindings.lister)
-        told, self._told = self._told, frozenset(problems)
-        for problem in self._told - told:
-            fields = {"kind": problem.kind, "name": problem.name, "reason": problem.message}
-            _log.warning("grants nothing", extra={"fields": fields})
-        return policy
-
     def _revoked(self) -> tuple[str, ...]:
         now = time()
         self._ended_here = {one: at for one, at in self._ended_here.items() if now - at < self._lifetimes.access}
         stored = revoked_sessions(self._stored.of(self._sessions.lister), self._lifetimes, now)
         return tuple(sorted({*stored, *self._ended_here}))
-
-
-def _role_of(role: Object) -> object:
-    return read_rules(role.get("rules")), bool(role["metadata"].get("deletionTimestamp"))
-
-
-def _itself(obj: Object) -> object:
-    return obj
