@@ -50,20 +50,38 @@ async def body_of(request: Request, limit: int = BODY_LIMIT) -> bytes:
     return bytes(received)
 
 
-async def json_body(request: Request) -> dict[str, Any]:
-    """The body as a JSON object. Raises BadRequest, TooLarge."""
+async def json_value(request: Request, limit: int = BODY_LIMIT) -> Any:
+    """The body as JSON, whatever it is. Raises BadRequest, TooLarge."""
     try:
-        value = orjson.loads(await body_of(request))
+        return orjson.loads(await body_of(request, limit))
     except orjson.JSONDecodeError as error:
         raise BadRequest("the body is not JSON") from error
+
+
+async def json_body(request: Request, limit: int = BODY_LIMIT) -> dict[str, Any]:
+    """The body as a JSON object. Raises BadRequest, TooLarge."""
+    value = await json_value(request, limit)
     if not isinstance(value, dict):
         raise BadRequest("the body is not a JSON object")
     return cast("dict[str, Any]", value)
 
 
+async def json_list(request: Request, limit: int = BODY_LIMIT) -> list[Any]:
+    """The body as a JSON list. Raises BadRequest, TooLarge."""
+    value = await json_value(request, limit)
+    if not isinstance(value, list):
+        raise BadRequest("the body is not a JSON list")
+    return cast("list[Any]", value)
+
+
+def media_type(request: Request) -> str:
+    """The body's media type in lower case, without parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
 async def form_body(request: Request) -> dict[str, str]:
     """The body as a form with each field once (RFC 6749 3.2). Raises OAuthError, TooLarge."""
-    if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/x-www-form-urlencoded":
+    if media_type(request) != "application/x-www-form-urlencoded":
         raise OAuthError("invalid_request", "send the parameters as application/x-www-form-urlencoded")
     try:
         fields = parse_qsl(

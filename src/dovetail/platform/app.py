@@ -24,6 +24,7 @@ from dovetail.platform.browser import BrowserSession
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.discovery import Discovery
 from dovetail.platform.gatekeeper import Gatekeeper
+from dovetail.platform.generic import Generic
 from dovetail.platform.logout import Logout
 from dovetail.platform.oauth import TokenEndpoint
 from dovetail.platform.userinfo import UserInfo
@@ -46,6 +47,7 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         Discovery(deps),
         Users(deps),
         AccessReviews(deps),
+        Generic(deps),  # last: what has an endpoint of its own is not generic
     )
 
     @contextlib.asynccontextmanager

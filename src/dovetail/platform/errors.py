@@ -7,6 +7,7 @@
     +-- Clash               409
     +-- BadRequest          400
     +-- TooLarge            413
+    +-- UnknownMediaType    415
     +-- Unacceptable        422   (details.causes: field, message)
     +-- SlowDown            429   (Retry-After)
     OAuthError                    answered as RFC 6749 5.2 says, on /oauth/token only
@@ -84,6 +85,16 @@ class TooLarge(PlatformError):
 
     def __init__(self, limit: int) -> None:
         super().__init__(f"the body is larger than {limit} bytes")
+
+
+class UnknownMediaType(PlatformError):
+    """The body is of a kind that this endpoint does not read."""
+
+    code = 415
+    reason = "UnsupportedMediaType"
+
+    def __init__(self, given: str, known: Sequence[str]) -> None:
+        super().__init__(f"the Content-Type {given!r} is not read here; send {', '.join(known)}")
 
 
 class Unacceptable(PlatformError):
