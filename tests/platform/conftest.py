@@ -89,6 +89,14 @@ class Platform:
             body = await response.json(content_type=None) if text else None
             return Answer(response.status, body, response.headers, dict(response.cookies))
 
+    async def page(self, method: str, path: str, *, headers: dict[str, str] | None = None, **more: Any) -> Answer:
+        """A browser's request, without following redirects; the body as text."""
+        sent = {"X-Forwarded-For": "192.0.2.1", **(headers or {})}
+        async with self.http.request(
+            method, f"http://platform{path}", headers=sent, allow_redirects=False, **more
+        ) as response:
+            return Answer(response.status, await response.text(), response.headers, dict(response.cookies))
+
     async def token(self, **form: str) -> Answer:
         """POST /oauth/token for the trusted client."""
         return await self.call("POST", "/oauth/token", data={"client_id": "kubesphere", **form})
