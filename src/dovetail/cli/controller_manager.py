@@ -1,9 +1,11 @@
-"""The controllers' process: the extension lifecycle, and roles mirrored into Kubernetes, on one set of caches."""
+"""The controllers' process: extensions, roles mirrored into Kubernetes, and tenancy, on one set of caches."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 from dovetail.iam import materialise
+from dovetail.iam.tenancy import controllers as tenancy
+from dovetail.kube import Controller, ControllerRuntime
 from dovetail.lifecycle import assembly
 from dovetail.lifecycle.settings import LifecycleSettings
 
@@ -12,4 +14,8 @@ async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str
     """Run all reconcilers until cancelled."""
     ingress = {"domainSuffix": ingress_domain} if ingress_domain else {}
     settings = LifecycleSettings(kubeconfig=kubeconfig, leader_elect=leader_elect, ingress=ingress)
-    await assembly.serve(settings, on_ready, materialise.controllers)
+    await assembly.serve(settings, on_ready, _of_identity)
+
+
+def _of_identity(runtime: ControllerRuntime) -> list[Controller]:
+    return [*materialise.controllers(runtime), *tenancy.controllers(runtime)]

@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, GROUP, USERS
-from dovetail.apis.labels import ROLE_REF, USER_REF
+from dovetail.apis.labels import MANAGED, ROLE_REF, SYSTEM_WORKSPACE, USER_REF
+from dovetail.apis.tenant_v1beta1 import WORKSPACETEMPLATES
 from dovetail.iam.builtin_roles import (
     PLATFORM_ADMIN,
     PRE_REGISTRATION,
@@ -49,6 +50,7 @@ _RESOURCES: Final[dict[str, ResourceLike]] = {
     "RoleBinding": ROLEBINDINGS,
     "GlobalRole": GLOBALROLES,
     "GlobalRoleBinding": GLOBALROLEBINDINGS,
+    "WorkspaceTemplate": WORKSPACETEMPLATES,
 }
 
 
@@ -68,6 +70,16 @@ def global_role_bindings() -> list[Object]:
         binding("anonymous", "anonymous", "Group", UNAUTHENTICATED),
         binding(PRE_REGISTRATION, PRE_REGISTRATION, "Group", PRE_REGISTRATION_GROUP),
     ]
+
+
+def system_workspace() -> Object:
+    """The workspace of the system's namespaces, which has no manager."""
+    return {
+        "apiVersion": WORKSPACETEMPLATES.api_version,
+        "kind": WORKSPACETEMPLATES.kind,
+        "metadata": {"name": SYSTEM_WORKSPACE, "labels": {**OWN_LABELS, MANAGED: "true"}},
+        "spec": {"placement": {"clusters": [{"name": "host"}]}},
+    }
 
 
 def binding(name: str, role: str, kind: str, subject: str) -> Object:
@@ -99,7 +111,7 @@ async def ensure(client: Client, *, admin_name: str = ADMIN, admin_password: str
     if admin_password is not None:
         check_strength(admin_password)
     await _create_all(client, NAMESPACES, namespaces())
-    if await _apply_all(client, [*process_roles(), *global_roles(), *global_role_bindings()]):
+    if await _apply_all(client, [*process_roles(), *global_roles(), *global_role_bindings(), system_workspace()]):
         return BootstrapResult(admin_created=False, admin_name=admin_name)
     return await _create_admin(client, admin_name, admin_password or generate_password())
 

@@ -67,14 +67,20 @@ _DISCOVERY: Final[Object] = {
 _EVENTS: Final = rule(("create", "update", "patch"), ("", "events.k8s.io"), ("events",))
 _LEASES: Final = rule((*READ, *WRITE), ("coordination.k8s.io",), ("leases",))
 
+ADOPT: Final = rule(("adopt",), ("tenant.kubesphere.io",), ("workspaces",))
+"""Taking namespaces into workspaces and out of them: what `dovetail.iam.tenancy.guards` asks for."""
+
 GATEWAY_RULES: Final = [
     *own_kinds((*READ, *WRITE)),
     rule(("get", "update", "patch"), _GROUPS, [f"{kind}/status" for kind in _API_KINDS]),
     *own_kinds(("get", "update", "patch"), _IDENTITY_GROUPS, "/status"),
-    rule(READ, ("",), ("services", "endpoints", "configmaps", "namespaces")),
+    rule(READ, ("",), ("services", "endpoints", "configmaps")),
+    rule((*READ, *WRITE), ("",), ("namespaces",)),
+    ADOPT,
     rule(("create",), ("",), ("configmaps",)),  # what backends recognise the gateway by, in their own namespaces
     rule(("update",), ("",), ("configmaps",), ("dovetail-gateway",)),
     rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
+    rule(READ, ("apiextensions.k8s.io",), ("customresourcedefinitions",)),
     rule(("impersonate",), ("",), ("users", "groups", "serviceaccounts")),
     rule(("impersonate",), ("authentication.k8s.io",), ("*",)),  # "userextras/*" would match no extra
     _EVENTS,
@@ -92,6 +98,8 @@ CONTROLLERS_RULES: Final = [
         ("namespaces", "serviceaccounts", "secrets", "configmaps", "services", "endpoints"),
     ),
     rule(READ, ("", "apps", "batch"), ("pods", "deployments", "statefulsets", "daemonsets", "replicasets", "jobs")),
+    rule((*READ, *WRITE), ("",), ("resourcequotas",)),
+    ADOPT,
     rule(READ, ("discovery.k8s.io",), ("endpointslices",)),
     rule(
         (*READ, *WRITE, "escalate", "bind"), (RBAC,),

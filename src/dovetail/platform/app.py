@@ -26,9 +26,15 @@ from dovetail.platform.discovery import Discovery
 from dovetail.platform.gatekeeper import Gatekeeper
 from dovetail.platform.generic import Generic
 from dovetail.platform.logout import Logout
+from dovetail.platform.members import member_endpoints
 from dovetail.platform.oauth import TokenEndpoint
+from dovetail.platform.projects import Projects
+from dovetail.platform.quotas import Quotas
+from dovetail.platform.tenant_metrics import TenantMetrics
 from dovetail.platform.userinfo import UserInfo
 from dovetail.platform.users import Users
+from dovetail.platform.visible_clusters import VisibleClusters
+from dovetail.platform.workspaces import Workspaces
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +53,12 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         Discovery(deps),
         Users(deps),
         AccessReviews(deps),
+        *member_endpoints(deps),
+        Workspaces(deps),
+        Projects(deps),
+        Quotas(deps),
+        VisibleClusters(deps),
+        TenantMetrics(deps),
         Generic(deps),  # last: what has an endpoint of its own is not generic
     )
 

@@ -1,15 +1,16 @@
 """What a planner wants done: one write to the cluster each, as a value, and the shell that carries it out.
 
-Writes that came too late are no failures: what was to be created is there, what was to be deleted or changed is gone.
-The watch tells, and the next pass plans again. A `Delete` names the uid, so that it never hits a successor of the same
-name; a `Patch` that carries `resourceVersion` or `uid` in its metadata is refused when the object has changed.
+A change or a deletion that comes too late is no failure: the object is gone, the watch tells, and the next pass plans
+again. A `Create` that finds its name taken ends the list with AlreadyExists, since what follows may count on it: nobody
+loses his old role because the new one could not be written. A `Delete` names the uid, so that it never hits a successor
+of the same name; a `Patch` with `resourceVersion` or `uid` in its metadata is refused when the object has changed.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from dovetail.kube.client import Client
-from dovetail.kube.errors import AlreadyExists, Conflict, NotFound
+from dovetail.kube.errors import Conflict, NotFound
 from dovetail.kube.objects import Key, key_of, metadata, uid_of
 from dovetail.kube.resources import Object, ResourceLike
 
@@ -58,12 +59,13 @@ def finalizers(resource: ResourceLike, obj: Mapping[str, object], wanted: Iterab
 
 
 async def carry_out(client: Client, actions: Iterable[Action]) -> None:
-    """Do all of it, in order. Raises kube's errors for what was refused; what came too late is fine."""
+    """Do all of it, in order. Raises AlreadyExists and kube's errors for what was refused, and then does no more."""
     for action in actions:
         try:
             await _one(client, action)
-        except (NotFound, AlreadyExists):
-            continue
+        except NotFound:
+            if isinstance(action, Create):  # the namespace it should be in
+                raise
         except Conflict:
             if not isinstance(action, Delete):  # a Delete conflicts when the object of that uid is gone
                 raise

@@ -1,0 +1,55 @@
+"""What a patch would make of an object: tried as a dry run, so that it can be looked at before it is written.
+
+The patch is bound to the version that was read; what is written afterwards names that version, too.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, cast
+
+import orjson
+
+from dovetail.kube.client import Client
+from dovetail.kube.objects import key_of, resource_version_of
+from dovetail.kube.resources import ResourceLike
+from dovetail.platform.errors import BadRequest, UnknownMediaType
+
+Object = dict[str, Any]
+
+JSON_PATCH: Final = "application/json-patch+json"
+MERGE_PATCH: Final = "application/merge-patch+json"
+_VERSION: Final = "/metadata/resourceVersion"
+
+
+async def patched(
+    client: Client, resource: ResourceLike, before: Mapping[str, Any], content: str, body: bytes
+) -> Object:
+    """The object after the patch. Raises BadRequest, UnknownMediaType, and kube's errors."""
+    if content not in {JSON_PATCH, MERGE_PATCH}:
+        raise UnknownMediaType(content, (JSON_PATCH, MERGE_PATCH))
+    key, version = key_of(before), resource_version_of(before)
+    if content == JSON_PATCH:
+        operations = [*_operations(body), {"op": "add", "path": _VERSION, "value": version}]
+        return await client.patch(resource, key.name, operations, key.namespace or None, content="json", dry_run=True)
+    change = _read(body)
+    if not isinstance(change, dict):
+        raise BadRequest("the body is not a JSON object")
+    given = cast("Object", change)
+    metadata: object = given.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        raise BadRequest("metadata is not an object")
+    bound = {**given, "metadata": {**cast("Object", metadata), "resourceVersion": version}}
+    return await client.patch(resource, key.name, bound, key.namespace or None, dry_run=True)
+
+
+def _operations(body: bytes) -> list[Any]:
+    operations = _read(body)
+    if not isinstance(operations, list):
+        raise BadRequest("the body is not a list of operations (RFC 6902)")
+    return cast("list[Any]", operations)
+
+
+def _read(body: bytes) -> object:
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise BadRequest("the body is not JSON") from error
