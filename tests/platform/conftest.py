@@ -21,8 +21,8 @@ import pytest
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.gateway.policy_objects import PolicyObjects
 from dovetail.iam import bootstrap, token_keys
-from dovetail.iam.compiler import compile_policy
 from dovetail.iam.lockout import Lockout, LockoutRules
 from dovetail.iam.oauth_clients import SELECTOR, OAuthClients
 from dovetail.iam.passwords import hash_password
@@ -32,7 +32,6 @@ from dovetail.iam.sessions import Sessions
 from dovetail.iam.tokens import TokenIssuer, TokenVerifier
 from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict
-from dovetail.kube.informer import Informer
 from dovetail.kube.resources import CLUSTERROLEBINDINGS, ROLEBINDINGS, SECRETS
 from dovetail.kube.runtime import ControllerRuntime
 from dovetail.platform.app import create_app
@@ -139,18 +138,18 @@ class Platform:
 
 
 class _Policy:
-    """The policy of the present caches, compiled when they change."""
+    """The policy of the present caches, compiled when it is asked for and out of date."""
 
-    def __init__(self, informers: list[Informer]) -> None:
-        self._informers, self._policy = informers, Policy()
-        for informer in informers:
-            informer.add_handler(lambda *_: self._compile())
+    def __init__(self, runtime: ControllerRuntime) -> None:
+        self.objects = PolicyObjects(runtime, self._changed)
+        self._stale, self._policy = True, Policy()
 
-    def _compile(self) -> None:
-        users, roles, bindings = (informer.lister.list() for informer in self._informers)
-        self._policy = compile_policy(users, roles, bindings)
+    def _changed(self) -> None:
+        self._stale = True
 
     def __call__(self) -> Policy:
+        if self._stale:
+            self._stale, self._policy = False, self.objects.compile()
         return self._policy
 
 
@@ -163,9 +162,8 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         signing = await token_keys.ensure(gateway)
         runtime = ControllerRuntime(gateway)
         directory = Directories(runtime)
-        informers = [runtime.informer(kind, optional=True) for kind in (USERS, GLOBALROLES, GLOBALROLEBINDINGS)]
         clients = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
-        policy = _Policy(informers)
+        policy = _Policy(runtime)
         ended: list[str] = []
 
         async def note(sessions: Collection[str]) -> None:
@@ -174,8 +172,9 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         issuer = TokenIssuer(ISSUER, signing)
         platform: list[Platform] = []
         deps = PlatformDeps(
-            client=gateway, directory=directory, users=informers[0].lister, global_roles=informers[1].lister,
-            global_role_bindings=informers[2].lister, policy=policy, issuer=ISSUER, keys=signing.public,
+            client=gateway, directory=directory, definitions=directory.definitions, users=directory(USERS),
+            global_roles=directory(GLOBALROLES), global_role_bindings=directory(GLOBALROLEBINDINGS), policy=policy,
+            issuer=ISSUER, keys=signing.public,
             sessions=Sessions(gateway, issuer, note), token_issuer=issuer,
             oauth_clients=OAuthClients(lambda: clients.lister, ISSUER),
             lockout=Lockout(LockoutRules(per_address=1000)),

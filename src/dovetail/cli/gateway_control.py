@@ -135,8 +135,10 @@ async def _serve(
         client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
     )  # fmt: skip
     clients = OAuthClients(lambda: stored_clients.lister, settings.issuer)
+    directories = Directories(runtime)
     deps = PlatformDeps(
-        client=client, directory=Directories(runtime), users=control.users.lister, global_roles=control.roles.lister,
+        client=client, directory=directories, definitions=directories.definitions,
+        users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
         keys=signing.public, sessions=sessions, token_issuer=issuer,
         oauth_clients=clients, assertion_keys=trust.public_keys, logged_in=observing.logged_in,

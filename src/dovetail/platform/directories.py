@@ -10,8 +10,9 @@ from typing import Final
 
 from dovetail.apis import crds
 from dovetail.kube.lister import Lister
-from dovetail.kube.resources import NAMESPACES, ResourceLike
+from dovetail.kube.resources import CRDS, NAMESPACES, Object, ResourceLike
 from dovetail.kube.runtime import ControllerRuntime
+from dovetail.platform.served_kinds import SERVED_SELECTOR, slim_definition
 
 _GROUPS: Final = frozenset({"iam.kubesphere.io", "tenant.kubesphere.io", "quota.kubesphere.io"})
 _NOT_KEPT: Final = frozenset({"loginrecords"})
@@ -28,6 +29,12 @@ class Directories:
             (resource.group, resource.plural): runtime.informer(resource, optional=True)
             for resource in (*kept, NAMESPACES)
         }
+
+        self._definitions = runtime.informer(CRDS, label_selector=SERVED_SELECTOR, transform=slim_definition)
+
+    def definitions(self) -> list[Object]:
+        """The CustomResourceDefinitions of other people's kinds that are served generically."""
+        return self._definitions.lister.list()
 
     def __contains__(self, resource: ResourceLike) -> bool:
         return (resource.group, resource.plural) in self._kept

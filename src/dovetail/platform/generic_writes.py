@@ -96,7 +96,8 @@ class ObjectWrites:
         async def once(before: Object) -> Object:
             bound_patch = _bound_to(patch, before)
             tried = await self._send(target, bound_patch, options, dry_run=True)
-            after = self._checked(target, before, bound(tried, target), caller)
+            bound(tried, target)
+            after = self._checked(target, before, tried, caller)
             if labels_of(after) != labels_of(tried):
                 return await self._put(target, _at_version(after, before), options)
             return await self._send(target, bound_patch, options, dry_run=options.dry_run)
