@@ -1,6 +1,7 @@
 """Counting failures: per user and address, so that nobody can lock out somebody else."""
 
 import asyncio
+import dataclasses
 
 import pytest
 
@@ -45,7 +46,27 @@ async def test_success_gives_the_tries_back() -> None:
         await attempt(lockout, "alice", "10.0.0.1", right=True)
     await attempt(lockout, "alice", "10.0.0.1")
     with pytest.raises(TooManyAttempts):
-        await attempt(lockout, "alice", "10.0.0.1")
+        await attempt(lockout, "bob", "10.0.0.1")
+    await attempt(lockout, "alice", "10.0.0.1", right=True)  # she is known here
+
+
+async def test_many_addresses_slow_down_strangers_and_not_the_user() -> None:
+    async def familiar(user: str, place: str) -> bool:
+        return (user, place) == ("alice", "10.9.0.2")
+
+    lockout = Lockout(dataclasses.replace(RULES, per_user=12), familiar)
+    await attempt(lockout, "alice", "10.9.0.1", right=True)
+    for number in range(12):
+        await attempt(lockout, "alice", f"10.8.0.{number}")
+    with pytest.raises(TooManyAttempts):
+        await attempt(lockout, "alice", "10.8.1.1")
+    for place in ("10.9.0.1", "10.9.0.2"):
+        await attempt(lockout, "alice", place, right=True)
+    await attempt(lockout, "bob", "10.8.1.1")
+    for _ in range(3):
+        await attempt(lockout, "alice", "10.9.0.1")
+    with pytest.raises(TooManyAttempts):
+        await attempt(lockout, "alice", "10.9.0.1")
 
 
 async def test_guessing_in_parallel_gains_nothing() -> None:
@@ -88,7 +109,7 @@ async def test_one_address_cannot_try_everybody() -> None:
 
 
 async def test_memory_is_bounded() -> None:
-    lockout = Lockout(RULES)
+    lockout = Lockout(dataclasses.replace(RULES, per_user=10_000))
     for number in range(1000):
         await attempt(lockout, "x" * 10_000, f"10.0.{number // 250}.{number % 250}")
     assert len(vars(lockout)["_counts"]) <= 100

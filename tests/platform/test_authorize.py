@@ -32,7 +32,8 @@ def error(answer: Any) -> tuple[int, str]:
 
 
 def claims_of(platform: Platform, text: str) -> dict[str, Any]:
-    keys = KeySet.import_key_set({"keys": [json.loads(key.jwk) for key in platform.deps.keys()]})
+    published = platform.deps.keys()
+    keys = KeySet.import_key_set({"keys": [json.loads(key.jwk) for key in published]})
     return jwt.decode(text, keys, algorithms=["ES256"]).claims
 
 
