@@ -71,7 +71,10 @@ def documents(routes: Iterable[BaseRoute], version: str) -> dict[str, Json]:
     found: dict[str, Json] = {}
     for route in routes:
         if isinstance(route, Route):
-            document = found.setdefault(_name(route.path), _empty(_name(route.path), version))
+            name = _name(route.path)
+            if name not in found:
+                found[name] = _empty(name, version)
+            document = found[name]
             item = document["paths"].setdefault(_PARAMETER.sub(r"{\1}", route.path), {})
             for method in sorted((route.methods or set()) - {"HEAD"}):
                 item[method.lower()] = _operation(route, method.lower(), _name(route.path))
