@@ -24,7 +24,14 @@ from dovetail.iam.rules import ANONYMOUS, subjects_of
 
 IAM_GROUP = "iam.kubesphere.io"
 TENANT_GROUP = "tenant.kubesphere.io"
-SELF_SERVICE = frozenset({("get", "users", ""), ("update", "users", "password")})
+SELF_SERVICE = frozenset(
+    {
+        ("get", "users", ""),
+        ("update", "users", "password"),
+        ("get", "users", "loginrecords"),
+        ("get", "users", "roletemplates"),
+    }
+)
 """(verb, resource, subresource) of the platform's user API that everybody may do with the own account, and only under
 `/kapis`: under `/apis` the same request would reach the stored object (`reference/kubesphere-core.md` 8.3)."""
 

@@ -11,19 +11,25 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dovetail.iam.attributes import Attributes
+from dovetail.iam.attributes import Attributes, of_resource
 from dovetail.iam.authorizer import decide
 from dovetail.iam.policy import Identity
 from dovetail.platform.answers import NO_STORE, json_answer, json_body
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.describing import describes
 from dovetail.platform.errors import BadRequest
 
 PATH = "/kapis/iam.kubesphere.io/v1beta1/subjectaccessreviews"
 _MOST = 200
 _FIELDS = {
-    "verb": "verb", "group": "api_group", "version": "api_version", "resource": "resource", "name": "name",
+    "verb": "verb", "group": "group", "version": "version", "resource": "resource", "name": "name",
     "subresource": "subresource", "namespace": "namespace", "workspace": "workspace",
 }  # fmt: skip
+_PLACES: Mapping[str, tuple[str, ...]] = {
+    "": ("workspace", "namespace"), "Global": (), "Cluster": (), "Workspace": ("workspace",),
+    "Namespace": ("namespace",),
+}  # fmt: skip
+_NEEDED = {"Workspace": "workspace", "Namespace": "namespace"}
 
 
 class AccessReviews:
@@ -35,6 +41,7 @@ class AccessReviews:
     def routes(self) -> list[Route]:
         return [Route(PATH, self.review, methods=["POST"])]
 
+    @describes(body="SubjectAccessReview", answer="SubjectAccessReview", code=201)
     async def review(self, request: Request) -> Response:
         """Fill in `status` of each review."""
         body = await json_body(request)
@@ -64,13 +71,25 @@ def read_attributes(spec: Mapping[str, Any]) -> Attributes:
     """The attributes that a review's spec describes. Raises BadRequest."""
     resource, path = spec.get("resourceAttributes"), spec.get("nonResourceAttributes")
     if isinstance(resource, Mapping):
-        asked = cast("Mapping[str, object]", resource)
-        fields: dict[str, Any] = {ours: str(asked.get(theirs) or "") for theirs, ours in _FIELDS.items()}
-        return Attributes(path="", resource_request=True, api_prefix="apis", **fields)
+        return _of_resource(cast("Mapping[str, object]", resource))
     if isinstance(path, Mapping):
         asked = cast("Mapping[str, object]", path)
         return Attributes(verb=str(asked.get("verb") or "").lower(), path=str(asked.get("path") or ""))
     raise BadRequest("spec needs resourceAttributes or nonResourceAttributes")
+
+
+def _of_resource(asked: Mapping[str, object]) -> Attributes:
+    """A resource at the scope that `resourceScope` names, or else at its own. Raises BadRequest."""
+    fields = {ours: str(asked.get(theirs) or "") for theirs, ours in _FIELDS.items()}
+    scope = str(asked.get("resourceScope") or "")
+    kept = _PLACES.get(scope)
+    if kept is None:
+        raise BadRequest(f"resourceScope is none of {', '.join(filter(None, _PLACES))}: {scope!r}")
+    if scope in _NEEDED and not fields[_NEEDED[scope]]:
+        raise BadRequest(f"resourceScope {scope} needs {_NEEDED[scope]}")
+    fields |= {place: "" for place in ("workspace", "namespace") if place not in kept}
+    verb, group, resource = fields.pop("verb"), fields.pop("group"), fields.pop("resource")
+    return of_resource(verb, group, resource, **fields)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

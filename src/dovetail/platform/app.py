@@ -23,6 +23,7 @@ from dovetail.platform.authorize import AuthorizationEndpoint
 from dovetail.platform.browser import BrowserSession
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.discovery import Discovery
+from dovetail.platform.effective_templates import EffectiveTemplates
 from dovetail.platform.gatekeeper import Gatekeeper
 from dovetail.platform.generic import Generic
 from dovetail.platform.logout import Logout
@@ -59,6 +60,7 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         Quotas(deps),
         VisibleClusters(deps),
         TenantMetrics(deps),
+        EffectiveTemplates(deps),
         Generic(deps),  # last: what has an endpoint of its own is not generic
     )
 

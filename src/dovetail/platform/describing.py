@@ -61,7 +61,7 @@ def described(endpoint: Callable[..., Any]) -> Described | None:
     return getattr(endpoint, _ATTRIBUTE, None)
 
 
-LIST_QUERY: Final[Mapping[str, str]] = {
+LIST_QUERY: Final[dict[str, str]] = {
     "page": "The page to show, from 1.",
     "limit": "How many a page has; -1 for all.",
     "sortBy": "name, namespace, creationTimestamp, or a path such as status.lastLoginTime.",
