@@ -24,6 +24,7 @@ from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.gateway.policy_objects import PolicyObjects
 from dovetail.iam import bootstrap, token_keys
 from dovetail.iam.lockout import Lockout, LockoutRules
+from dovetail.iam.login_records import LoginRecords
 from dovetail.iam.oauth_clients import SELECTOR, OAuthClients
 from dovetail.iam.passwords import hash_password
 from dovetail.iam.policy import Policy
@@ -171,19 +172,20 @@ async def running(api: Any) -> AsyncIterator[Platform]:
 
         issuer = TokenIssuer(ISSUER, signing)
         platform: list[Platform] = []
+        records = LoginRecords(gateway, clock=lambda: platform[0].now)
         deps = PlatformDeps(
             client=gateway, directory=directory, definitions=directory.definitions, users=directory(USERS),
             global_roles=directory(GLOBALROLES), global_role_bindings=directory(GLOBALROLEBINDINGS), policy=policy,
             issuer=ISSUER, keys=signing.public,
             sessions=Sessions(gateway, issuer, note), token_issuer=issuer,
             oauth_clients=OAuthClients(lambda: clients.lister, ISSUER),
-            lockout=Lockout(LockoutRules(per_address=1000)),
+            login_records=records, lockout=Lockout(LockoutRules(per_address=1000), records.familiar),
             clock=lambda: platform[0].now, version="v0.1.0",
         )  # fmt: skip
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"
         tasks = await stack.enter_async_context(asyncio.TaskGroup())
         synced, ready = asyncio.Event(), asyncio.Event()
-        jobs = [tasks.create_task(runtime.run(synced.set))]
+        jobs = [tasks.create_task(runtime.run(synced.set)), tasks.create_task(records.run())]
         await synced.wait()
         jobs.append(tasks.create_task(serve(create_app(deps), socket, ready.set)))
         await asyncio.wait_for(ready.wait(), 15)

@@ -34,6 +34,8 @@ from dovetail.iam.ended_accounts import ended_accounts
 from dovetail.iam.errors import IamError
 from dovetail.iam.idle_sessions import IdleSessions
 from dovetail.iam.idleness import Idleness
+from dovetail.iam.lockout import Lockout
+from dovetail.iam.login_records import LoginRecords
 from dovetail.iam.oauth_clients import OAuthClients
 from dovetail.iam.session import SELECTOR
 from dovetail.iam.sessions import Sessions
@@ -136,12 +138,15 @@ async def _serve(
     )  # fmt: skip
     clients = OAuthClients(lambda: stored_clients.lister, settings.issuer)
     directories = Directories(runtime)
+    login_records = LoginRecords(client)
+    runtime.add_task("login records", login_records.run)
     deps = PlatformDeps(
         client=client, directory=directories, definitions=directories.definitions,
         users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
         keys=signing.public, sessions=sessions, token_issuer=issuer,
-        oauth_clients=clients, assertion_keys=trust.public_keys, logged_in=observing.logged_in,
+        oauth_clients=clients, login_records=login_records, lockout=Lockout(familiar=login_records.familiar),
+        assertion_keys=trust.public_keys, logged_in=observing.logged_in,
         version=version,
     )  # fmt: skip
     app = create_app(deps, observing.routes())

@@ -3,10 +3,10 @@
 The lock is on the pair, so that nobody can lock somebody else out by failing in his name from elsewhere. The count of
 an address stops one place from trying many names, the count of a user many places from trying one name. The last two
 do not hold up who comes from an address that is known for the user, since he has logged in from there before: an
-outsider with many addresses slows down other strangers, not the user. No more tries run at once than could still fail without
-locking: guessing in parallel gains nothing, and a burst of right passwords only queues. A try that ends without a
-verdict (the cluster is down, the client went away) counts for nothing, since nothing was learnt from it. IPv6
-addresses count by their /64.
+outsider with many addresses slows down other strangers, not the user. No more tries run at once than could still fail
+without locking: guessing in parallel gains nothing, and a burst of right passwords only queues. A try that ends
+without a verdict (the cluster is down, the client went away) counts for nothing, since nothing was learnt from it.
+IPv6 addresses count by their /64.
 
 State is this process's and bounded: the places that failed longest ago are forgotten first. Replicas of control count
 each for itself, so n of them allow n times as many failures.

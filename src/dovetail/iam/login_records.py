@@ -21,6 +21,7 @@ from dovetail.apis.labels import USER_REF
 from dovetail.iam.lockout import place_of
 from dovetail.kube.client import Client
 from dovetail.kube.errors import KubeError, NotFound
+from dovetail.kube.objects import labels_of
 from dovetail.kube.timestamps import rfc3339
 
 _LONGEST_LINE: Final = 1000
@@ -173,7 +174,7 @@ class LoginRecords:
         gone = 0
         users: dict[str, bool] = {}
         for obj in (await self._client.list(LOGINRECORDS, metadata_only=True)).items:
-            user = str((obj["metadata"].get("labels") or {}).get(USER_REF, ""))
+            user = labels_of(obj).get(USER_REF, "")
             if _age(obj)[0] < oldest or not await self._exists(user, users):
                 await self._forget(obj)
                 gone += 1

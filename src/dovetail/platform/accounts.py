@@ -1,31 +1,30 @@
-"""Creating, deleting and re-keying users in the cluster: the order of writes, and who may grant what.
+"""Creating, changing, deleting and re-keying users in the cluster: the order of writes, and who may grant what.
 
-Nobody grants what he does not hold: the caller's rules must cover those of the role and groups that a new user gets,
-and those of a user whose password he sets. Each operation is ordered so that being killed in the middle leaves nobody
-with more rights than before: a user exists before its binding does, and loses its bindings before it goes.
+Nobody grants what he does not hold: the caller's rights must cover those of a role that he gives, of groups that he
+puts somebody into, and of a user whose password he sets or whom he enables (`dovetail.iam.escalation`). Everything is
+checked before the first write. Each operation is ordered so that being killed in the middle leaves nobody with more
+rights than before: a user exists before its binding does, and loses its bindings before it goes.
 After a write the caches are waited for, shortly, so that the caller's next list shows it.
 """
 
 import asyncio
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
 from typing import Any
 
-from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, USERS
-from dovetail.apis.labels import LAST_PASSWORD_CHANGE, UNINITIALIZED
-from dovetail.iam.bootstrap import binding, binding_name
-from dovetail.iam.compiler import account_of, read_binding
+from dovetail.apis.iam_v1beta1 import USERS
+from dovetail.iam.compiler import account_of
 from dovetail.iam.errors import WeakPassword
-from dovetail.iam.escalation import uncovered
+from dovetail.iam.escalation import may_bind, missing_of
 from dovetail.iam.passwords import check_strength
-from dovetail.iam.policy import Identity, Rule
-from dovetail.iam.rules import rules_of
-from dovetail.kube.errors import AlreadyExists, KubeError, NotFound
-from dovetail.kube.timestamps import rfc3339
+from dovetail.iam.policy import PLATFORM, Identity, Rule
+from dovetail.iam.user_password import store_password
+from dovetail.kube.errors import AlreadyExists, KubeError
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, Clash, Missing, Unacceptable
+from dovetail.platform.global_role import GlobalRoleOfUser
 from dovetail.platform.login import check_password, find_user
 from dovetail.platform.new_user import NewUser
+from dovetail.platform.user_edit import ACTIVE, DISABLED, UserEdit
 
 Object = dict[str, Any]
 
@@ -37,6 +36,9 @@ class Accounts:
 
     def __init__(self, deps: PlatformDeps) -> None:
         self._deps = deps
+        self._roles = GlobalRoleOfUser(deps)
+        self._e_mail = asyncio.Lock()
+        """Held from the look whether an address is free until the caches know that it is taken."""
 
     async def get(self, name: str) -> Object:
         """The User as the API has it. Raises Missing."""
@@ -45,27 +47,46 @@ class Accounts:
             raise Missing(f'users.iam.kubesphere.io "{name}" not found')
         return user
 
+    def role_of(self, name: str) -> str:
+        """The GlobalRole that a user holds by name; "" for none."""
+        return self._roles.held(name)
+
     async def create(self, new: NewUser, caller: Identity) -> Object:
         """Store a new user, with its role. Raises Clash, Unacceptable, AccessDenied."""
-        self._demand_known_role(new)
-        self._demand_unused_email(new)
-        self._demand_cover(caller, self._rules_given(new), f"create a user with the rights of {new.name!r}")
-        stored = await self._store(new)
+        what = f"create a user with the rights of {new.name!r}"
+        self._demand_role(new.name, new.role, caller, what)
+        self._demand_rights_of(new.name, new.groups, caller, what)
+        async with self._e_mail:
+            self._demand_unused_email(new.name, new.texts.get("email", ""))
+            stored = await self._store(new)
+            await self._seen(lambda: self._deps.users.get(new.name) is not None)
         if new.role:
             try:
-                await self._bind(new)
+                await self._roles.assign(new.name, new.role)
             except (KubeError, asyncio.CancelledError):
                 await self._deps.client.delete(USERS, new.name, uid=stored["metadata"]["uid"])
                 raise
-        await self._seen(lambda: self._deps.users.get(new.name) is not None)
         return stored
+
+    async def change(self, edit: UserEdit, caller: Identity) -> Object:
+        """Write a change. Raises Clash, Unacceptable, AccessDenied, and kube's Conflict."""
+        self._demand_change(edit, caller)
+        email = str(edit.user["spec"].get("email", ""))
+        async with self._e_mail:
+            self._demand_unused_email(edit.name, email)
+            stored = await self._deps.client.update(USERS, edit.user)
+            version = stored["metadata"]["resourceVersion"]
+            await self._seen(lambda: self._version(edit.name) == version)
+        if edit.role is not None:
+            await self._roles.assign(edit.name, edit.role)
+        return await self._set_state(stored, edit.state) if edit.state else stored
 
     async def delete(self, name: str, caller: Identity) -> Object:
         """Take a user's roles, the user, and its sessions away. Raises Missing, Clash."""
         if name == caller.name:
             raise Clash("nobody deletes the own account; ask another administrator")
         user = await self.get(name)
-        await self._unbind(name)
+        await self._roles.assign(name, "")
         await self._deps.client.delete(USERS, name, uid=user["metadata"]["uid"])
         await self._deps.sessions.end_all(name, self._deps.clock())
         await self._seen(lambda: self._deps.users.get(name) is None)
@@ -79,25 +100,31 @@ class Accounts:
             raise Unacceptable("the new password", [("password", str(error))]) from error
         user = await self.get(name)
         if name == caller.name:
-            await self._demand_current(name, user, current, address)
+            await self._demand_current(name, user, current, new, address)
         else:
-            self._demand_cover(caller, self._rules_held(user), f"set the password of {name!r}")
-        now = self._deps.clock()
-        stamp = rfc3339(datetime.fromtimestamp(now, UTC))
-        marks = {LAST_PASSWORD_CHANGE: stamp, UNINITIALIZED: None}
-        patch = {
-            "metadata": {"uid": user["metadata"]["uid"], "annotations": marks},
-            "spec": {"password": await self._deps.passwords.hash(new)},
-        }
-        await self._deps.client.patch(USERS, name, patch)
-        await self._deps.sessions.end_all(name, now)
+            account = account_of(user)
+            groups = account.groups if account is not None else ()
+            self._demand_rights_of(name, groups, caller, f"set the password of {name!r}")
+        hashed = await self._deps.passwords.hash(new)
+        await store_password(self._deps.client, self._deps.sessions.end_all, user, hashed, self._deps.clock())
 
-    async def _demand_current(self, name: str, user: Object, current: str, address: str) -> None:
+    async def _set_state(self, user: Object, state: str) -> Object:
+        name = str(user["metadata"]["name"])
+        patch = {"metadata": {"uid": user["metadata"]["uid"]}, "status": {"state": state}}
+        stored = await self._deps.client.patch(USERS, name, patch, subresource="status")
+        if state == DISABLED:
+            await self._deps.sessions.end_all(name, self._deps.clock())
+        await self._seen(lambda: self._version(name) == stored["metadata"]["resourceVersion"])
+        return stored
+
+    async def _demand_current(self, name: str, user: Object, current: str, new: str, address: str) -> None:
         async with self._deps.lockout.attempt(name, address, self._deps.clock) as attempt:
             if not (await check_password(self._deps, name, user, current)).matches:
                 attempt.failed(self._deps.clock())
                 raise Unacceptable("the request", [("currentPassword", "is wrong")])
             attempt.succeeded()
+        if new == current:
+            raise Unacceptable("the new password", [("password", "is the one that you have")])
 
     async def _store(self, new: NewUser) -> Object:
         password_hash = await self._deps.passwords.hash(new.password)
@@ -106,60 +133,38 @@ class Accounts:
         except AlreadyExists as error:
             raise Clash(f'users.iam.kubesphere.io "{new.name}" already exists', exists=True) from error
         return await self._deps.client.patch(
-            USERS, new.name, {"metadata": {"uid": stored["metadata"]["uid"]}, "status": {"state": "Active"}},
+            USERS, new.name, {"metadata": {"uid": stored["metadata"]["uid"]}, "status": {"state": ACTIVE}},
             subresource="status",
         )  # fmt: skip
 
-    async def _bind(self, new: NewUser) -> None:
-        bound = binding(binding_name(new.name, new.role), new.role, "User", new.name)
-        await self._deps.client.apply(GLOBALROLEBINDINGS, bound, field_manager="dovetail-platform", force=True)
+    def _demand_change(self, edit: UserEdit, caller: Identity) -> None:
+        if edit.name == caller.name and edit.state == DISABLED:
+            raise Clash("nobody disables the own account; ask another administrator")
+        self._demand_role(edit.name, edit.role or "", caller, f"change the role of {edit.name!r}")
+        before = self._deps.policy().accounts.get(edit.name)
+        if edit.state == ACTIVE or set(edit.groups) - set(before.groups if before is not None else ()):
+            self._demand_rights_of(edit.name, edit.groups, caller, f"give {edit.name!r} these rights")
 
-    async def _unbind(self, name: str) -> None:
-        for bound in (await self._deps.client.list(GLOBALROLEBINDINGS)).items:
-            read = read_binding(bound)
-            if read is None or ("User", name) not in read[1]:
-                continue
-            metadata = bound["metadata"]
-            others = [one for one in bound["subjects"] if (one.get("kind"), one.get("name")) != ("User", name)]
-            if others:
-                await self._deps.client.update(GLOBALROLEBINDINGS, {**bound, "subjects": others})
-            else:
-                await self._drop_binding(metadata["name"], metadata["uid"])
-
-    async def _drop_binding(self, name: str, uid: str) -> None:
-        try:
-            await self._deps.client.delete(GLOBALROLEBINDINGS, name, uid=uid)
-        except NotFound:
+    def _demand_role(self, user: str, role: str, caller: Identity, what: str) -> None:
+        if not role:
             return
+        if role not in self._deps.policy().roles:
+            raise Unacceptable(f"User {user!r}", [("metadata.annotations", f"GlobalRole {role!r} does not exist")])
+        _demand_nothing(may_bind(self._deps.policy(), caller, PLATFORM, role), caller, what)
 
-    def _demand_known_role(self, new: NewUser) -> None:
-        if new.role and new.role not in self._deps.policy().roles:
-            raise Unacceptable(
-                f"User {new.name!r}", [("metadata.annotations", f"GlobalRole {new.role!r} does not exist")]
-            )
+    def _demand_rights_of(self, name: str, groups: Iterable[str], caller: Identity, what: str) -> None:
+        other = Identity(name=name, groups=tuple(groups))
+        _demand_nothing(missing_of(self._deps.policy(), caller, other), caller, what)
 
-    def _demand_unused_email(self, new: NewUser) -> None:
-        email = new.texts.get("email", "").lower()
-        if email and any(
-            str(user.get("spec", {}).get("email", "")).lower() == email for user in self._deps.users.list()
-        ):
-            raise Clash(f"another user has the e-mail address {email}")
+    def _demand_unused_email(self, name: str, email: str) -> None:
+        wanted = email.lower()
+        for user in self._deps.users.list() if wanted else ():
+            if user["metadata"]["name"] != name and str(user.get("spec", {}).get("email", "")).lower() == wanted:
+                raise Clash(f"another user has the e-mail address {wanted}")
 
-    def _rules_given(self, new: NewUser) -> tuple[Rule, ...]:
-        policy = self._deps.policy()
-        from_groups = rules_of(policy, Identity(name="", groups=new.groups)) if new.groups else ()
-        return (*policy.roles.get(new.role, ()), *from_groups)
-
-    def _rules_held(self, user: Object) -> tuple[Rule, ...]:
-        account = account_of(user)
-        groups = account.groups if account is not None else ()
-        return rules_of(self._deps.policy(), Identity(name=str(user["metadata"]["name"]), groups=groups))
-
-    def _demand_cover(self, caller: Identity, wanted: Iterable[Rule], what: str) -> None:
-        lacking = uncovered(rules_of(self._deps.policy(), caller), wanted)
-        if lacking:
-            shown = ", ".join(_words(rule) for rule in lacking[:3]) + (", ..." if len(lacking) > 3 else "")
-            raise AccessDenied(f'User "{caller.name}" cannot {what}: that takes rights which he does not hold: {shown}')
+    def _version(self, name: str) -> str:
+        user = self._deps.users.get(name)
+        return str(user["metadata"].get("resourceVersion", "")) if user is not None else ""
 
     async def _seen(self, holds: Callable[[], bool]) -> None:
         """Wait until the caches show what was written; not longer than a second, since nothing depends on it."""
@@ -167,6 +172,12 @@ class Accounts:
             if holds():
                 return
             await asyncio.sleep(0.01)
+
+
+def _demand_nothing(lacking: tuple[Rule, ...], caller: Identity, what: str) -> None:
+    if lacking:
+        shown = ", ".join(_words(rule) for rule in lacking[:3]) + (", ..." if len(lacking) > 3 else "")
+        raise AccessDenied(f'User "{caller.name}" cannot {what}: that takes rights which he does not hold: {shown}')
 
 
 def _words(rule: Rule) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 
 from dovetail.iam.keys import PublicKey
 from dovetail.iam.lockout import Lockout
+from dovetail.iam.login_records import LoginRecords
 from dovetail.iam.oauth_clients import OAuthClients
 from dovetail.iam.passwords import Passwords
 from dovetail.iam.policy import Policy
@@ -46,6 +47,7 @@ class PlatformDeps:
     sessions: Sessions
     token_issuer: TokenIssuer
     oauth_clients: OAuthClients
+    login_records: LoginRecords
     lockout: Lockout = field(default_factory=Lockout)
     passwords: Passwords = field(default_factory=Passwords)
     assertion_keys: Callable[[], tuple[PublicKey, ...]] = tuple

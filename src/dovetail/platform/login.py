@@ -14,6 +14,7 @@ from typing import Any
 from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.iam.compiler import account_of
 from dovetail.iam.errors import TooManyAttempts, UnusableHash
+from dovetail.iam.login_records import LoginAttempt
 from dovetail.iam.passwords import Verdict
 from dovetail.iam.policy import Account
 from dovetail.kube.errors import ApiError, NotFound
@@ -46,8 +47,11 @@ async def log_in(deps: PlatformDeps, login: str, password: str, origin: Origin) 
             raise Unauthenticated("the account is disabled; ask an administrator")
     except (Unauthenticated, TooManyAttempts) as error:
         deps.logged_in(known, address, str(error))
+        if known:
+            deps.login_records.note(LoginAttempt(known, False, address, origin.agent, reason=str(error)))
         raise
     deps.logged_in(name, address, "")
+    deps.login_records.note(LoginAttempt(name, True, address, origin.agent))
     return str(user["metadata"]["name"]), account
 
 

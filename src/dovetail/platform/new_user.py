@@ -4,26 +4,20 @@ Only what a caller may decide is taken over from the body; the stored object is 
 provider links and other marks of the platform cannot come in. Pure.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 from dovetail.apis.labels import GLOBAL_ROLE, UNINITIALIZED
 from dovetail.iam.bootstrap import API_VERSION
-from dovetail.iam.compiler import RESERVED_PREFIX
 from dovetail.iam.errors import WeakPassword
 from dovetail.iam.passwords import check_strength
 from dovetail.platform.errors import Unacceptable
 from dovetail.platform.login import USER_NAME
+from dovetail.platform.user_fields import OWN_DOMAIN, TEXTS, Wrong, groups, part, strings, text
 
 _LONGEST_NAME = 63
-_EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,189}\Z")
-_TEXTS = ("email", "displayName", "description", "lang")
-_LONGEST_TEXT = 1024
-_OWN_DOMAIN = "iam.kubesphere.io/"
 _ALLOWED_MARKS = frozenset({GLOBAL_ROLE, UNINITIALIZED})
-_MOST_GROUPS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,16 +48,16 @@ class NewUser:
 
 def read_new_user(body: Mapping[str, Any]) -> NewUser:
     """Read a User as a client sends it. Raises Unacceptable with all that is wrong."""
-    wrong: list[tuple[str, str]] = []
-    metadata, spec = _part(body, "metadata", wrong), _part(body, "spec", wrong)
-    annotations = _strings(metadata, "annotations", wrong)
+    wrong: Wrong = []
+    metadata, spec = part(body, "metadata", wrong), part(body, "spec", wrong)
+    labels, annotations = _marks(metadata, "labels", wrong), _marks(metadata, "annotations", wrong)
     made = NewUser(
         name=_name(metadata, wrong),
         password=_password(spec, wrong),
         role=annotations.get(GLOBAL_ROLE, ""),
-        groups=_groups(spec, wrong),
-        texts={key: text for key in _TEXTS if (text := _text(spec, key, wrong))},
-        labels=_strings(metadata, "labels", wrong),
+        groups=groups(spec, wrong),
+        texts={key: said for key in TEXTS if (said := text(spec, key, wrong))},
+        labels=labels,
         annotations=annotations,
     )
     if body.get("kind", "User") != "User" or body.get("apiVersion", API_VERSION) != API_VERSION:
@@ -73,15 +67,14 @@ def read_new_user(body: Mapping[str, Any]) -> NewUser:
     return made
 
 
-def _part(body: Mapping[str, Any], name: str, wrong: list[tuple[str, str]]) -> Mapping[str, Any]:
-    part = body.get(name)
-    if isinstance(part, Mapping):
-        return cast("Mapping[str, Any]", part)
-    wrong.append((name, "must be an object"))
-    return {}
+def _marks(metadata: Mapping[str, Any], name: str, wrong: Wrong) -> dict[str, str]:
+    marks = strings(metadata, name, wrong)
+    reserved = [key for key in marks if key.startswith(OWN_DOMAIN) and key not in _ALLOWED_MARKS]
+    wrong += [(f"metadata.{name}", f"{key} is set by the platform") for key in reserved]
+    return marks
 
 
-def _name(metadata: Mapping[str, Any], wrong: list[tuple[str, str]]) -> str:
+def _name(metadata: Mapping[str, Any], wrong: Wrong) -> str:
     name = metadata.get("name")
     if isinstance(name, str) and len(name) <= _LONGEST_NAME and USER_NAME.match(name):
         return name
@@ -90,7 +83,7 @@ def _name(metadata: Mapping[str, Any], wrong: list[tuple[str, str]]) -> str:
     return ""
 
 
-def _password(spec: Mapping[str, Any], wrong: list[tuple[str, str]]) -> str:
+def _password(spec: Mapping[str, Any], wrong: Wrong) -> str:
     password = spec.get("password")
     if not isinstance(password, str):
         wrong.append(("spec.password", "is needed"))
@@ -100,38 +93,3 @@ def _password(spec: Mapping[str, Any], wrong: list[tuple[str, str]]) -> str:
     except WeakPassword as error:
         wrong.append(("spec.password", str(error)))
     return password
-
-
-def _groups(spec: Mapping[str, Any], wrong: list[tuple[str, str]]) -> tuple[str, ...]:
-    groups: object = spec.get("groups") or []
-    if not isinstance(groups, list) or not all(isinstance(one, str) and one for one in cast("list[Any]", groups)):
-        wrong.append(("spec.groups", "must be a list of names"))
-        return ()
-    names = cast("list[str]", groups)
-    if len(names) > _MOST_GROUPS:
-        wrong.append(("spec.groups", f"must be at most {_MOST_GROUPS}"))
-    wrong += [("spec.groups", f"{name!r} is reserved") for name in names if name.startswith(RESERVED_PREFIX)]
-    return tuple(names)
-
-
-def _text(spec: Mapping[str, Any], name: str, wrong: list[tuple[str, str]]) -> str:
-    text = spec.get(name, "")
-    if not isinstance(text, str) or len(text) > _LONGEST_TEXT:
-        wrong.append((f"spec.{name}", f"must be text of at most {_LONGEST_TEXT} characters"))
-        return ""
-    if name == "email" and text and not _EMAIL.match(text):
-        wrong.append(("spec.email", "must be an e-mail address"))
-    return text
-
-
-def _strings(metadata: Mapping[str, Any], name: str, wrong: list[tuple[str, str]]) -> dict[str, str]:
-    given: object = metadata.get(name) or {}
-    if not isinstance(given, dict) or not all(
-        isinstance(value, str) for value in cast("dict[str, Any]", given).values()
-    ):
-        wrong.append((f"metadata.{name}", "must map strings to strings"))
-        return {}
-    marks = cast("dict[str, str]", given)
-    reserved = [key for key in marks if key.startswith(_OWN_DOMAIN) and key not in _ALLOWED_MARKS]
-    wrong += [(f"metadata.{name}", f"{key} is set by the platform") for key in reserved]
-    return marks

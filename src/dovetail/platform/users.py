@@ -1,8 +1,7 @@
 """/kapis/iam.kubesphere.io/v1beta1/users: users over HTTP. A password goes in and never comes out.
 
-Lists have KubeSphere's envelope (`items`, `totalItems`) and the part of its query grammar that makes sense here
-(`reference/kubesphere-core.md` 1.10): page, limit, name, fieldSelector=metadata.name=x. A selector that is not
-understood is refused, since ignoring it would show more than was asked for.
+Lists have KubeSphere's envelope and query grammar (`dovetail.platform.listing`), and `globalrole` for the users who
+hold a role by name. The annotation iam.kubesphere.io/globalrole shows that role; setting it gives another one.
 """
 
 from collections.abc import Mapping
@@ -12,16 +11,22 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dovetail.apis.labels import GLOBAL_ROLE
+from dovetail.kube.objects import annotations_of
 from dovetail.kube.status import status_body
 from dovetail.platform.accounts import Accounts
 from dovetail.platform.answers import JSON, NO_STORE, json_answer, json_body
 from dovetail.platform.callers import address_of, caller
 from dovetail.platform.deps import PlatformDeps
-from dovetail.platform.errors import BadRequest
+from dovetail.platform.errors import BadRequest, UnknownMediaType
+from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.new_user import read_new_user
+from dovetail.platform.user_edit import merged, read_edit
 
 BASE = "/kapis/iam.kubesphere.io/v1beta1/users"
-_NAME_SELECTOR = "metadata.name="
+_MERGE_PATCH = "application/merge-patch+json"
+
+Object = dict[str, Any]
 
 
 class Users:
@@ -36,27 +41,43 @@ class Users:
             Route(BASE, self.list, methods=["GET"]),
             Route(BASE, self.create, methods=["POST"]),
             Route(BASE + "/{user}", self.get, methods=["GET"]),
+            Route(BASE + "/{user}", self.replace, methods=["PUT"]),
+            Route(BASE + "/{user}", self.patch, methods=["PATCH"]),
             Route(BASE + "/{user}", self.delete, methods=["DELETE"]),
             Route(BASE + "/{user}/password", self.set_password, methods=["PUT"]),
+            Route(BASE + "/{user}/loginrecords", self.login_records, methods=["GET"]),
         ]
 
     async def list(self, request: Request) -> Response:
-        """Users by name, a page of them if asked."""
-        wanted = sorted(self._selected(request), key=lambda user: str(user["metadata"]["name"]))
-        page, limit = _whole(request, "page", 1), _whole(request, "limit", -1)
-        shown = wanted if limit < 0 else wanted[(max(page, 1) - 1) * limit :][:limit]
-        items = [without_secrets(user) for user in shown]
-        return json_answer({"items": items, "totalItems": len(wanted)}, headers=NO_STORE)
+        """Users by the query grammar of all lists; `globalrole` for those who hold a role by name."""
+        query = read_query(request.query_params.multi_items(), custom=("globalrole",))
+        role = query.custom.get("globalrole", "")
+        users = (self._shown(user) for user in self._deps.users.list())
+        found = [user for user in users if not role or user["metadata"]["annotations"].get(GLOBAL_ROLE) == role]
+        return json_answer(page_of(found, query), headers=NO_STORE)
 
     async def create(self, request: Request) -> Response:
         """A new user; the annotation iam.kubesphere.io/globalrole gives it a role the caller holds."""
         new = read_new_user(await json_body(request))
         stored = await self._accounts.create(new, caller(request))
-        return json_answer(without_secrets(stored), 201, NO_STORE)
+        return json_answer(self._shown(stored, new.role), 201, NO_STORE)
 
     async def get(self, request: Request) -> Response:
         """One user."""
-        return json_answer(without_secrets(await self._accounts.get(request.path_params["user"])), headers=NO_STORE)
+        return json_answer(self._shown(await self._accounts.get(request.path_params["user"])), headers=NO_STORE)
+
+    async def replace(self, request: Request) -> Response:
+        """Change a user: what it says of itself, its groups, its role, and whether it may log in (status.state)."""
+        stored = await self._accounts.get(request.path_params["user"])
+        return await self._changed(request, stored, await json_body(request))
+
+    async def patch(self, request: Request) -> Response:
+        """The same by a merge patch (RFC 7396) of the user as it is shown."""
+        content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if content != _MERGE_PATCH:
+            raise UnknownMediaType(content, (_MERGE_PATCH,))
+        stored = await self._accounts.get(request.path_params["user"])
+        return await self._changed(request, stored, merged(self._shown(stored), await json_body(request)))
 
     async def delete(self, request: Request) -> Response:
         """Delete a user with its roles and sessions."""
@@ -74,32 +95,33 @@ class Users:
         await self._accounts.set_password(name, caller(request), current, new, address_of(request))
         return Response(status_body(200, "", "the password is changed; log in again"), 200, NO_STORE, JSON)
 
-    def _selected(self, request: Request) -> "list[dict[str, Any]]":
-        query, users = request.query_params, self._deps.users.list()
-        if query.get("labelSelector"):
-            raise BadRequest("labelSelector is not supported here")
-        selector = query.get("fieldSelector", "")
-        if selector:
-            if not selector.startswith(_NAME_SELECTOR) or "," in selector:
-                raise BadRequest("fieldSelector can only be metadata.name=<name> here")
-            exact = selector.removeprefix(_NAME_SELECTOR).removeprefix("=")
-            users = [user for user in users if user["metadata"]["name"] == exact]
-        part = query.get("name", "")
-        return [user for user in users if part in user["metadata"]["name"]] if part else users
+    async def login_records(self, request: Request) -> Response:
+        """When, from where and how a user logged in, or failed to; the latest first."""
+        query = read_query(request.query_params.multi_items())
+        user = await self._accounts.get(request.path_params["user"])
+        records = await self._deps.login_records.list_of(str(user["metadata"]["name"]))
+        return json_answer(page_of(map(_without_bookkeeping, records), query), headers=NO_STORE)
+
+    async def _changed(self, request: Request, stored: Object, wanted: Object) -> Response:
+        name = str(stored["metadata"]["name"])
+        edit = read_edit(stored, self._accounts.role_of(name), wanted)
+        changed = await self._accounts.change(edit, caller(request))
+        return json_answer(self._shown(changed, edit.role), headers=NO_STORE)
+
+    def _shown(self, user: Mapping[str, Any], role: str | None = None) -> Object:
+        """The User as it may be shown: with its role, without the hash of its password."""
+        held = self._accounts.role_of(str(user["metadata"]["name"])) if role is None else role
+        made = without_secrets(user)
+        marks = {key: text for key, text in annotations_of(user).items() if key != GLOBAL_ROLE}
+        made["metadata"]["annotations"] = marks | ({GLOBAL_ROLE: held} if held else {})
+        return made
 
 
-def without_secrets(user: Mapping[str, Any]) -> dict[str, Any]:
-    """The User as it may be shown: no password hash, no bookkeeping."""
-    metadata = {key: value for key, value in user["metadata"].items() if key != "managedFields"}
+def without_secrets(user: Mapping[str, Any]) -> Object:
+    """The User as it may be shown: without the hash of its password, without bookkeeping."""
     spec = {key: value for key, value in user.get("spec", {}).items() if key != "password"}
-    return {**user, "metadata": metadata, "spec": spec}
+    return _without_bookkeeping(user) | {"spec": spec}
 
 
-def _whole(request: Request, name: str, default: int) -> int:
-    text = request.query_params.get(name, "")
-    if not text:
-        return default
-    try:
-        return int(text)
-    except ValueError as error:
-        raise BadRequest(f"{name} is not a whole number") from error
+def _without_bookkeeping(obj: Mapping[str, Any]) -> Object:
+    return {**obj, "metadata": {key: value for key, value in obj["metadata"].items() if key != "managedFields"}}
