@@ -28,8 +28,6 @@ class Described:
     code: int = 200
     media: str = JSON
     query: Mapping[str, str] = field(default_factory=dict[str, str])
-    path: Mapping[str, Json] = field(default_factory=dict[str, Json])
-    """Schemas of path parameters; a string unless said."""
 
 
 def describes(
