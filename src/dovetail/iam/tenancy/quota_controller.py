@@ -62,7 +62,8 @@ class _World:
 
     async def reconcile(self, key: Key) -> None:
         quota = self.quotas.lister.get(key.name)
-        shares = {key_of(one).namespace: one for one in self.shares.lister.by_index(_BY_QUOTA, share_label(key.name))}
+        found = self.shares.lister.by_index(_BY_QUOTA, share_label(key.name))
+        shares = {key_of(one).namespace: one for one in found if key_of(one).name == share_name(key.name)}
         namespaces = self._namespaces(quota) if quota is not None else []
         try:
             await carry_out(self._client, plan_quota(quota, namespaces, shares, now()))
