@@ -6,9 +6,14 @@ out of date, a changed binding recompiles nothing, and a thousand workspaces sha
 Bounded by what the policy holds: what it does not name any more is dropped when the next policy takes over.
 """
 
+from typing import TYPE_CHECKING
+
 from dovetail.iam.attributes import Attributes
 from dovetail.iam.policy import Identity, Place, Policy, Rule
 from dovetail.iam.rules import Grants
+
+if TYPE_CHECKING:
+    from dovetail.iam.rego import Program
 
 
 class CompiledRoles:
@@ -18,12 +23,12 @@ class CompiledRoles:
         self._policy = policy
         self._global: dict[str, tuple[tuple[Rule, ...], Grants]] = {}
         self._sets: dict[str, Grants] = {}
-        self._modules: dict[str, object] = {}
+        self._programs: dict[str, Program | None] = {}
         if before is not None:
             self._global = {name: kept for name, kept in before._global.items() if name in policy.roles}
             self._sets = {name: kept for name, kept in before._sets.items() if name in policy.rule_sets}
-            texts = {text for modules in policy.rego.values() for text in modules} if before._modules else set[str]()
-            self._modules = {text: kept for text, kept in before._modules.items() if text in texts}
+            texts = {text for modules in policy.rego.values() for text in modules} if before._programs else set[str]()
+            self._programs = {text: kept for text, kept in before._programs.items() if text in texts}
 
     def grants(self, place: Place, role: str) -> Grants | None:
         """The compiled rules of a role; None when there is no such role."""
@@ -38,11 +43,25 @@ class CompiledRoles:
         return grants
 
     def rego_allows(self, place: Place, role: str, identity: Identity, attributes: Attributes) -> bool:
-        """Whether the role has a Rego module that allows the request."""
+        """Whether the role has a Rego module that allows the request. A bad module allows nothing."""
         modules = self._policy.rego.get(place.key(role), ())
         if not modules or self.grants(place, role) is None:
             return False
-        return False
+        from dovetail.iam.rego.question import question  # where no role has Rego, none of it is loaded
+
+        programs = [program for text in modules if (program := self._program(text)) is not None]
+        asked = question(identity, attributes) if programs else {}
+        return any(program.allows(asked) for program in programs)
+
+    def _program(self, text: str) -> "Program | None":
+        if text not in self._programs:
+            from dovetail.iam.rego import RegoError, compile_module
+
+            try:
+                self._programs[text] = compile_module(text)
+            except RegoError:
+                self._programs[text] = None
+        return self._programs[text]
 
     def _of_platform(self, role: str) -> Grants | None:
         rules = self._policy.roles.get(role)
