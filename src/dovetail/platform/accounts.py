@@ -29,6 +29,7 @@ from dovetail.platform.user_edit import ACTIVE, DISABLED, UserEdit
 Object = dict[str, Any]
 
 _CACHE_WAIT = 1.0
+_NOBODY: Object = {"metadata": {"deletionTimestamp": "0"}}
 
 
 class Accounts:
@@ -89,7 +90,7 @@ class Accounts:
         await self._roles.assign(name, "")
         await self._deps.client.delete(USERS, name, uid=user["metadata"]["uid"])
         await self._deps.sessions.end_all(name, self._deps.clock())
-        await self._seen(lambda: self._deps.users.get(name) is None)
+        await self._seen(lambda: account_of(self._deps.users.get(name) or _NOBODY) is None)
         return user
 
     async def set_password(self, name: str, caller: Identity, current: str, new: str, address: str) -> None:

@@ -16,7 +16,7 @@ from dovetail.platform.callers import origin_of, over_tls, same_origin
 from dovetail.platform.cookies import cookie_names, with_session, without_session
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Unauthenticated
-from dovetail.platform.granting import begin, end_session, refresh
+from dovetail.platform.granting import account_now, begin, end_session, refresh
 
 
 class BrowserSession:
@@ -41,14 +41,21 @@ class BrowserSession:
         login, password = body.get("username"), body.get("password")
         if not isinstance(login, str) or not isinstance(password, str) or not login or not password:
             raise BadRequest("send username and password as JSON strings")
-        return _answer(request, await begin(self._deps, login, password, self._client, origin_of(request)))
+        pair = await begin(self._deps, login, password, self._client, origin_of(request))
+        return _answer(request, pair, await self._unready(pair))
+
+    async def _unready(self, pair: TokenPair) -> bool:
+        """Whether the password has to be changed before anything else: the log-in page asks for a new one."""
+        account = await account_now(self._deps, pair.subject.user)
+        return account is not None and account.uninitialized
 
     async def renew(self, request: Request) -> Response:
         """Trade the refresh cookie for new cookies; 401, and no cookies left, when it is of no use any more."""
         _demand_own_page(request)
         try:
             token = request.cookies.get(cookie_names(over_tls(request)).refresh, "")
-            return _answer(request, await refresh(self._deps, token, DEFAULT))
+            pair = await refresh(self._deps, token, DEFAULT)
+            return _answer(request, pair, await self._unready(pair))
         except (InvalidToken, SessionEnded) as error:
             return without_session(request, status_answer(Unauthenticated(str(error))))
 
@@ -65,6 +72,8 @@ def _demand_own_page(request: Request) -> None:
         raise AccessDenied("this comes from a page of another site")
 
 
-def _answer(request: Request, pair: TokenPair) -> Response:
-    answer = json_answer({"username": pair.subject.user, "expiresIn": pair.access_seconds}, headers=NO_STORE)
-    return with_session(request, answer, pair)
+def _answer(request: Request, pair: TokenPair, uninitialized: bool) -> Response:
+    said: dict[str, object] = {"username": pair.subject.user, "expiresIn": pair.access_seconds}
+    if uninitialized:
+        said["passwordChangeRequired"] = True
+    return with_session(request, json_answer(said, headers=NO_STORE), pair)

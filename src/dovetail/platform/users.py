@@ -4,7 +4,7 @@ Lists have KubeSphere's envelope and query grammar (`dovetail.platform.listing`)
 hold a role by name. The annotation iam.kubesphere.io/globalrole shows that role; setting it gives another one.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail.apis.labels import GLOBAL_ROLE
+from dovetail.kube.errors import Conflict
 from dovetail.kube.objects import annotations_of
 from dovetail.kube.status import status_body
 from dovetail.platform.accounts import Accounts
@@ -24,6 +25,7 @@ from dovetail.platform.new_user import read_new_user
 from dovetail.platform.user_edit import merged, read_edit
 
 BASE = "/kapis/iam.kubesphere.io/v1beta1/users"
+_TRIES = 5
 _MERGE_PATCH = "application/merge-patch+json"
 
 Object = dict[str, Any]
@@ -68,16 +70,16 @@ class Users:
 
     async def replace(self, request: Request) -> Response:
         """Change a user: what it says of itself, its groups, its role, and whether it may log in (status.state)."""
-        stored = await self._accounts.get(request.path_params["user"])
-        return await self._changed(request, stored, await json_body(request))
+        body = await json_body(request)
+        return await self._changed(request, body, lambda shown: body)
 
     async def patch(self, request: Request) -> Response:
         """The same by a merge patch (RFC 7396) of the user as it is shown."""
         content = request.headers.get("content-type", "").partition(";")[0].strip().lower()
         if content != _MERGE_PATCH:
             raise UnknownMediaType(content, (_MERGE_PATCH,))
-        stored = await self._accounts.get(request.path_params["user"])
-        return await self._changed(request, stored, merged(self._shown(stored), await json_body(request)))
+        patch = await json_body(request)
+        return await self._changed(request, patch, lambda shown: merged(shown, patch))
 
     async def delete(self, request: Request) -> Response:
         """Delete a user with its roles and sessions."""
@@ -102,11 +104,19 @@ class Users:
         records = await self._deps.login_records.list_of(str(user["metadata"]["name"]))
         return json_answer(page_of(map(_without_bookkeeping, records), query), headers=NO_STORE)
 
-    async def _changed(self, request: Request, stored: Object, wanted: Object) -> Response:
-        name = str(stored["metadata"]["name"])
-        edit = read_edit(stored, self._accounts.role_of(name), wanted)
-        changed = await self._accounts.change(edit, caller(request))
-        return json_answer(self._shown(changed, edit.role), headers=NO_STORE)
+    async def _changed(self, request: Request, sent: Object, wanted: Callable[[Object], Object]) -> Response:
+        """`sent` is the body, `wanted` makes the new user of the present one; again when somebody was faster, unless
+        the body names the version that it is about."""
+        for left in reversed(range(_TRIES)):
+            stored = await self._accounts.get(request.path_params["user"])
+            edit = read_edit(stored, self._accounts.role_of(request.path_params["user"]), wanted(self._shown(stored)))
+            try:
+                changed = await self._accounts.change(edit, caller(request))
+                return json_answer(self._shown(changed, edit.role), headers=NO_STORE)
+            except Conflict:
+                if not left or _names_version(sent):
+                    raise
+        raise AssertionError
 
     def _shown(self, user: Mapping[str, Any], role: str | None = None) -> Object:
         """The User as it may be shown: with its role, without the hash of its password."""
@@ -121,6 +131,11 @@ def without_secrets(user: Mapping[str, Any]) -> Object:
     """The User as it may be shown: without the hash of its password, without bookkeeping."""
     spec = {key: value for key, value in user.get("spec", {}).items() if key != "password"}
     return _without_bookkeeping(user) | {"spec": spec}
+
+
+def _names_version(body: Object) -> bool:
+    metadata: object = body.get("metadata")
+    return isinstance(metadata, dict) and "resourceVersion" in metadata
 
 
 def _without_bookkeeping(obj: Mapping[str, Any]) -> Object:

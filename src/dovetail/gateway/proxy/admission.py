@@ -109,7 +109,7 @@ def still_admitted(admitted: Admitted, serving: Serving) -> Refusal | None:
     if isinstance(identity, str):
         return Refusal(401, f"Unauthorized: {identity}", close=True)
     if place.asks is None:
-        return None
+        return _unready(serving, user) if user is not None and admitted.route.access == "authenticated" else None
     decision = serving.authorizer.decide(identity, place.asks)
     return None if decision.allowed else Refusal(403, decision.reason, close=True)
 
@@ -218,12 +218,20 @@ def _from_our_page(head: Head, secure: bool) -> bool:
     return scheme in ((b"https",) if secure else (b"https", b"http")) and host == head.host
 
 
+def _unready(serving: Serving, user: User) -> Refusal | None:
+    """Who still has the password that somebody else chose may change it (`authorizer.decide`), and nothing else."""
+    account = serving.snapshot.policy.accounts.get(user.identity.name)
+    if account is None or not account.uninitialized:
+        return None
+    return Refusal(403, "the password has to be changed first: PUT .../users/<name>/password")
+
+
 def _access(serving: Serving, place: Place, user: User | str | None) -> Refusal | None:
     """Who brings no credential is `system:anonymous`, and may do what that user's group may."""
     if isinstance(user, str):
         return Refusal(401, f"Unauthorized: {user}")
     if place.asks is None:
-        return None if user is not None else _LOG_IN
+        return _LOG_IN if user is None else _unready(serving, user)
     if serving.allowed.get((user, place)):
         return None
     decision = serving.authorizer.decide(user.identity if user is not None else NOBODY, place.asks)
