@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dovetail.iam import materialise
+from dovetail.iam import aggregation_controllers, deleted_users, instances, materialise, shipped
 from dovetail.iam.tenancy import controllers as tenancy
 from dovetail.kube import Controller, ControllerRuntime
 from dovetail.lifecycle import assembly
@@ -18,4 +18,5 @@ async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str
 
 
 def _of_identity(runtime: ControllerRuntime) -> list[Controller]:
-    return [*materialise.controllers(runtime), *tenancy.controllers(runtime)]
+    parts = (materialise, shipped, instances, aggregation_controllers, deleted_users, tenancy)
+    return [controller for part in parts for controller in part.controllers(runtime)]

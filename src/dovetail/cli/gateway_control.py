@@ -47,6 +47,7 @@ from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.directories import Directories
 from dovetail.platform.documents import documents
+from dovetail.platform.guard_server import GuardServer
 from dovetail.platform.serve import serve as serve_app
 
 _NOT_PREPARED = (Forbidden, NotFound, Unauthorized, Unreachable)
@@ -168,6 +169,7 @@ async def _serve(
             checked = passwords.PasswordServer(run / passwords.NAME, partial(check_password, deps))
             group.create_task(checked.run(), name="passwords")
         group.create_task(serve_app(app, run / "control.sock", listening.set), name="platform")
+        group.create_task(GuardServer(client, run).run(), name="guards")
         group.create_task(runtime.run(synced.set), name="runtime")
         await synced.wait()
         control.start()

@@ -77,6 +77,13 @@ GATEWAY_RULES: Final = [
     rule(READ, ("",), ("services", "endpoints", "configmaps")),
     rule((*READ, *WRITE), ("",), ("namespaces",)),
     ADOPT,
+    rule(("create",), ("admissionregistration.k8s.io",), ("validatingwebhookconfigurations",)),
+    rule(
+        ("get", "update", "patch"),
+        ("admissionregistration.k8s.io",),
+        ("validatingwebhookconfigurations",),
+        ("dovetail-tenancy",),
+    ),
     rule(("create",), ("",), ("configmaps",)),  # what backends recognise the gateway by, in their own namespaces
     rule(("update",), ("",), ("configmaps",), ("dovetail-gateway",)),
     rule(READ, ("discovery.k8s.io",), ("endpointslices",)),

@@ -46,6 +46,7 @@ from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.patches import patched
 from dovetail.platform.rights import demand_outside
+from dovetail.platform.shown_objects import shown
 from dovetail.platform.workspaces import BASES
 
 Object = dict[str, Any]
@@ -117,7 +118,7 @@ class Projects:
         with contextlib.suppress(AlreadyExists):  # the controller was faster
             await carry_out(self._deps.client, [first_administrator(name, identity.name)])
         await caught_up(lambda: self._complete(name, workspace, identity.name), 2.0)
-        return json_answer(stored, 201, NO_STORE)
+        return _answer(stored, 201)
 
     async def replace(self, request: Request) -> Response:
         """Give a project the labels and annotations of the body."""
@@ -190,7 +191,7 @@ class Projects:
         version = resource_version_of(given) or resource_version_of(before)
         metadata = {**before["metadata"], "labels": labels, "annotations": {**free, **own}, "resourceVersion": version}
         stored = await self._deps.client.update(NAMESPACES, {**before, "metadata": metadata})
-        return json_answer(stored, headers=NO_STORE)
+        return _answer(stored)
 
     def _complete(self, name: str, workspace: str, user: str) -> bool:
         policy = self._deps.policy()
@@ -223,3 +224,7 @@ def _bound(body: Mapping[str, Any], workspace: str, name: str = "") -> Mapping[s
 
 def _goes(namespace: Mapping[str, Any] | None) -> bool:
     return namespace is None or is_deleting(namespace)
+
+
+def _answer(obj: Object, code: int = 200) -> Response:
+    return json_answer(shown(obj, "", NAMESPACES.plural), code, NO_STORE)

@@ -27,6 +27,7 @@ from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.rights import demand_outside
+from dovetail.platform.shown_objects import shown
 from dovetail.platform.workspaces import BASES
 
 Object = dict[str, Any]
@@ -82,7 +83,7 @@ class Quotas:
         except AlreadyExists as error:
             raise Clash(f'resourcequotas.{GROUP} "{key_of(quota).name}" already exists', exists=True) from error
         await caught_up(lambda: self._deps.directory(RESOURCEQUOTAS).get(key_of(quota).name) is not None)
-        return json_answer(stored, 201, NO_STORE)
+        return _answer(stored, 201)
 
     async def replace(self, request: Request) -> Response:
         """Change a quota."""
@@ -93,7 +94,7 @@ class Quotas:
         version = resource_version_of(body) or resource_version_of(before)
         metadata = {**before["metadata"], **quota["metadata"], "resourceVersion": version}
         stored = await self._deps.client.update(RESOURCEQUOTAS, {**before, "metadata": metadata, "spec": quota["spec"]})
-        return json_answer(stored, headers=NO_STORE)
+        return _answer(stored)
 
     async def delete(self, request: Request) -> Response:
         """Delete a quota: nothing is limited any more."""
@@ -150,3 +151,7 @@ def _part(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(part, dict):
         raise BadRequest(f"{name} is not an object")
     return cast("Mapping[str, Any]", part)
+
+
+def _answer(obj: Object, code: int = 200) -> Response:
+    return json_answer(shown(obj, GROUP, RESOURCEQUOTAS.plural), code, NO_STORE)

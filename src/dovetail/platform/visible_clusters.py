@@ -17,13 +17,12 @@ from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES, WORKSPACETEMPLATES
 from dovetail.iam.policy import Identity
 from dovetail.iam.tenancy.placement import HOST, KNOWN
 from dovetail.iam.tenancy.workspaces import placement_of
-from dovetail.iam.visibility import memberships, visible
+from dovetail.iam.visibility import Everything, memberships, visible
 from dovetail.kube.objects import annotations_of
 from dovetail.platform.answers import NO_STORE, json_answer
 from dovetail.platform.callers import caller
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.listing import page_of, read_query
-from dovetail.platform.rights import holds_outside
 from dovetail.platform.workspaces import BASES
 
 Object = dict[str, Any]
@@ -69,8 +68,8 @@ class VisibleClusters:
         granted = annotations_of(user).get(GRANTED_CLUSTERS, "").split(",") if user is not None else []
         member = memberships(policy, identity)
         return (
-            holds_outside(self._deps, identity, "list", "tenant.kubesphere.io", "clusters")
-            or holds_outside(self._deps, identity, "list", "cluster.kubesphere.io", "clusters")
+            isinstance(visible(policy, identity, "list", GROUP, "clusters"), Everything)
+            or isinstance(visible(policy, identity, "list", "cluster.kubesphere.io", "clusters"), Everything)
             or HOST in granted
             or bool(member.workspaces or member.namespaces or (held and held.cluster))
         )

@@ -39,6 +39,7 @@ from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing, U
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.patches import patched
 from dovetail.platform.rights import demand_outside
+from dovetail.platform.shown_objects import shown
 
 Object = dict[str, Any]
 
@@ -105,7 +106,7 @@ class Workspaces:
         except AlreadyExists as error:
             raise Clash(f'workspacetemplates.{GROUP} "{name}" already exists', exists=True) from error
         await caught_up(lambda: self._complete(name, manager), _MADE_WITHIN)
-        return json_answer(stored, 201, NO_STORE)
+        return _answer(stored, 201)
 
     async def replace(self, request: Request) -> Response:
         """Change a workspace: labels, annotations and spec are taken from the body, everything else stays."""
@@ -168,7 +169,7 @@ class Workspaces:
         version = given["metadata"].get("resourceVersion") or kept["resourceVersion"]
         metadata = {**kept, **taken, "resourceVersion": version}
         changed = {**before, "metadata": metadata, "spec": given.get("spec") or {}}
-        return json_answer(await self._deps.client.update(WORKSPACETEMPLATES, changed), headers=NO_STORE)
+        return _answer(await self._deps.client.update(WORKSPACETEMPLATES, changed))
 
     def _demand_free(self, name: str) -> None:
         """Nothing of that name, and nothing that a workspace of that name would inherit."""
@@ -262,3 +263,7 @@ def _part(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     if not isinstance(part, dict):
         raise BadRequest(f"{name} is not an object")
     return cast("Mapping[str, Any]", part)
+
+
+def _answer(obj: Object, code: int = 200) -> Response:
+    return json_answer(shown(obj, GROUP, WORKSPACETEMPLATES.plural), code, NO_STORE)

@@ -12,10 +12,11 @@ from dovetail.apis.iam_v1beta1 import USERS, WORKSPACEROLEBINDINGS, WORKSPACEROL
 from dovetail.apis.labels import WORKSPACE
 from dovetail.apis.quota_v1alpha2 import RESOURCEQUOTAS
 from dovetail.apis.tenant_v1beta1 import WORKSPACES, WORKSPACETEMPLATES
+from dovetail.iam.aggregation import with_shared_rules
 from dovetail.iam.tenancy.actions import Action, Patch, carry_out, deletion
 from dovetail.iam.tenancy.workspaces import Belonging, manager_of, plan_template, plan_workspace
 from dovetail.kube.controller import Controller
-from dovetail.kube.informer import Informer
+from dovetail.kube.informer import Informer, without_managed_fields
 from dovetail.kube.objects import Key, is_deleting, labels_of
 from dovetail.kube.resources import NAMESPACES, Object
 from dovetail.kube.runtime import ControllerRuntime
@@ -24,6 +25,8 @@ from dovetail.kube.timestamps import now
 BY_WORKSPACE: Final = "workspace"
 _BY_MANAGER: Final = "manager"
 _BELONGINGS: Final = (WORKSPACEROLEBINDINGS, WORKSPACEROLES, RESOURCEQUOTAS)
+_TRANSFORMS: Final = {WORKSPACEROLES: with_shared_rules}
+"""So that the caches are those of the other controllers."""
 
 
 def workspace_index(obj: Mapping[str, Any]) -> list[str]:
@@ -60,7 +63,8 @@ class _World:
         self.namespaces = runtime.informer(NAMESPACES, metadata_only=True, indexers=index)
         self.users = runtime.informer(USERS)
         self.belongings: dict[str, Informer] = {
-            kind.plural: runtime.informer(kind, indexers=index) for kind in _BELONGINGS
+            kind.plural: runtime.informer(kind, indexers=index, transform=_TRANSFORMS.get(kind, without_managed_fields))
+            for kind in _BELONGINGS
         }
 
     def managed_by(self, user: Object) -> list[Key]:
