@@ -1,5 +1,6 @@
 """What the platform's API is made of: handed in by the control process, which owns the informers and the client."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from time import time
@@ -48,6 +49,8 @@ class PlatformDeps:
     token_issuer: TokenIssuer
     oauth_clients: OAuthClients
     login_records: LoginRecords
+    linking: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held from the look whether somebody from an identity provider has a user until a new one is stored."""
     lockout: Lockout = field(default_factory=Lockout)
     passwords: Passwords = field(default_factory=Passwords)
     assertion_keys: Callable[[], tuple[PublicKey, ...]] = tuple

@@ -1,0 +1,135 @@
+"""Somebody has proved to an identity provider who he is: which user that makes him here, and a session for it.
+
+The link between the two is an annotation of the User, `iam.kubesphere.io/identity-provider.<provider>`, with what the
+provider calls him for ever (not a name, which somebody else may get later). Nobody becomes a user by having the same
+name or e-mail address: `auto` makes a new user and refuses when the name is taken, `lookup` takes linked users only,
+`manual` lets the person choose a name, with a ticket that says who he is (`dovetail.iam.tickets`).
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from dovetail.apis.iam_v1beta1 import USERS
+from dovetail.apis.labels import IDENTITY_PROVIDER_PREFIX
+from dovetail.iam.bootstrap import API_VERSION
+from dovetail.iam.compiler import account_of
+from dovetail.iam.login_records import LoginAttempt
+from dovetail.iam.oauth_clients import OAuthClient
+from dovetail.iam.sessions import TokenPair
+from dovetail.kube.errors import AlreadyExists
+from dovetail.kube.objects import annotations_of
+from dovetail.platform.callers import Origin
+from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.errors import Clash, Unacceptable, Unauthenticated
+from dovetail.platform.granting import terms_of
+from dovetail.platform.login import USER_NAME, find_user
+
+Method = Literal["auto", "manual", "lookup"]
+Object = dict[str, Any]
+
+_REGISTRATION: Final = "registration"
+_REGISTRATION_SECONDS: Final = 900
+_LONGEST_NAME: Final = 63
+_TAKEN: Final = "an account of this name is there already and not linked with {provider}; ask an administrator"
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Who somebody is at a provider. `subject` is what the provider calls him for ever."""
+
+    provider: str
+    subject: str
+    username: str = ""
+    email: str = ""
+    display_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """The person is known at the provider and has to choose a name here: `register` with this ticket."""
+
+    ticket: str
+    proven: Proven
+
+
+async def log_in_proven(
+    deps: PlatformDeps, proven: Proven, mapping: Method, client: OAuthClient, origin: Origin
+) -> TokenPair | Registration:
+    """A session, or a ticket to register with. Raises Unauthenticated, Clash, and kube's errors."""
+    user = await linked(deps, proven)
+    if user is None and mapping == "manual":
+        content = {"provider": proven.provider, "subject": proven.subject, "username": proven.username,
+                   "email": proven.email, "display_name": proven.display_name}  # fmt: skip
+        ticket = deps.tickets().seal(_REGISTRATION, {"proven": content}, _REGISTRATION_SECONDS, deps.clock())
+        return Registration(ticket, proven)
+    if user is None and mapping == "auto":
+        user = await _created(deps, proven, proven.username.lower())
+    if user is None:
+        raise Unauthenticated(f"no account here is linked with you at {proven.provider}; ask an administrator")
+    return await _begin(deps, user, proven, client, origin)
+
+
+async def register(deps: PlatformDeps, ticket: str, name: str, client: OAuthClient, origin: Origin) -> TokenPair:
+    """Make the user that a ticket is for, under a name that the person has chosen. Raises InvalidToken, too."""
+    content = deps.tickets().open(_REGISTRATION, ticket, deps.clock())["proven"]
+    proven = Proven(**content)
+    if await linked(deps, proven) is not None:
+        raise Clash("you are registered already; log in again")
+    return await _begin(deps, await _created(deps, proven, name), proven, client, origin)
+
+
+async def linked(deps: PlatformDeps, proven: Proven) -> Object | None:
+    """The user who is linked with this person, as the API has it. Raises Unauthenticated where there are several."""
+    names = [str(user["metadata"]["name"]) for user in deps.users.list() if _link_of(user, proven) == proven.subject]
+    users = [user for name in names if (user := await find_user(deps, name)) is not None]
+    return _only_one(user for user in users if _link_of(user, proven) == proven.subject)
+
+
+def _only_one(users: Iterable[Object]) -> Object | None:
+    found = tuple(users)
+    if len(found) > 1:
+        raise Unauthenticated("more than one account is linked with you; ask an administrator")
+    return found[0] if found else None
+
+
+def _link_of(user: Mapping[str, Any], proven: Proven) -> str | None:
+    return annotations_of(user).get(IDENTITY_PROVIDER_PREFIX + proven.provider)
+
+
+async def _begin(deps: PlatformDeps, user: Object, proven: Proven, client: OAuthClient, origin: Origin) -> TokenPair:
+    name, account = str(user["metadata"]["name"]), account_of(user)
+    problem = "the account is disabled; ask an administrator" if account is None or account.disabled else ""
+    deps.logged_in(name, origin.address, problem)
+    deps.login_records.note(
+        LoginAttempt(name, not problem, origin.address, origin.agent, "OAuth", proven.provider, problem)
+    )
+    if account is None or problem:
+        raise Unauthenticated(problem)
+    return await deps.sessions.begin(name, account.uid, client.name, deps.clock(), terms_of(client))
+
+
+async def _created(deps: PlatformDeps, proven: Proven, name: str) -> Object:
+    if not name or len(name) > _LONGEST_NAME or not USER_NAME.match(name):
+        raise Unacceptable("the registration", [("username", "is no name that a user can have here")])
+    async with deps.linking:
+        present = (await deps.client.list(USERS)).items  # not the cache, which may not have the last one yet
+        if any(_link_of(user, proven) == proven.subject for user in present):
+            raise Clash("you are registered already; log in again")
+        spec = {"email": _free_email(deps, proven.email), "displayName": proven.display_name}
+        marks = {IDENTITY_PROVIDER_PREFIX + proven.provider: proven.subject}
+        user: Object = {
+            "apiVersion": API_VERSION, "kind": "User", "metadata": {"name": name, "annotations": marks},
+            "spec": {key: text for key, text in spec.items() if text or key == "email"},
+        }  # fmt: skip
+        try:
+            await deps.client.create(USERS, user)
+        except AlreadyExists as error:
+            raise Clash(_TAKEN.format(provider=proven.provider), exists=True) from error
+    return await deps.client.patch(USERS, name, {"status": {"state": "Active"}}, subresource="status")
+
+
+def _free_email(deps: PlatformDeps, email: str) -> str:
+    """The address, unless another user has it: one address is good for one log-in."""
+    taken = {str(user.get("spec", {}).get("email", "")).lower() for user in deps.users.list()}
+    return "" if email.lower() in taken else email
