@@ -12,9 +12,8 @@ lowered. Two namespaces that create within the time this takes (tens of millisec
 what was free before; then nothing more fits until enough is deleted. That is the price of needing nothing of the
 cluster but ResourceQuota; `docs/tenancy.md` says why it is paid.
 
-A limit that is a little off while much is free does not matter: one is only written again when it is off by more than a
-tenth of what is free, so a workspace that is half empty costs few writes. What a new namespace uses is unknown until
-the cluster has counted it; until then its limit is nothing.
+Limits are lowered before others are raised. What a new namespace uses is unknown until the cluster has counted it;
+until then its limit is nothing. However many objects come at once, a pass writes each limit once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +35,6 @@ from dovetail.kube.selectors import matches
 SHARES: Final = Resource("", "v1", "resourcequotas", "ResourceQuota")
 SHARE_OF: Final = "quota.kubesphere.io/share-of"
 """The label of a namespace's share: a digest of the name of the workspace's quota."""
-_TOLERANCE: Final = Decimal("0.1")
 
 Amounts = Mapping[str, Decimal]
 
@@ -104,10 +102,9 @@ def plan_quota(
         stands = standing(quota, namespaces, shares)
     except ValueError as error:
         return [*stale, *_status(quota, None, ("Enforced", "False", "Unreadable", str(error)), now)]
-    actions: list[Action] = [*stale]
-    for namespace in namespaces:
-        actions += _shared(quota, namespace, shares.get(namespace), stands)
-    return [*actions, *_status(quota, stands, _condition(quota, stands, namespaces), now)]
+    changes = [one for namespace in namespaces for one in _shared(quota, namespace, shares.get(namespace), stands)]
+    changes.sort(key=lambda action: _raises(action, shares))
+    return [*stale, *changes, *_status(quota, stands, _condition(quota, stands, namespaces), now)]
 
 
 def refused(quota: Mapping[str, Any], message: str, now: datetime) -> list[Action]:
@@ -133,7 +130,7 @@ def _shared(
         return []
     said = _part(share, "spec")
     same_scopes = {key: value for key, value in said.items() if key != "hard"} == _scopes(quota)
-    if same_scopes and _close_enough(_part(said, "hard"), wanted, stands):
+    if same_scopes and _equal(_part(said, "hard"), wanted):
         return []
     gone = {name: None for name in _part(said, "hard") if name not in hard}
     changed = {**spec, "hard": {**gone, **hard}}
@@ -141,11 +138,17 @@ def _shared(
     return [Patch(SHARES, key_of(share), {"metadata": meta, "spec": changed})]
 
 
-def _close_enough(said: Mapping[str, Any], wanted: Amounts, stands: Standing) -> bool:
-    """Whether limits may stay: each is right, or off by less than a tenth of what is free."""
-    if said.keys() != wanted.keys():
+def _equal(said: Mapping[str, Any], wanted: Amounts) -> bool:
+    return said.keys() == wanted.keys() and all(amount(said[name]) == wanted[name] for name in wanted)
+
+
+def _raises(action: Action, shares: Mapping[str, Mapping[str, Any]]) -> bool:
+    """Whether a change gives a namespace more of anything than it has."""
+    if not isinstance(action, Patch):
         return False
-    return all(abs(amount(said[name]) - wanted[name]) <= stands.free(name) * _TOLERANCE for name in wanted)
+    has = _part(_part(shares[action.key.namespace], "spec"), "hard")
+    gets: Mapping[str, Any] = action.patch["spec"]["hard"]
+    return any(value is not None and amount(value) > amount(has.get(name, "0")) for name, value in gets.items())
 
 
 def _share(quota: Mapping[str, Any], namespace: str, spec: Object) -> Object:
