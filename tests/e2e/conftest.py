@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.authz_matrix.callers import Tenants, make_tenants
 from tests.e2e.certificates import make_certificate
 from tests.e2e.demo.backend import backend
 from tests.e2e.demo.platform import free_port
@@ -52,6 +53,16 @@ def secure_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
     platform = Up(options=("--tls-cert", str(certificate.chain), "--tls-key", str(certificate.key)))
     try:
         yield world_on(platform, SecureWeb(certificate))
+    finally:
+        platform.finish()
+
+
+@pytest.fixture(scope="session")
+def tenants() -> Iterator[Tenants]:
+    """A platform with two tenants and a caller of every kind; tests leave the eight callers as they found them."""
+    platform = Up(options=("--workers", "2"))
+    try:
+        yield make_tenants(platform)
     finally:
         platform.finish()
 
