@@ -26,7 +26,7 @@ def test_is_structural(crd):
 def test_all_kinds_are_there_and_in_order():
     names = [crd["metadata"]["name"] for crd in CRDS]
     assert names == sorted(names)
-    assert len(names) == len(set(names)) == 31
+    assert len(names) == len(set(names)) == 32
     for plural in ("apiservices", "jsbundles", "reverseproxies"):
         assert f"{plural}.kubesphere.io" in names
         assert f"{plural}.extensions.kubesphere.io" in names

@@ -6,13 +6,21 @@ API from 1.25 on.
 
 from typing import Any
 
-from dovetail.apis import extensions_v1alpha1, iam_v1beta1, kubesphere_v1alpha1, quota_v1alpha2, tenant_v1beta1
+from dovetail.apis import (
+    extensions_v1alpha1,
+    iam_v1beta1,
+    kubesphere_v1alpha1,
+    quota_v1alpha2,
+    serviceaccounts_v1alpha1,
+    tenant_v1beta1,
+)
 from dovetail.apis.kind import Column, Kind
 from dovetail.apis.schema import object_schema
 
 KINDS: tuple[Kind, ...] = (
     *extensions_v1alpha1.KINDS,
     *kubesphere_v1alpha1.KINDS,
+    *serviceaccounts_v1alpha1.KINDS,
     *iam_v1beta1.KINDS,
     *tenant_v1beta1.KINDS,
     *quota_v1alpha2.KINDS,

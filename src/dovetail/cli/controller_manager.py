@@ -3,7 +3,14 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from dovetail.iam import aggregation_controllers, deleted_users, instances, materialise, shipped
+from dovetail.iam import (
+    aggregation_controllers,
+    deleted_users,
+    instances,
+    materialise,
+    service_account_secrets,
+    shipped,
+)
 from dovetail.iam.tenancy import controllers as tenancy
 from dovetail.kube import Controller, ControllerRuntime
 from dovetail.lifecycle import assembly
@@ -18,5 +25,5 @@ async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str
 
 
 def _of_identity(runtime: ControllerRuntime) -> list[Controller]:
-    parts = (materialise, shipped, instances, aggregation_controllers, deleted_users, tenancy)
+    parts = (materialise, shipped, instances, aggregation_controllers, deleted_users, service_account_secrets, tenancy)
     return [controller for part in parts for controller in part.controllers(runtime)]

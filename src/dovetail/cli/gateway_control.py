@@ -14,6 +14,7 @@ from pathlib import Path
 
 from dovetail import __version__
 from dovetail.apis.labels import SYSTEM_NAMESPACE
+from dovetail.apis.serviceaccounts_v1alpha1 import SERVICEACCOUNTS
 from dovetail.cli.audit_log import OFF, AuditLog
 from dovetail.cli.authentication import Authentication
 from dovetail.cli.password_check import check_password
@@ -37,6 +38,7 @@ from dovetail.iam.idleness import Idleness
 from dovetail.iam.lockout import Lockout
 from dovetail.iam.login_records import LoginRecords
 from dovetail.iam.oauth_clients import OAuthClients
+from dovetail.iam.service_accounts import accounts_of_services
 from dovetail.iam.session import SELECTOR
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.token_keys import TokenKeys
@@ -138,6 +140,14 @@ async def _serve(
         client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
     )  # fmt: skip
     clients = OAuthClients(lambda: stored_clients.lister, settings.issuer)
+    services = runtime.informer(SERVICEACCOUNTS, optional=True)
+
+    def tell_programs(*_: object) -> None:
+        """Service accounts and OAuth clients call as themselves."""
+        control.policy_objects.others({**accounts_of_services(services.lister), **clients.accounts()})
+
+    services.add_handler(tell_programs)
+    stored_clients.add_handler(tell_programs)
     directories = Directories(runtime)
     login_records = LoginRecords(client)
     runtime.add_task("login records", login_records.run)

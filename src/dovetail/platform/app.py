@@ -31,6 +31,7 @@ from dovetail.platform.members import member_endpoints
 from dovetail.platform.oauth import TokenEndpoint
 from dovetail.platform.projects import Projects
 from dovetail.platform.quotas import Quotas
+from dovetail.platform.service_account_tokens import ServiceAccountTokens
 from dovetail.platform.tenant_metrics import TenantMetrics
 from dovetail.platform.userinfo import UserInfo
 from dovetail.platform.users import Users
@@ -53,7 +54,7 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         BrowserSession(deps),
         Discovery(deps),
         Users(deps),
-        AccessReviews(deps),
+        AccessReviews(deps), ServiceAccountTokens(deps),
         *member_endpoints(deps),
         Workspaces(deps),
         Projects(deps),
