@@ -1,4 +1,4 @@
-"""The authorization matrix in the suite: all of it once, and the fuzzer with few requests. `make authz-matrix` has more."""
+"""The authorization matrix in the suite: all of it, and the fuzzer with few requests; `make authz-matrix` has more."""
 
 from tests.e2e.authz_matrix.callers import CALLERS, Tenants
 from tests.e2e.authz_matrix.endpoints import Endpoint, documents, endpoints
@@ -10,7 +10,7 @@ from tests.e2e.authz_matrix.table import read_table
 def test_every_endpoint_as_every_caller(tenants: Tenants) -> None:
     served = endpoints(documents(tenants))
     outcome = check(tenants, served, read_table())
-    assert outcome.violations == []
+    assert not outcome.violations, "\n".join(outcome.violations)
     assert outcome.endpoints > 250
     assert outcome.checked == len(served) * len(CALLERS)
 

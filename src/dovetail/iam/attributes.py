@@ -64,6 +64,7 @@ _IN_WORKSPACES = frozenset(
             "namespaces", "resourcequotas", "clusters", "metrics",
         )
     }
+    | {("kubesphere.io", "serviceaccounts")}
 )  # fmt: skip
 _IN_NAMESPACES = frozenset(
     {("iam.kubesphere.io", kind) for kind in ("roles", "rolebindings", "namespacemembers")}
