@@ -69,7 +69,7 @@ def with_true_marks(plural: str, obj: Object) -> Object:
     users = [str(one.get("name")) for one in _parts(obj.get("subjects")) if one.get("kind") == "User"]
     marks = {ROLE_REF: str(_part(obj.get("roleRef")).get("name", "")), USER_REF: users[0] if len(users) == 1 else ""}
     labels = {key: value for key, value in labels_of(obj).items() if key not in marks}
-    labels |= {key: value for key, value in marks.items() if value and len(value) <= _LONGEST_LABEL}
+    labels |= {key: text for key, text in marks.items() if text and ":" not in text and len(text) <= _LONGEST_LABEL}
     return {**obj, "metadata": {**obj["metadata"], "labels": labels}}
 
 
