@@ -8,6 +8,7 @@ from dovetail.iam import (
     deleted_users,
     instances,
     materialise,
+    rbac_controllers,
     service_account_secrets,
     shipped,
 )
@@ -25,5 +26,8 @@ async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str
 
 
 def _of_identity(runtime: ControllerRuntime) -> list[Controller]:
-    parts = (materialise, shipped, instances, aggregation_controllers, deleted_users, service_account_secrets, tenancy)
+    parts = (
+        materialise, rbac_controllers, shipped, instances, aggregation_controllers, deleted_users,
+        service_account_secrets, tenancy,
+    )  # fmt: skip
     return [controller for part in parts for controller in part.controllers(runtime)]
