@@ -10,6 +10,7 @@ _COMMANDS = {
     "up": "dovetail.cli.up:up",
     "init": "dovetail.cli.initialise:init",
     "reset-password": "dovetail.cli.administration:reset_password",
+    "whoami": "dovetail.cli.whoami:whoami",
     "crds": "dovetail.cli.administration:crds",
     "gateway": "dovetail.cli.gateway:gateway",
     "kube": "dovetail.cli.parts:kube",

@@ -188,6 +188,11 @@ class PolicyCompiler:
         unreadable = self._unreadable.get(key)
         return (unreadable,) if unreadable else tuple(self._dangling(key, self._read.get(key)))
 
+    def bindings_of(self, kind: str, name: str) -> list[tuple[str, str, Binding]]:
+        """The bindings that name a User (or service account) or a Group: kind, name and what they say."""
+        found = self._bindings.get(("Group" if kind == "Group" else "User", name), {})
+        return sorted(((key[0], key[2], binding) for key, binding in found.items()), key=lambda one: one[:2])
+
     def _exchange(self, key: tuple[str, str, str], new: Any) -> bool:
         old = self._read.get(key)
         if old == new:
