@@ -9,6 +9,7 @@ from dovetail.cli.lazy import LazyGroup
 _COMMANDS = {
     "up": "dovetail.cli.up:up",
     "init": "dovetail.cli.initialise:init",
+    "user": "dovetail.cli.user:user",
     "reset-password": "dovetail.cli.administration:reset_password",
     "whoami": "dovetail.cli.whoami:whoami",
     "crds": "dovetail.cli.administration:crds",

@@ -1,8 +1,8 @@
 """Sessions, kept in the cluster: begun at log-in, turned at refresh, ended at logout or by a replayed token.
 
 A session may begin with an authorization code, which a client redeems (`dovetail.iam.authorization_codes`).
-Each is one small Secret in `kubesphere-system` (`dovetail.iam.session`), so that it outlives restarts, every replica
-sees it, and two refreshes at the same moment are settled by the API's own compare-and-swap. The ended ones stay until
+Each is kept in the cluster (`dovetail.iam.session_store`), so that it outlives restarts, every replica sees it, and two
+refreshes at the same moment are settled by the API's own compare-and-swap. The ended ones stay until
 no access token of theirs can be good; control puts their ids into every snapshot (`session.revoked_sessions`).
 
 `ended` is told at once which sessions ended, before the caller's answer goes out, so that control can have the workers
@@ -13,25 +13,21 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 
-from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam import session as rules
 from dovetail.iam.authorization_codes import Redemption, new_code, session_of
 from dovetail.iam.errors import SessionEnded, SessionStoreBusy
 from dovetail.iam.idleness import Idleness
 from dovetail.iam.policy import Account
 from dovetail.iam.session import Session, Terms
+from dovetail.iam.session_store import TRIES, SessionStore
 from dovetail.iam.tokens import AUDIENCE, USERINFO, Lifetimes, RefreshToken, Subject, TokenIssuer
 from dovetail.kube.client import Client
-from dovetail.kube.errors import Conflict, NotFound
-from dovetail.kube.resources import SECRETS
 
 MOST_PER_USER = 50
 """Sessions a user may have; the sweep ends the ones refreshed longest ago."""
-_TRIES = 8
 _PLATFORM = Terms()
 
 Ended = Callable[[Collection[str]], Awaitable[None]]
@@ -78,7 +74,7 @@ class Sessions:
     ) -> None:  # fmt: skip
         self._multiple_login = multiple_login
         self._idleness = idleness or Idleness(0.0)
-        self._client = client
+        self._store = SessionStore(client)
         self._issuer = issuer
         self._ended = ended
 
@@ -89,7 +85,7 @@ class Sessions:
     async def begin(self, user: str, uid: str, client: str, now: float, terms: Terms = _PLATFORM) -> TokenPair:
         """Log in: the password has been checked by the caller."""
         session = rules.begin(secrets.token_hex(12), user, uid, client, self.lifetimes, int(now), terms)
-        await self._client.create(SECRETS, rules.secret(session), SYSTEM_NAMESPACE)
+        await self._store.create(session)
         if not self._multiple_login:
             await self.end_all(user, now, but=session.id, client=client)
         return self._pair(session, now)
@@ -99,7 +95,7 @@ class Sessions:
         name = secrets.token_hex(12)
         code, stored = new_code(name, asked.redirect_uri, asked.challenge, asked.nonce, int(now))
         session = rules.begin(name, user.user, user.uid, client, self.lifetimes, int(now), terms, stored)
-        await self._client.create(SECRETS, rules.secret(session), SYSTEM_NAMESPACE)
+        await self._store.create(session)
         return code
 
     async def redeem(self, shown: Redemption, account: AccountOf, client: str, now: float) -> TokenPair:
@@ -107,14 +103,14 @@ class Sessions:
         name = session_of(shown.code)
         if name is None:
             raise SessionEnded("the code is not known")
-        for _ in range(_TRIES):
-            obj, session = await self._stored(name)
+        for _ in range(TRIES):
+            obj, session = await self._store.read(name)
             after = rules.redeem(session, shown, self.lifetimes, int(now))
             if isinstance(after, str):
                 raise SessionEnded(after)
             if not after.ended_at:
                 self._check_owner(after, await account(after.user), client)
-            if not await self._store(obj, after):
+            if not await self._store.write(obj, after):
                 continue
             if after.ended_at:
                 await self._ended([session.id])
@@ -125,15 +121,15 @@ class Sessions:
     async def find(self, session: str) -> Session | None:
         """The session as it is stored now, if it goes on."""
         try:
-            _, stored = await self._stored(session)
+            _, stored = await self._store.read(session)
         except SessionEnded:
             return None
         return None if stored.ended_at else stored
 
     async def refresh(self, token: RefreshToken, account: Account | None, client: str, now: float) -> TokenPair:
         """Trade a refresh token for a new pair. Raises SessionEnded, SessionStoreBusy."""
-        for _ in range(_TRIES):
-            obj, session = await self._stored(token.subject.session)
+        for _ in range(TRIES):
+            obj, session = await self._store.read(token.subject.session)
             self._check_account(token, session, account, client)
             if self._idleness.lapsed(session, 0.0, now):
                 raise SessionEnded("it was not used for too long")
@@ -142,7 +138,7 @@ class Sessions:
                 raise SessionEnded("it has ended")
             if turn.outcome == "repeat":
                 return self._pair(turn.session, now)
-            if not await self._store(obj, turn.session):
+            if not await self._store.write(obj, turn.session):
                 continue
             if turn.outcome == "replayed":
                 await self._ended([session.id])
@@ -152,79 +148,37 @@ class Sessions:
 
     async def end(self, session: str, now: float) -> None:
         """Log out. Unknown and ended sessions are fine. Raises SessionStoreBusy."""
-        await self._write_end(session, now)
+        await self._store.end(session, now)
         await self._ended([session])
-
-    async def _write_end(self, session: str, now: float) -> None:
-        for _ in range(_TRIES):
-            try:
-                obj, stored = await self._stored(session)
-                if await self._store(obj, rules.end(stored, int(now))):
-                    return
-            except SessionEnded:
-                return
-        raise SessionStoreBusy(session)
 
     async def touch(self, session: str, used_at: float) -> None:
         """Write down that a session was used. Unknown and ended ones are fine; losing a race is, too."""
         with contextlib.suppress(SessionEnded):
-            obj, stored = await self._stored(session)
+            obj, stored = await self._store.read(session)
             if not stored.ended_at and stored.used_at < used_at:
-                await self._store(obj, msgspec.structs.replace(stored, used_at=used_at))
+                await self._store.write(obj, msgspec.structs.replace(stored, used_at=used_at))
 
     async def end_all(self, user: str, now: float, *, but: str = "", client: str = "") -> None:
         """End every session of a user (at one client, if that is said), but one: password changed, disabled, deleted.
 
         The workers are told before the first of them is written down: nothing is slower than a password change.
         """
-        label = f"{rules.SELECTOR},{rules.USER_LABEL}={rules.user_label(user)}"
-        found = await self._client.list(SECRETS, SYSTEM_NAMESPACE, label_selector=label)
-        sessions = (session for obj in found.items if (session := rules.from_secret(obj)) is not None)
-        going = [
-            one.id for one in sessions
-            if one.user == user and one.id != but and not one.ended_at and client in ("", one.client)
-        ]  # fmt: skip
+        held = await self._store.going_on(user)
+        going = [one.id for one in held if one.id != but and client in ("", one.client)]
         if going:
             await self._ended(going)
         for session in going:
-            await self._write_end(session, now)
+            await self._store.end(session, now)
 
     async def sweep(self, now: float) -> int:
         """Delete the sessions that do not matter any more and end those beyond a user's limit; how many went."""
-        found = await self._client.list(SECRETS, SYSTEM_NAMESPACE, label_selector=rules.SELECTOR)
-        sessions = [session for obj in found.items if (session := rules.from_secret(obj)) is not None]
+        sessions = await self._store.all()
         old = [session for session in sessions if rules.forgettable(session, self.lifetimes, int(now))]
         for session in old:
-            await self._forget(session)
+            await self._store.forget(session.id)
         for session in _surplus(sessions, int(now)):
             await self.end(session.id, now)
         return len(old)
-
-    async def _forget(self, session: Session) -> None:
-        try:
-            await self._client.delete(SECRETS, rules.NAME_PREFIX + session.id, SYSTEM_NAMESPACE)
-        except NotFound:
-            return
-
-    async def _stored(self, session: str) -> tuple[dict[str, Any], Session]:
-        try:
-            obj = await self._client.get(SECRETS, rules.NAME_PREFIX + session, SYSTEM_NAMESPACE)
-        except NotFound as error:
-            raise SessionEnded("it is not known") from error
-        stored = rules.from_secret(obj)
-        if stored is None:
-            raise SessionEnded("it cannot be read")
-        return obj, stored
-
-    async def _store(self, obj: dict[str, Any], session: Session) -> bool:
-        """Write over the version that was read; False when somebody was faster. Raises SessionEnded when it is gone."""
-        try:
-            await self._client.update(SECRETS, {**obj, "data": rules.secret(session)["data"]})
-        except Conflict:
-            return False
-        except NotFound as error:
-            raise SessionEnded("it is not known") from error
-        return True
 
     def _check_account(self, token: RefreshToken, session: Session, account: Account | None, client: str) -> None:
         if (session.user, session.uid) != (token.subject.user, token.subject.uid):
