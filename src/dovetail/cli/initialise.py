@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 60.0
 _ESTABLISH_TIMEOUT = 30.0
+_SIDE_BY_SIDE = 4
 
 
 @dataclass(frozen=True)
@@ -81,12 +82,18 @@ async def _prepare(kubeconfig: Path | None) -> Initialised:
 
 
 async def _install_kinds(client: "Client") -> None:
-    """Apply our CRDs and wait until each is established, side by side."""
+    """Apply our CRDs and wait until each is established, a few at a time: each at once costs a connection of its own."""
     from dovetail.apis.crds import crds
 
+    left = iter(crds())
+
+    async def install_some() -> None:
+        for crd in left:
+            await _install_kind(client, crd)
+
     async with asyncio.TaskGroup() as group:
-        for crd in crds():
-            group.create_task(_install_kind(client, crd))
+        for _ in range(_SIDE_BY_SIDE):
+            group.create_task(install_some())
 
 
 async def _install_kind(client: "Client", crd: dict[str, Any]) -> None:

@@ -43,6 +43,8 @@ ADMIN: Final = "admin"
 FIELD_MANAGER: Final = "dovetail"
 API_VERSION: Final = f"{GROUP}/v1beta1"
 
+_SIDE_BY_SIDE: Final = 4
+
 _RESOURCES: Final[dict[str, ResourceLike]] = {
     "ClusterRole": CLUSTERROLES,
     "ClusterRoleBinding": CLUSTERROLEBINDINGS,
@@ -117,11 +119,17 @@ async def ensure(client: Client, *, admin_name: str = ADMIN, admin_password: str
 
 
 async def _apply_all(client: Client, objects: Sequence[Object]) -> bool:
-    """Apply all at once; whether somebody administers the platform already."""
+    """Apply all, a few side by side (each costs a connection); whether somebody administers the platform already."""
+    left = iter(objects)
+
+    async def apply_some() -> None:
+        for obj in left:
+            await _apply(client, obj)
+
     try:
         async with asyncio.TaskGroup() as group:
-            for obj in objects:
-                group.create_task(_apply(client, obj))
+            for _ in range(_SIDE_BY_SIDE):
+                group.create_task(apply_some())
             administered = group.create_task(_administered(client))
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
