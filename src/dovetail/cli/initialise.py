@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _TIMEOUT = 60.0
 _ESTABLISH_TIMEOUT = 30.0
-_SIDE_BY_SIDE = 4
+_SIDE_BY_SIDE = 8
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ async def _prepare(kubeconfig: Path | None) -> Initialised:
 
 
 async def _install_kinds(client: "Client") -> None:
-    """Apply our CRDs and wait until each is established, a few at a time: each at once costs a connection of its own."""
+    """Apply our CRDs and wait until each is established, some side by side: each costs a connection."""
     from dovetail.apis.crds import crds
 
     left = iter(crds())

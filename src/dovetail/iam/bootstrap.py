@@ -43,7 +43,7 @@ ADMIN: Final = "admin"
 FIELD_MANAGER: Final = "dovetail"
 API_VERSION: Final = f"{GROUP}/v1beta1"
 
-_SIDE_BY_SIDE: Final = 4
+_SIDE_BY_SIDE: Final = 8
 
 _RESOURCES: Final[dict[str, ResourceLike]] = {
     "ClusterRole": CLUSTERROLES,
