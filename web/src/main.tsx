@@ -6,7 +6,7 @@ import { StrictMode } from 'react';
 import { createRoot, type Root } from 'react-dom/client';
 import { fetchBoot, type Boot } from './api/boot';
 import { ApiError, setSessionLost } from './api/http';
-import { loginPath, safeNext } from './api/session';
+import { isServers, loginPath, mustLogIn, safeNext } from './api/session';
 import { language } from './i18n';
 import { startTheme } from './theme';
 import './base.css';
@@ -28,6 +28,11 @@ async function showLogin(): Promise<void> {
 }
 
 async function showConsole(boot: Boot): Promise<void> {
+  const next = safeNext(location.search);
+  if (atLogin() && isServers(next)) {
+    location.replace(next);
+    return;
+  }
   if (atLogin()) history.replaceState(null, '', safeNext(location.search));
   const { Console } = await import('./console/Console');
   mount(<Console boot={boot} />);
@@ -39,10 +44,12 @@ async function showUnavailable(message: string): Promise<void> {
 }
 
 async function start(): Promise<void> {
+  if (atLogin() && mustLogIn(location.search)) return showLogin();
   try {
     await showConsole(await fetchBoot());
   } catch (error) {
-    if (error instanceof ApiError && error.code === 401) await showLogin();
+    // 403: the session is good for choosing a new password only, which is the log-in page's business.
+    if (error instanceof ApiError && (error.code === 401 || error.code === 403)) await showLogin();
     else await showUnavailable(error instanceof Error ? error.message : String(error));
   }
 }

@@ -1,14 +1,38 @@
 /** Signing in and out: the session lives in HttpOnly cookies that this page can neither read nor leak. */
 import { errorFrom } from './http';
 
-export async function logIn(username: string, password: string): Promise<void> {
+/** What the server says of a log-in: whether a new password has to be chosen before anything else. */
+export interface LoggedIn {
+  passwordChangeRequired?: boolean;
+}
+
+export async function logIn(username: string, password: string): Promise<LoggedIn> {
   const response = await fetch('/oauth/session', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
     body: JSON.stringify({ username, password }),
   });
   if (!response.ok) throw await errorFrom(response);
+  return ((await response.json().catch(() => ({}))) ?? {}) as LoggedIn;
 }
+
+/** Choose an own password; it ends the session, so a new one begins with it. */
+export async function changePassword(username: string, currentPassword: string, password: string): Promise<void> {
+  const path = `/kapis/iam.kubesphere.io/v1beta1/users/${encodeURIComponent(username)}/password`;
+  const response = await fetch(path, {
+    method: 'PUT',
+    headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
+    body: JSON.stringify({ currentPassword, password }),
+  });
+  if (!response.ok) throw await errorFrom(response);
+  await logIn(username, password);
+}
+
+/** Whether a client of the platform wants the user to log in even though somebody is logged in. */
+export const mustLogIn = (search: string): boolean => new URLSearchParams(search).get('again') === '1';
+
+/** Whether an address on this site is the server's and not a page of the console. */
+export const isServers = (path: string): boolean => path.startsWith('/oauth/');
 
 export async function logOut(): Promise<void> {
   await fetch('/oauth/session', { method: 'DELETE' }).catch(() => undefined);

@@ -56,3 +56,21 @@ it.each([
 ])('explains %s', (error, expected) => {
   expect(explainLogin(error)).toEqual(expected);
 });
+
+it('has the user choose an own password where the server asks for one', async () => {
+  fetched.mockResolvedValueOnce(new Response('{"passwordChangeRequired":true}'));
+  const done = vi.fn();
+  render(<LoginPage onLoggedIn={done} />);
+  fillIn('ann', 'Given-0ne');
+  const chosen = await screen.findByLabelText('New password');
+  fireEvent.change(chosen, { target: { value: 'Own-passw0rd' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Change password' }));
+  expect(screen.getByRole('alert').textContent).toBe('The two passwords differ.');
+  fireEvent.change(screen.getByLabelText('Repeat the new password'), { target: { value: 'Own-passw0rd' } });
+  fetched.mockResolvedValueOnce(new Response('{}')).mockResolvedValueOnce(new Response('{}'));
+  fireEvent.click(screen.getByRole('button', { name: 'Change password' }));
+  await waitFor(() => expect(done).toHaveBeenCalledOnce());
+  const [path, init] = fetched.mock.calls[1]!;
+  expect(path).toBe('/kapis/iam.kubesphere.io/v1beta1/users/ann/password');
+  expect(JSON.parse(init?.body as string)).toEqual({ currentPassword: 'Given-0ne', password: 'Own-passw0rd' });
+});

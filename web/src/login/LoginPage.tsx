@@ -2,6 +2,7 @@
 import { useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { ApiError } from '../api/http';
 import { logIn } from '../api/session';
+import { NewPassword } from './NewPassword';
 import { LANGUAGES, setLanguage, type TextKey } from '../i18n';
 import { useLanguage, useText } from '../i18n/react';
 import { Logo } from './Logo';
@@ -34,6 +35,7 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
   const [busy, setBusy] = useState(false);
   const [visible, setVisible] = useState(false);
   const [problem, setProblem] = useState('');
+  const [known, setKnown] = useState<{ username: string; password: string } | null>(null);
   const passwordField = useRef<HTMLInputElement>(null);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
@@ -48,8 +50,9 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
     setBusy(true);
     setProblem('');
     try {
-      await logIn(username, password);
-      onLoggedIn();
+      const { passwordChangeRequired } = await logIn(username, password);
+      if (passwordChangeRequired) setKnown({ username, password });
+      else onLoggedIn();
     } catch (error) {
       const explained = explainLogin(error);
       setProblem('key' in explained ? text(explained.key) : explained.sentence);
@@ -66,7 +69,7 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
           <h1>{text('appName')}</h1>
           <p>{text('tagline')}</p>
         </header>
-        <form onSubmit={(event) => void submit(event)} noValidate>
+        {known !== null ? <NewPassword {...known} onChanged={onLoggedIn} /> : <form onSubmit={(event) => void submit(event)} noValidate>
           <label htmlFor="username">{text('username')}</label>
           <input id="username" name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus
             aria-invalid={problem !== ''} aria-describedby="login-problem" />
@@ -84,7 +87,7 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
           </div>
           <p id="login-problem" role="alert" className="dt-login-problem">{problem}</p>
           <button type="submit" className="dt-login-submit" disabled={busy}>{text(busy ? 'signingIn' : 'signIn')}</button>
-        </form>
+        </form>}
       </main>
       <LanguageSwitch />
     </div>
