@@ -11,6 +11,7 @@ from dovetail.apis.quota_v1alpha2 import RESOURCEQUOTAS
 from dovetail.iam.tenancy.actions import carry_out
 from dovetail.iam.tenancy.quotas import (
     SHARE_OF,
+    SHARE_PREFIX,
     SHARES,
     plan_quota,
     refused,
@@ -29,7 +30,6 @@ from dovetail.kube.timestamps import now
 
 _BY_QUOTA: Final = "quota"
 _OF_WORKSPACE: Final = "of workspace"
-_PREFIX: Final = share_name("")
 
 
 def quota_controller(runtime: ControllerRuntime) -> Controller:
@@ -37,7 +37,7 @@ def quota_controller(runtime: ControllerRuntime) -> Controller:
     world = _World(runtime)
     controller = Controller("workspace-quotas", world.reconcile, workers=2)
     controller.watches(world.quotas)
-    controller.watches(world.shares, lambda share: [Key("", key_of(share).name.removeprefix(_PREFIX))])
+    controller.watches(world.shares, lambda share: [Key("", key_of(share).name.removeprefix(SHARE_PREFIX))])
     controller.watches(world.namespaces, world.concerned)
     return controller
 

@@ -35,6 +35,8 @@ from dovetail.kube.selectors import matches
 SHARES: Final = Resource("", "v1", "resourcequotas", "ResourceQuota")
 SHARE_OF: Final = "quota.kubesphere.io/share-of"
 """The label of a namespace's share: a digest of the name of the workspace's quota."""
+SHARE_PREFIX: Final = "workspace-quota."
+"""What a share's name begins with; the quota's name follows."""
 
 Amounts = Mapping[str, Decimal]
 
@@ -54,7 +56,7 @@ class Standing:
 
 def share_name(quota: str) -> str:
     """The name of a quota's share in a namespace; it stands in the refusals that users read."""
-    return f"workspace-quota.{quota}"[:253].rstrip(".-")
+    return SHARE_PREFIX + quota
 
 
 def share_label(quota: str) -> str:
