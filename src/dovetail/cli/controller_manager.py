@@ -9,6 +9,7 @@ from dovetail.iam import (
     instances,
     materialise,
     rbac_controllers,
+    served_definitions,
     service_account_secrets,
     shipped,
 )
@@ -28,6 +29,6 @@ async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str
 def _of_identity(runtime: ControllerRuntime) -> list[Controller]:
     parts = (
         materialise, rbac_controllers, shipped, instances, aggregation_controllers, deleted_users,
-        service_account_secrets, tenancy,
+        service_account_secrets, served_definitions, tenancy,
     )  # fmt: skip
     return [controller for part in parts for controller in part.controllers(runtime)]

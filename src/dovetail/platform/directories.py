@@ -9,10 +9,10 @@ an empty cache for it would be a list that lies.
 from typing import Final
 
 from dovetail.apis import crds
+from dovetail.iam.served_definitions import served_definitions
 from dovetail.kube.lister import Lister
-from dovetail.kube.resources import CRDS, NAMESPACES, Object, ResourceLike
+from dovetail.kube.resources import NAMESPACES, Object, ResourceLike
 from dovetail.kube.runtime import ControllerRuntime
-from dovetail.platform.served_kinds import SERVED_SELECTOR, slim_definition
 
 _GROUPS: Final = frozenset({"iam.kubesphere.io", "tenant.kubesphere.io", "quota.kubesphere.io"})
 _NOT_KEPT: Final = frozenset({"loginrecords"})
@@ -30,7 +30,7 @@ class Directories:
             for resource in (*kept, NAMESPACES)
         }
 
-        self._definitions = runtime.informer(CRDS, label_selector=SERVED_SELECTOR, transform=slim_definition)
+        self._definitions = served_definitions(runtime)
 
     def definitions(self) -> list[Object]:
         """The CustomResourceDefinitions of other people's kinds that are served generically."""

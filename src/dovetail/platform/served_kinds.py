@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 from dovetail.apis import crds
-from dovetail.apis.labels import RESOURCE_SERVED
+from dovetail.iam.served_definitions import may_be_served
 from dovetail.kube.resources import Resource, ResourceLike
 
 Home = Literal["platform", "workspace", "namespace", "labelled"]
@@ -26,7 +26,6 @@ Verb = Literal["list", "get", "create", "update", "patch", "delete"]
 Object = dict[str, Any]
 
 EVERY_VERB: Final[tuple[Verb, ...]] = ("list", "get", "create", "update", "patch", "delete")
-SERVED_SELECTOR: Final = f"{RESOURCE_SERVED}=true"
 ELSEWHERE: Final = frozenset(
     {
         ("iam.kubesphere.io", "users"),
@@ -39,7 +38,6 @@ ELSEWHERE: Final = frozenset(
 
 _WORKSPACE_KINDS: Final = frozenset({"workspaceroles", "workspacerolebindings"})
 _VERBS: Final[Mapping[str, tuple[Verb, ...]]] = {"loginrecords": ("list", "get", "delete")}
-_BUILT_IN_GROUPS: Final = ("", "apps", "batch", "autoscaling", "policy", "extensions")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,9 +73,7 @@ def _home(resource: ResourceLike) -> Home:
 
 def foreign_kind(definitions: Iterable[Object], group: str, version: str, plural: str) -> ServedKind | None:
     """Somebody else's kind, if one of these CustomResourceDefinitions serves it here."""
-    if (group, plural) in _OWN or group in _BUILT_IN_GROUPS or group.endswith(".k8s.io"):
-        return None
-    for definition in definitions:
+    for definition in filter(may_be_served, definitions):
         spec: Mapping[str, Any] = definition["spec"]
         names: Mapping[str, Any] = spec["names"]
         served = any(one["name"] == version and one.get("served") for one in spec["versions"])
@@ -86,15 +82,3 @@ def foreign_kind(definitions: Iterable[Object], group: str, version: str, plural
             resource = Resource(group, version, plural, str(names["kind"]), namespaced)
             return ServedKind(resource, "namespace" if namespaced else "labelled", own=False)
     return None
-
-
-def slim_definition(definition: Object) -> Object:
-    """A CustomResourceDefinition without its schemas, for a cache."""
-    spec: Mapping[str, Any] = definition.get("spec", {})
-    versions = [{"name": one["name"], "served": one.get("served", False)} for one in spec.get("versions", [])]
-    metadata = {key: value for key, value in definition["metadata"].items() if key != "managedFields"}
-    kept = {key: spec.get(key) for key in ("group", "scope", "names")}
-    return {"metadata": metadata, "spec": {**kept, "versions": versions}}
-
-
-_OWN: Final = frozenset((kind.resource.group, kind.resource.plural) for kind in crds.KINDS)

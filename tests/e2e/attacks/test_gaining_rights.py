@@ -28,7 +28,8 @@ def clerk(tenants: Tenants) -> Iterator[str]:
     """Somebody who keeps users and roles, and holds nothing else."""
     role, name = fresh("clerk-"), CLERK
     resources = ["users", "globalroles", "globalrolebindings", "roletemplates", "builtinroles", "groups",
-                 "groupbindings", "clusterroles", "clusterrolebindings", "workspaceroles", "workspacerolebindings"]  # fmt: skip
+                 "groupbindings", "clusterroles", "clusterrolebindings", "workspaceroles",
+                 "workspacerolebindings"]  # fmt: skip
     rules = [{"verbs": WRITES, "apiGroups": ["iam.kubesphere.io"], "resources": resources}]
     expect(send(tenants, "POST", f"{IAM}/globalroles", "platform-admin", iam("GlobalRole", role, rules=rules)), 201)
     user = iam("User", name, spec={"email": "", "password": PASSWORD})
