@@ -82,7 +82,7 @@ async def running(refresh: float = 60.0) -> AsyncIterator[Running]:
         yield one
     finally:
         task.cancel()
-        await asyncio.wait({task})
+        await asyncio.wait({task}, timeout=10)
 
 
 async def test_an_index_in_the_manner_of_kubernetes_is_followed() -> None:
@@ -225,7 +225,7 @@ async def test_the_answers_can_be_kept_by_their_hash(tmp_path: Path) -> None:
         merged = await get("/openapi/v2/kapis")
         missing = await get("/openapi/v3/kapis/no.io/v1")
     serving.cancel()
-    await asyncio.wait({serving})
+    await asyncio.wait({serving}, timeout=10)
 
     assert kept[1] == document("platform.io")
     assert "immutable" in kept[2]["cache-control"]
