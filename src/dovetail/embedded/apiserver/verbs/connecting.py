@@ -16,6 +16,7 @@ from ..admission.plugin import CONNECT, Attributes
 from ..errors import BadRequest, Invalid, NotFound, StatusError, Unavailable
 from ..fielderrors import FieldError, forbidden, invalid
 from ..foreign import part, parts
+from ..service_endpoints import NoEndpoint, Service, resolve
 from ..storage.records import ObjectKey
 from .answer import Answer, Stream
 from .call import Call
@@ -205,15 +206,12 @@ def _first_port(pod: Object) -> int:
 
 
 def _service_address(call: Call, service: Object, port: str) -> str:
-    from ..admission.webhooks.configurations import Service
-    from ..admission.webhooks.services import NoEndpoint, resolve
-
     ports, name = parts(service, "spec", "ports"), str(service["metadata"]["name"])
     found = [p for p in ports if port in (str(p.get("port")), p.get("name"))] if port else ports
     if not found:
         raise Unavailable(f'no service port "{port}" found for service "{name}"')
     try:
-        host, number = resolve(call.api.store, Service(call.namespace, name, "/", int(found[0]["port"])))
+        host, number = resolve(call.api.store, Service(call.namespace, name, int(found[0]["port"])))
     except NoEndpoint as error:
         raise Unavailable(str(error)) from error
     return f"{host}:{number}"
