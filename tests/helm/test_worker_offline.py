@@ -181,7 +181,7 @@ async def test_an_idle_worker_ends_and_leaves_nothing() -> None:
         pid = helm.pid
         assert pid
         scratch = scratch_of(pid)
-        assert scratch.is_dir()  # noqa: ASYNC240, a moment later it may be gone
+        assert scratch.is_dir()
         assert await asyncio.to_thread(gone, scratch, Path(f"/proc/{pid}"))
         assert (await helm.call(ShowChart(chart=tiny())))["metadata"]["name"] == "tiny"
 
