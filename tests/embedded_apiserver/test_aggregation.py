@@ -106,6 +106,8 @@ async def test_a_backend_is_found_and_asked_in_the_users_name(
     assert headers["x-remote-group"] == ["system:masters", "system:authenticated"]
     assert not {"authorization", "cookie", "impersonate-user"} & set(headers)
     assert "front-proxy-client" in found["peer"]
+    code, found = await http("GET", path, accept="application/vnd.kubernetes.protobuf")
+    assert (code, found["kind"]) == (200, "Sum")  # what a backend answers is not translated here
     assert '"kind":"Sum"' in server.kubectl("-n", namespace, "get", "--raw", path).replace(": ", ":")
 
 
