@@ -69,7 +69,7 @@ def make_bundle(
     with waiting("reading the packages") as told:
         boxes = [_boxed(*found, images=not no_images) for found in _trusted(paths, trust)]
         names = sorted({name for box in boxes for name in box.images} | {str(parse_image(text)) for text in extra})
-        contents = _written(target, boxes, names, told, platforms, plain_http)
+        contents = _written(target, boxes, names, told, platforms, plain_http, with_images=not no_images)
     _print(contents, target, "bundled", output)
 
 
@@ -145,6 +145,8 @@ def _written(
     told: Waiting,
     platforms: Sequence[str],
     plain: bool | None,
+    *,
+    with_images: bool,
 ) -> Contents:
     """Gather the images beside the target, then write it, all or nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +157,7 @@ def _written(
         told.what = f"writing {target}"
         part = Path(folder) / "bundle.part"
         with part.open("wb") as file:
-            contents = make(file, boxes, gathered)
+            contents = make(file, boxes, gathered, with_images=with_images)
         part.replace(target)
     return contents
 
