@@ -76,13 +76,13 @@ class Following:
 async def following() -> AsyncIterator[Following]:
     made = Following()
     task = asyncio.create_task(made.control.run())
-    made.control.start()
-    await made.settled()
     try:
+        made.control.start()
+        await made.settled()
         yield made
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait({task}, timeout=10)
 
 
 async def test_what_means_the_same_is_not_compiled_and_not_published() -> None:

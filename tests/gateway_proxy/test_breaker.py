@@ -11,7 +11,7 @@ from dovetail.routing.model import Address, Upstream
 from dovetail.routing.traffic import Breaker, Retries, Traffic
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, answer
-from tests.gateway_proxy.client import PATIENCE, Answer
+from tests.gateway_proxy.client import PATIENCE, Answer, scrape
 from tests.gateway_proxy.rig import Gateway, gateway, limits, route, upstream
 from tests.gateway_proxy.test_failures import full_listener
 
@@ -110,7 +110,7 @@ async def test_a_probe_closes_the_circuit() -> None:
 
 async def test_only_one_request_tries_a_backend_again() -> None:
     flaky = await Flaky("500 No").start()
-    to = guarded(flaky.port, consecutive_failures=1, ejection_time=1.5)
+    to = guarded(flaky.port, consecutive_failures=1, ejection_time=2.5)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         assert (await running.once("GET", "/")).status == 500
         flaky.held = asyncio.Event()
@@ -121,7 +121,7 @@ async def test_only_one_request_tries_a_backend_again() -> None:
         await trying  # it was answered 500
         got = await running.once("GET", "/")
         assert refused_by(got, "open")
-        assert int(got.get("retry-after") or 0) in (3, 4), "the second time it lasts twice as long"
+        assert 3 < int(got.get("retry-after") or 0) <= 6, "the second time it lasts twice as long"
         assert flaky.asked == 2
 
 
@@ -276,12 +276,12 @@ async def test_an_address_that_cannot_be_reached_is_not_waited_for_each_time() -
     sound = [await Flaky().start() for _ in range(2)]
     with full_listener() as silent:
         addresses = tuple(Address("127.0.0.1", port) for port in (silent, sound[0].port, sound[1].port))
-        to = upstream(0, addresses=addresses, connect_timeout=4.5)
-        begun = asyncio.get_running_loop().time()
+        to = upstream(0, addresses=addresses, connect_timeout=9.0)  # three seconds for each
         async with gateway([route("/", to)], [to]) as running:
+            begun = asyncio.get_running_loop().time()
             for _ in range(12):
                 assert (await running.once("GET", "/")).status == 200
-        assert asyncio.get_running_loop().time() - begun < 4.5, "once it is waited for, not four times"
+            assert asyncio.get_running_loop().time() - begun < 9.0, "once it is waited for, not four times"
     assert sum(each.asked for each in sound) == 12
     assert min(each.asked for each in sound) >= 4
 
@@ -316,10 +316,7 @@ async def test_a_scrape_tells_of_breakers_retries_and_limits(tmp_path: Path) -> 
     async with gateway(table, [to, other], metrics_socket=path) as running:
         assert refused_by(await running.once("GET", "/shop"), "open")
         assert refused_by(await running.once("GET", "/other"), "maxRequests")
-        reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        lines = (await asyncio.wait_for(reader.read(), PATIENCE)).decode().splitlines()
-        writer.close()
+        lines = (await scrape(path)).decode().splitlines()
     for line in (
         'dovetail_gateway_backend_requests{backend="proxies/shop"} 0',
         'dovetail_gateway_retries_total{backend="proxies/shop"} 1',
