@@ -14,6 +14,7 @@ CommandError
 ├── NotSigned
 ├── DevelopmentFailed
 ├── NoBrowser
+├── BrowserFailed
 ├── NoPlatform
 ├── ClusterRefused
 ├── PublishFailed
@@ -120,6 +121,13 @@ class NoBrowser(CommandError):
 
     def __init__(self) -> None:
         super().__init__("No Chromium starts here. Install one (apt-get install chromium), or name it in $CHROMIUM.")
+
+
+class BrowserFailed(CommandError):
+    """The browser does not do what it is told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Chromium did not do it: {reason.rstrip('.')}. Try again, or name another one in $CHROMIUM.")
 
 
 class NoPlatform(CommandError):
