@@ -9,7 +9,7 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Sequence
 
-from .media_types import takes_gzip
+from .media_types import JSON, takes_gzip
 from .protobuf_replies import translates
 from .transport.messages import Request
 from .verbs.answer import Answer, Stream
@@ -20,7 +20,11 @@ _LEVEL, _GZIP = 1, 31
 
 
 def wants_gzip(request: Request, answer: Answer | Stream) -> bool:
-    """Streams are lists of many objects: large by nature. What is put into protobuf on its way out stays plain."""
+    """Streams of JSON are lists of many objects: large by nature; others (logs) must not wait in the compressor. What
+    is put into protobuf on its way out stays plain.
+    """
+    if isinstance(answer, Stream) and answer.content_type != JSON:
+        return False
     if isinstance(answer, Answer) and (
         sum(map(len, answer.pieces)) < THRESHOLD
         or any(name.lower() == b"content-encoding" for name, _ in answer.headers)

@@ -7,6 +7,7 @@ be reached.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -46,7 +47,7 @@ async def logs(call: Call) -> Answer | Stream:
     if not part(pod, "spec").get("nodeName"):
         return Answer(b"", 204, "text/plain")  # nothing was said yet
     if call.api.nodes is not None:
-        return Stream(call.api.nodes.logs(pod, options), "text/plain")
+        return Stream(call.api.nodes.logs(pod, replace(options, container=container)), "text/plain")
     address = _node_address(call, pod)
     where = f"https://{address}/containerLogs/{call.namespace}/{call.info.name}/{container}"
     raise NodeUnreachable(f'Get "{where}": dial tcp {address}: connect: connection refused')
