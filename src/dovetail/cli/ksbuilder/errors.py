@@ -50,16 +50,17 @@ class DirectoryTaken(CommandError):
 
 
 class CredentialsUnusable(CommandError):
-    """The file of logins is not safe, or not readable."""
+    """A file of a login is not safe, or not readable."""
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
         super().__init__(f"{path} is not used: {reason}. {remedy}.")
 
 
 class RegistryRefused(CommandError):
-    """A registry does not give, or does not take."""
+    """A registry does not give, or does not take. `status` is what it answered, 0 if it was not its answer."""
 
-    def __init__(self, what: str, reason: str) -> None:
+    def __init__(self, what: str, reason: str, status: int = 0) -> None:
+        self.status = status
         super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
 
 
@@ -86,9 +87,10 @@ class NotLoggedIn(CommandError):
 
 
 class PlatformRefused(CommandError):
-    """A platform does not answer, or does not let anybody in."""
+    """A platform does not answer (`status` is 0), or does not let anybody in."""
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, status: int = 0) -> None:
+        self.status = status
         super().__init__(f"{url}: {reason.rstrip('.')}. Check the address, the user name and the password.")
 
 
