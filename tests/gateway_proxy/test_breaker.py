@@ -91,6 +91,23 @@ async def test_failures_in_a_row_open_the_circuit(failure: str) -> None:
         assert flaky.asked == before, "an open circuit asks nobody"
 
 
+async def test_the_log_tells_of_a_circuit_when_it_changes_and_not_of_each_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flaky = await Flaky("500 No").start()
+    to = guarded(flaky.port, consecutive_failures=1, ejection_time=0.5)
+    async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
+        with caplog.at_level("INFO"):
+            assert (await running.once("GET", "/")).status == 500
+            while caplog.text.count("a circuit is") < 2:
+                flaky.status = "200 OK"
+                got = await running.once("GET", "/")
+                assert got.status == 200 or refused_by(got, "open")
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("dovetail")]
+    assert [text for text in told if "circuit" in text] == ["a circuit is open", "a circuit is closed again"]
+    assert "request" not in told
+
+
 async def recovered(running: Gateway) -> None:
     async with asyncio.timeout(PATIENCE):
         while (await running.once("GET", "/")).status == 503:  # noqa: ASYNC110
@@ -194,7 +211,7 @@ async def test_requests_are_limited() -> None:
 async def test_connections_are_limited_and_requests_wait_for_them() -> None:
     flaky = await Flaky().start()
     flaky.held = asyncio.Event()
-    to = guarded(flaky.port, max_connections=2, max_pending=3)
+    to = guarded(flaky.port, max_connections=2, max_pending_requests=3)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         held = await hold(running, 2)
         await until(lambda: flaky.waiting == 2)
@@ -216,7 +233,7 @@ async def test_connections_are_limited_and_requests_wait_for_them() -> None:
 async def test_nobody_waits_for_a_connection_for_ever() -> None:
     flaky = await Flaky().start()
     flaky.held = asyncio.Event()
-    to = upstream(flaky.port, breaker=Breaker(name="x", max_connections=1, max_pending=9), connect_timeout=0.2)
+    to = upstream(flaky.port, breaker=Breaker(name="x", max_connections=1, max_pending_requests=9), connect_timeout=0.2)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         (held,) = await hold(running, 1)
         await until(lambda: flaky.waiting == 1)
@@ -227,7 +244,7 @@ async def test_nobody_waits_for_a_connection_for_ever() -> None:
 
 async def test_connections_that_break_make_room() -> None:
     flaky = await Flaky("reset").start()
-    to = guarded(flaky.port, max_connections=1, max_pending=50)
+    to = guarded(flaky.port, max_connections=1, max_pending_requests=50)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         broken = [(await task).status for task in await hold(running, 10)]
         flaky.status = "200 OK"

@@ -90,7 +90,7 @@ async def test_nothing_is_lost_mixed_up_or_left_behind(seed: int, balance: Any, 
     chaos = Chaos(chance)
     backends = [await Backend(chaos).start() for _ in range(3)]
     rule = Breaker(
-        name="proxies/chaos", max_connections=6, max_pending=20, max_requests=30, consecutive_failures=4,
+        name="proxies/chaos", max_connections=6, max_pending_requests=20, max_requests=30, consecutive_failures=4,
         error_percent=60, minimum_requests=10, interval=0.5, ejection_time=0.05,
     )  # fmt: skip
     addresses = tuple(Address("127.0.0.1", each.port) for each in backends)

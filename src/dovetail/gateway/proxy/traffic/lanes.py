@@ -170,7 +170,7 @@ class Lanes(Pool):
     async def _waited(self, loop: asyncio.AbstractEventLoop) -> "UpstreamConnection | None":
         guard = self.guard
         most = guard.rule.max_connections
-        if guard.rule.max_pending is not None and len(guard.waiting) >= guard.rule.max_pending:
+        if guard.rule.max_pending_requests is not None and len(guard.waiting) >= guard.rule.max_pending_requests:
             raise guard.refuse("maxPendingRequests", f"{len(guard.waiting)} requests wait for a connection")
         future: asyncio.Future[UpstreamConnection | None] = loop.create_future()
         entry = (self, future)
