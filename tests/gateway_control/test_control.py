@@ -37,7 +37,7 @@ class Following:
 
     def __init__(self) -> None:
         self.world, self.recorder, self.compiled = World(), Recorder(), 0
-        runtime = cast("ControllerRuntime", self.world)
+        runtime = cast("ControllerRuntime", self.world.cluster)
         self.control = Control(
             runtime,
             cast("Publisher", self.recorder),
@@ -51,14 +51,7 @@ class Following:
         self.compiled += 1
 
     def put(self, resource: Any, obj: Object) -> None:
-        informer = self.world.informer(resource)
-        self.world._version += 1
-        metadata = {
-            **obj["metadata"],
-            "uid": f"u-{obj['metadata']['name']}",
-            "resourceVersion": str(self.world._version),
-        }
-        informer.tell(informer.lister.put({**obj, "metadata": metadata}))
+        self.world.cluster.put(resource, obj)
 
     @property
     def last(self) -> Snapshot:
