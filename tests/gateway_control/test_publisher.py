@@ -5,7 +5,10 @@ import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from dovetail.gateway.delta import Delta, decode_frame, delta_between, encode_delta
+from dovetail.gateway.private_socket import listening
 from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import ACK, LENGTH, Snapshot, encode
@@ -102,6 +105,29 @@ async def test_the_socket_is_private(tmp_path: Path) -> None:
     finally:
         serving.cancel()
         await asyncio.wait({serving}, timeout=10)
+
+
+async def test_the_end_leaves_no_connection_and_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        try:
+            writer.write(bytes(1 << 24))  # more than anybody reads
+            await writer.drain()
+        finally:
+            ended.set()
+
+    async with asyncio.timeout(10), contextlib.AsyncExitStack() as stack:
+        async with listening(tmp_path / "s", serve):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+            stack.callback(writer.close)
+            await begun.wait()
+        assert ended.is_set()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+    await asyncio.sleep(0)
+    assert not caplog.records
 
 
 async def test_changes_travel_as_deltas_and_a_worker_that_lost_its_place_gets_the_whole(tmp_path: Path) -> None:

@@ -29,6 +29,8 @@ async def listening(path: Path, serve: Serve, *, limit: int = _LONGEST_LINE) -> 
         try:
             with contextlib.suppress(OSError, asyncio.IncompleteReadError):
                 await serve(reader, writer)
+        except asyncio.CancelledError:
+            pass  # by the end of the block; asyncio's streams would report a cancelled task as an error
         finally:
             del connections[task]
             writer.close()
