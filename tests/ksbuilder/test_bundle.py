@@ -191,7 +191,9 @@ def test_from_one_site_to_another(tmp_path: Path) -> None:
         for path in ("extension.yaml", "values.yaml"):
             text = (copy / path).read_text()
             (copy / path).write_text(text.replace("greeter-backend", name))
-        made = value("bundle", copy, "-f", "site.tar", cwd=tmp_path)
+        sentence = refusal("bundle", copy, "-f", "site.tar", "--platform", "linux/arm64", cwd=tmp_path)
+        assert "it is built for linux/amd64, not for linux/arm64" in sentence
+        made = value("bundle", copy, "-f", "site.tar", "--platform", "linux/amd64", cwd=tmp_path)
         assert made["images"] == [{"name": f"{name}:0.1.0", "digest": digest}]
         first = (tmp_path / "site.tar").read_bytes()
         inline("bundle", copy, "-f", "again.tar", cwd=tmp_path)

@@ -66,6 +66,8 @@ def make_bundle(
     trust: Trust,
 ) -> None:
     """Write a bundle with the extensions at PATHS, and the images that they list and that their charts run."""
+    if len(platforms) > 1:
+        raise click.UsageError("Give one --platform, or none for all.")
     with waiting("reading the packages") as told:
         boxes = [_boxed(*found, images=not no_images) for found in _trusted(paths, trust)]
         names = sorted({name for box in boxes for name in box.images} | {str(parse_image(text)) for text in extra})
@@ -208,4 +210,5 @@ def _print(contents: Contents, where: Path, what: str, output: str) -> None:
         click.echo(f"package {one.name} {one.version}" + (" (signed)" if one.signed else ""))
     for image in contents.images:
         click.echo(f"image {image.name} {image.digest}")
-    click.echo(f"{what} {where}: {len(contents.packages)} packages, {len(contents.images)} images")
+    images = f", {len(contents.images)} images" if contents.with_images else "; the site has the images"
+    click.echo(f"{what} {where}: {len(contents.packages)} packages{images}")

@@ -7,10 +7,12 @@ CommandError
 ├── CredentialsUnusable
 ├── RegistryRefused
 ├── RepositoryRefused
+├── DirectoryUnusable
 ├── NoSuchPackage
 ├── NotLoggedIn
 ├── PlatformRefused
 ├── UnsafeServe
+├── UnusableAddress
 ├── NotSigned
 ├── DevelopmentFailed
 ├── NoBrowser
@@ -71,6 +73,13 @@ class RepositoryRefused(CommandError):
         super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
 
 
+class DirectoryUnusable(CommandError):
+    """A directory is no place for packages, or has a file that is none. The reason says the way out."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
+
+
 class NoSuchPackage(CommandError):
     """A source has no such package, or not in that version."""
 
@@ -101,6 +110,15 @@ class UnsafeServe(CommandError):
         super().__init__(
             f"Uploads at {host} without a password would let anybody replace packages. "
             "Give --password-file, or listen on 127.0.0.1."
+        )
+
+
+class UnusableAddress(CommandError):
+    """A server cannot listen there."""
+
+    def __init__(self, host: str, why: OSError) -> None:
+        super().__init__(
+            f"Nothing can listen on {host}: {why.strerror or why}. Give another --host, or another --port."
         )
 
 

@@ -1,8 +1,10 @@
 """Images between registries and files: fetching them into a folder of blobs, and pushing them from a bundle."""
 
+import contextlib
 import json
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Final
 
 from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
@@ -11,6 +13,8 @@ from dovetail.packaging.bundling.making import Layout
 from dovetail.packaging.manifests import items, mapping
 from dovetail.packaging.registry.manifests import Descriptor, platform_of, read
 from dovetail.packaging.registry.references import Reference, parse_image
+
+_MOST: Final = 1 << 20
 
 
 class Gatherer:
@@ -43,6 +47,8 @@ class Gatherer:
         self._keep(digest, data)
         for blob in parts.blobs:
             await self._blob(registry, reference, blob)
+        if parts.blobs:
+            self._check_platform(reference, self._blobs[parts.blobs[0].digest])
         for manifest in parts.manifests:
             if manifest.digest not in self._blobs:
                 await self._image(registry, Reference(reference.host, reference.repository, digest=manifest.digest))
@@ -56,6 +62,13 @@ class Gatherer:
             async for chunk in registry.blob(reference, blob):
                 file.write(chunk)
         self._blobs[blob.digest] = path
+
+    def _check_platform(self, reference: Reference, configuration: Path) -> None:
+        """An image that is for one platform alone must be for the one that is wanted."""
+        with configuration.open("rb") as file, contextlib.suppress(ValueError, RecursionError):
+            built = platform_of(json.loads(file.read(_MOST)))
+            if self._platforms and "unknown" not in built and built not in self._platforms:
+                raise RegistryRefused(str(reference), f"it is built for {built}, not for {', '.join(self._platforms)}")
 
     def _keep(self, digest: str, data: bytes) -> None:
         path = self._folder / digest.removeprefix("sha256:")
