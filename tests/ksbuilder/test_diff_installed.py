@@ -40,7 +40,9 @@ async def test_what_an_upgrade_would_change(platform_crds: KubeApi, tmp_path: Pa
         overrides: dict[str, Any] = {"tags": {"extension": True, "agent": False}, "back": {"enabled": False}}
         overrides["global"] = {"clusterInfo": {"name": "host", "role": "host"}}
         chart = build(read_directory(old)).data
-        await helm.call(Deploy(release="tiny", chart=chart, connection=connection, values=Values("", overrides)))
+        values, labels = Values("", overrides), {"kubesphere.io/extension-ref": "tiny"}
+        operation = Deploy(release="tiny", chart=chart, connection=connection, values=values, object_labels=labels)
+        await helm.call(operation)
     report = json.loads(ksbuilder("diff", new, *common, "-o", "json", cwd=tmp_path).stdout)
     (change,) = report["objects"]
     assert (change["view"], change["object"], change["change"]) == (

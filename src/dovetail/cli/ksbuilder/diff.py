@@ -78,7 +78,9 @@ def _against_installed(new: Opened, options: dict[str, Any]) -> tuple[Side, Side
     (rendering,) = asyncio.run(render_all(new, chosen, HOST))
     reader = ManifestReader({}, package.name)
     objects = [obj for obj in reader.objects(rendering.manifests)[0] if HOOK not in obj.annotations]
-    old = Side(f"{package.name} {version} (installed)", {HOST: reader.objects({"": manifest})[0]})
+    old = Side(
+        " ".join(filter(None, (package.name, version, "(installed)"))), {HOST: reader.objects({"": manifest})[0]}
+    )
     return old, Side(f"{package.name} {package.version}", {HOST: objects})
 
 
