@@ -119,7 +119,8 @@ class Follower:
             while self.rev < rev and not task.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        assert not isinstance(end, AssertionError), end
 
 
 def newest(listed: Any, follower: Follower) -> int:
