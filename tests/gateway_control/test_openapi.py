@@ -150,7 +150,7 @@ PARTS = {"parameters": JSON, "requestBody": JSON, "responses": st.dictionaries(s
 ITEMS = JSON | st.fixed_dictionaries({"parameters": JSON, "get": JSON | st.fixed_dictionaries(PARTS)})
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(ITEMS, JSON, JSON, st.booleans())
 def test_no_document_breaks_anything(item: Any, schema: Any, parameters: Any, old: bool) -> None:
     """Whatever a backend serves: a document that stands on its own and can be merged, or BadDocument."""
