@@ -23,7 +23,8 @@ import uvloop
 sys.path.insert(0, str(Path(__file__).parent))
 
 from kube.load import Caller, Rate, rate, watch_latency, wrk
-from kube.scene import LOAD_CORE, ApiServer, bare_endpoint, config_map, etcd
+from kube.scene import ApiServer, bare_endpoint, config_map, etcd
+from processes import LOAD_CORE
 
 CORE = "/api/v1/namespaces"
 OBJECTS, FEW = 10_000, 1_000

@@ -1,4 +1,7 @@
-"""A cluster in memory: informers whose watch is the benchmark, so that what is measured is the gateway alone."""
+"""A cluster in memory: informers whose watch is whoever calls `put` and `remove`.
+
+With it a benchmark measures the gateway alone; the tests of control use it, too. Imports nothing of the benchmark.
+"""
 
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -41,15 +44,15 @@ class Cluster:
         """Create or replace an object."""
         self._version += 1
         informer = self.informer(resource)
-        there = informer.lister.get(obj["metadata"]["name"])
-        uid = there["metadata"]["uid"] if there else f"uid-{obj['metadata']['name']}"
+        there = informer.lister.get(obj["metadata"]["name"], obj["metadata"].get("namespace"))
+        uid = there["metadata"]["uid"] if there else f"uid-{self._version}"
         metadata = {**obj["metadata"], "uid": uid, "resourceVersion": str(self._version)}
         informer.tell(informer.lister.put({**obj, "metadata": metadata}))
 
-    def remove(self, resource: ResourceLike, name: str) -> None:
-        """Delete an object."""
+    def remove(self, resource: ResourceLike, name: str, namespace: str | None = None) -> None:
+        """Delete an object, if it is there."""
         informer = self.informer(resource)
-        there = informer.lister.get(name)
+        there = informer.lister.get(name, namespace)
         if there is not None:
             informer.tell(informer.lister.discard(there))
 

@@ -1,20 +1,21 @@
-"""Processes of the benchmark: started pinned to a core, waited for, measured, ended."""
+"""Processes of the benchmark: started as the supervisor starts workers, and measured."""
 
 import contextlib
 import os
 import resource
-import socket
 import subprocess
-import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+import processes
+from processes import LOAD_CORE, SERVER_CORE, free_port, pinned
+
 from dovetail.cli.supervisor import MALLOC
 
-PROXY_CORE = 0
-LOAD_CORE = 1
-_START_SECONDS = 20.0
+__all__ = ["LOAD_CORE", "PROXY_CORE", "Actor", "allow_descriptors", "free_port", "running"]
+
+PROXY_CORE = SERVER_CORE
 
 
 @dataclass(frozen=True)
@@ -46,42 +47,12 @@ def allow_descriptors() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
 
 
-def free_port() -> int:
-    """A TCP port of the loopback interface that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
 @contextlib.contextmanager
 def running(core: int | None, command: list[str], port: int) -> "Generator[subprocess.Popen[bytes]]":
     """A process that listens on `port` while the block runs; `core` None leaves it unpinned."""
-    pinned = ["taskset", "-c", str(core), *command] if core is not None else command
     env = {**MALLOC, **os.environ}  # as the supervisor starts workers; the peers bring their own or do not care
-    process = subprocess.Popen(pinned, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=env)
-    try:
-        _wait(port, process)
+    with processes.running(pinned(core, *command) if core is not None else command, port, env) as process:
         yield process
-    finally:
-        process.terminate()
-        try:
-            process.wait(10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
-
-
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + _START_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        with socket.socket() as probe:
-            probe.settimeout(0.2)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise TimeoutError(f"nobody listens on port {port}")
 
 
 def _rss(pid: int) -> int:

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import ssl
 import subprocess
 import sys
@@ -15,9 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-
-SERVER_CORE, LOAD_CORE = 0, 1
-START_SECONDS = 60.0
+from processes import SERVER_CORE, free_port, pinned, running
 
 _BARE = """
 import sys, uvicorn
@@ -31,16 +28,6 @@ async def app(scope, receive, send):
 uvicorn.run(app, port=int(sys.argv[3]), http="httptools", loop="uvloop", lifespan="off", access_log=False,
             log_level="error", ssl_certfile=sys.argv[4], ssl_keyfile=sys.argv[5])
 """
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
-
-
-def pinned(core: int, *command: str) -> list[str]:
-    return ["taskset", "-c", str(core), *command]
 
 
 @dataclass
@@ -89,38 +76,14 @@ class ApiServer:
 
 
 @contextlib.contextmanager
-def _running(command: list[str], port: int) -> Iterator[int]:
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        _wait(port, process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
-    end = time.monotonic() + START_SECONDS
-    while time.monotonic() < end:
-        if process.poll() is not None:
-            raise RuntimeError(f"{process.args!r} ended with {process.returncode}")
-        with socket.socket() as probe:
-            probe.settimeout(0.2)
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.02)
-    raise TimeoutError(f"nobody listens on port {port}")
-
-
-@contextlib.contextmanager
 def bare_endpoint(folder: Path, pki: Path, body: bytes, large: bytes) -> Iterator[int]:
     """uvicorn (httptools, uvloop) with our certificate, answering the same bytes from memory."""
     (folder / "body").write_bytes(body)
     (folder / "large").write_bytes(large)
     port = free_port()
     files = [str(folder / "body"), str(folder / "large"), str(port), str(pki / "server.crt"), str(pki / "server.key")]
-    with _running(pinned(SERVER_CORE, sys.executable, "-c", _BARE, *files), port) as found:
-        yield found
+    with running(pinned(SERVER_CORE, sys.executable, "-c", _BARE, *files), port):
+        yield port
 
 
 @contextlib.contextmanager
@@ -138,9 +101,9 @@ def etcd(folder: Path) -> Iterator[int | None]:
     )  # fmt: skip
     environment = os.environ.pop("ETCD_UNSUPPORTED_ARCH", None)
     try:
-        with _running(command, port) as found:
+        with running(command, port):
             time.sleep(1.0)  # it elects itself
-            yield found
+            yield port
     finally:
         if environment is not None:
             os.environ["ETCD_UNSUPPORTED_ARCH"] = environment

@@ -87,11 +87,11 @@ async def backend(tls: Path | None = None, host: str = "127.0.0.1") -> AsyncIter
         context.load_cert_chain(tls)
     runner = web.AppRunner(app, shutdown_timeout=1)
     await runner.setup()
-    site = web.TCPSite(runner, host, 0, ssl_context=context)
-    await site.start()
-    assert site._server is not None
-    yield site._server.sockets[0].getsockname()[1]
-    await runner.cleanup()
+    try:
+        await web.TCPSite(runner, host, 0, ssl_context=context).start()
+        yield runner.addresses[0][1]
+    finally:
+        await runner.cleanup()
 
 
 def at(port: int, path: str, **more: Any) -> Backend:

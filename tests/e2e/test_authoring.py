@@ -44,11 +44,15 @@ def dev(world: World, project: Path) -> Iterator["queue.Queue[dict[str, Any]]"]:
             yield events
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(20) in (0, 130)
-            reader.join(10)
+            try:
+                code = process.wait(20)
+            finally:
+                process.kill()
+                reader.join(10)
+            assert code in (0, 130)
 
 
-def next_installed(events: "queue.Queue[dict[str, Any]]", seconds: float = 25) -> dict[str, Any]:
+def next_installed(events: "queue.Queue[dict[str, Any]]", seconds: float = 60) -> dict[str, Any]:
     """The next event that says that something is in force."""
     end = time.monotonic() + seconds
     while True:
@@ -101,10 +105,13 @@ def test_from_an_idea_to_an_upgrade(world: World, tmp_path: Path) -> None:
         checked = json.loads(world.ksbuilder("check", project, "-o", "json"))
         assert checked["ok"], checked
         home = tmp_path / "gpg"
-        who = key(home)
         secret, public = tmp_path / "secret.gpg", tmp_path / "public.gpg"
-        secret.write_bytes(exported(home, "--export-secret-keys"))
-        public.write_bytes(exported(home, "--export"))
+        try:
+            who = key(home)
+            secret.write_bytes(exported(home, "--export-secret-keys"))
+            public.write_bytes(exported(home, "--export"))
+        finally:
+            subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
         sign = ("--sign", "--key", who, "--keyring", secret)
         world.ksbuilder("package", project, "--destination", tmp_path, *sign)
         first = tmp_path / f"{NAME}-0.1.0.tgz"

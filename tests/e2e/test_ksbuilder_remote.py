@@ -38,6 +38,7 @@ def log_in(world: World, home: Path, password: str) -> "subprocess.CompletedProc
     return ksbuilder(home, "login", world.url, "-u", "admin", "--password-stdin", stdin=password)
 
 
+@pytest.mark.timeout(120)
 def test_a_platform_by_its_address(world: World, tmp_path: Path) -> None:
     there = ("--console", world.url)
     source = tiny_extension(tmp_path / "sources", "remote")

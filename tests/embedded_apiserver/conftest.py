@@ -19,6 +19,8 @@ import pytest
 import yaml
 
 START_SECONDS = 30
+SOON = 20.0
+"""Seconds for what must end at all: far more than a loaded machine needs, far less than what has no bound takes."""
 
 
 @dataclass
@@ -108,9 +110,11 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def own_server(tmp_path: Path) -> Iterator[Server]:
     """A server of a test's own, to kill."""
     running = Server(tmp_path)
-    running.start()
-    yield running
-    running.end()
+    try:
+        running.start()
+        yield running
+    finally:
+        running.end()
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ Serves ``/apis/sums.example.dev/v1``: discovery and namespaced ``sums``, whose e
 import json
 import ssl
 import sys
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -47,7 +48,9 @@ class Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(data)))
         self.end_headers()
-        self.wfile.write(data)
+        self.wfile.write(data[:9])  # answers come in pieces, as from any server behind a network
+        time.sleep(0.05)
+        self.wfile.write(data[9:])
 
     def log_message(self, *_: Any) -> None:
         """Quiet."""

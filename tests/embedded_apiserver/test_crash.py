@@ -17,7 +17,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from .conftest import Http, Server, config_map, connected
+from .conftest import SOON, Http, Server, config_map, connected
 
 ROUNDS = int(os.environ.get("DOVETAIL_CRASH_ROUNDS", "8"))
 WORKERS = 8
@@ -30,6 +30,7 @@ class Ledger:
     def __init__(self) -> None:
         self.sure: dict[str, str | None] = {}
         self.open: dict[str, set[str | None]] = {}
+        self.written = 0
 
     def begin(self, name: str, value: str | None) -> None:
         self.open.setdefault(name, {self.sure.get(name)}).add(value)
@@ -65,6 +66,15 @@ async def worker(http: Http, ledger: Ledger, number: int, chooser: random.Random
             code, _ = await http("PATCH", f"{PATH}/{name}", change, content_type="application/merge-patch+json")
             assert code == 200
         ledger.acknowledge(name, value)
+        ledger.written += 1
+
+
+async def progress(ledger: Ledger, writes: int) -> None:
+    """Until so many more writes are acknowledged, however slow the machine is."""
+    wanted = ledger.written + writes
+    async with asyncio.timeout(SOON):
+        while ledger.written < wanted:  # noqa: ASYNC110
+            await asyncio.sleep(0.001)
 
 
 class Follower:
@@ -109,7 +119,8 @@ class Follower:
             while self.rev < rev and not task.done():  # noqa: ASYNC110
                 await asyncio.sleep(0.005)
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        (end,) = await asyncio.gather(task, return_exceptions=True)
+        assert not isinstance(end, AssertionError), end
 
 
 def newest(listed: Any, follower: Follower) -> int:
@@ -123,7 +134,7 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> 
     server = Server(tmp_path, options=("--upkeep-seconds", "0.05", "--keep-seconds", "5"))
     await asyncio.to_thread(server.start)
     ledger, follower, chooser = Ledger(), Follower(), random.Random(11)
-    written = last = 0
+    last = 0
     try:
         for turn in range(ROUNDS):
             async with connected(server) as http:
@@ -135,14 +146,12 @@ async def test_kill_nine_loses_nothing_that_was_acknowledged(tmp_path: Path) -> 
                     follower.start(listed)
                 following = asyncio.create_task(follower.follow(http))
                 workers = [asyncio.create_task(worker(http, ledger, n, chooser)) for n in range(WORKERS)]
-                await asyncio.sleep(chooser.uniform(0.02, 0.25))
+                await progress(ledger, chooser.randrange(2, 80))
                 await asyncio.to_thread(server.end, signal.SIGKILL)
                 results = await asyncio.gather(following, *workers, return_exceptions=True)
                 assert all(isinstance(result, (aiohttp.ClientError, OSError)) for result in results[1:]), results
                 assert results[0] is None or isinstance(results[0], (aiohttp.ClientError, OSError)), results
-                written += len(ledger.sure)
             await asyncio.to_thread(server.start)
-        assert written > ROUNDS
         async with connected(server) as http:
             listed = (await http("GET", PATH))[1]
             ledger.check(found := {item["metadata"]["name"]: item["data"]["v"] for item in listed["items"]})

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from .conftest import Http
+from .conftest import SOON, Http
 
 CRDS = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions"
 MERGE = {"content_type": "application/merge-patch+json"}
@@ -291,7 +291,8 @@ async def test_a_new_schema_holds_at_once_and_watches_go_on(http: Http) -> None:
         assert problems(*await http("POST", url, toy)) == ["spec.n: Required value"]
         toy["spec"]["n"] = 1
         assert (await http("POST", url, toy))[0] == 201
-        event = json.loads(await asyncio.wait_for(watch.content.readline(), 5))
+        async with asyncio.timeout(SOON):
+            event = json.loads(await watch.content.readline())
     assert (event["type"], event["object"]["spec"]) == ("ADDED", {"a": "x", "n": 1})
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import threading
-import time
 from typing import Any
 
 import pytest
@@ -187,9 +186,8 @@ def test_finalizers_hold_an_object_until_they_are_gone(server: Server, namespace
 
 def test_a_large_manifest_of_many_kinds(server: Server, namespace: str) -> None:
     items = [config_map(f"c{n}", x="y" * 1000) for n in range(25)]
-    started = time.monotonic()
     server.kubectl("-n", namespace, "apply", "-f", "-", stdin={"apiVersion": "v1", "kind": "List", "items": items})
     names = server.kubectl("-n", namespace, "get", "cm", "-o", "name", "--chunk-size=7").split()
-    assert len(names) == 25, time.monotonic() - started
+    assert len(names) == 25
     server.kubectl("-n", namespace, "delete", "cm", "--all")
     assert "No resources" in server.kubectl("-n", namespace, "get", "cm")

@@ -1,5 +1,6 @@
 """Objects in protobuf: there and back by property, and over HTTP as Go clients send and ask for it."""
 
+import asyncio
 import struct
 from typing import Any
 
@@ -13,6 +14,7 @@ from dovetail.embedded.apiserver.schema.conform import conform
 from dovetail.embedded.apiserver.schema.node import Node
 from dovetail.embedded.apiserver.schema.protobuf import NotDecodable, decode
 from dovetail.embedded.apiserver.schema.protobuf_writing import NotEncodable, encode, encode_event
+from dovetail.embedded.apiserver.verbs.reading import PAGE
 
 from .conftest import Http, config_map, deployment
 from .test_discovery import definition, raw
@@ -166,6 +168,23 @@ async def test_clients_that_read_nothing_else_get_protobuf(http: Http, namespace
     response, body = await raw(http, f"{path}/none", accept=PROTOBUF)
     status = decode(body)
     assert (response.status, status["kind"], status["reason"], status["code"]) == (404, "Status", "NotFound", 404)
+
+
+async def test_large_answers_and_streams_in_protobuf_are_not_compressed(http: Http, namespace: str) -> None:
+    """gzip came before protobuf once, which then had bytes to read that are not JSON."""
+    path = f"/api/v1/namespaces/{namespace}/configmaps"
+    assert (await http("POST", path, config_map("large", x="y" * 200_000)))[0] == 201
+    await asyncio.gather(*(http("POST", path, config_map(f"c{number}")) for number in range(PAGE)))
+    response, body = await raw(http, f"{path}/large", accept=PROTOBUF, accept_encoding="gzip")
+    assert (response.status, response.headers["content-type"]) == (200, PROTOBUF), body[:300]
+    assert decode(body)["data"] == {"x": "y" * 200_000}
+    for form in ("", ";as=PartialObjectMetadataList;v=v1;g=meta.k8s.io"):
+        response, body = await raw(http, path, accept=PROTOBUF + form, accept_encoding="gzip")
+        assert (response.status, response.headers["content-type"]) == (200, PROTOBUF), body[:300]
+        assert "content-encoding" not in response.headers
+        assert body.startswith(b"k8s\0")
+        assert b"large" in body
+        assert b"c499" in body
 
 
 async def test_a_watch_in_frames(http: Http, namespace: str) -> None:

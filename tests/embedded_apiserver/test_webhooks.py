@@ -20,8 +20,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dovetail.embedded.apiserver.admission.webhooks.configurations import Service
-from dovetail.embedded.apiserver.admission.webhooks.services import NoEndpoint, resolve
+from dovetail.embedded.apiserver.service_endpoints import NoEndpoint, Service, resolve
 from dovetail.embedded.apiserver.storage.database import Database
 from dovetail.embedded.apiserver.storage.records import ObjectKey
 from dovetail.embedded.apiserver.storage.store import Store
@@ -43,9 +42,10 @@ class Hook:
     verdict: Verdict = field(default=lambda request: ALLOWED)
     raw: Callable[[dict[str, Any]], web.Response] | None = None
     seconds: float = 0
+    in_pieces: bool = False
     asked: list[dict[str, Any]] = field(default_factory=list)
 
-    async def answer(self, request: web.Request) -> web.Response:
+    async def answer(self, request: web.Request) -> web.StreamResponse:
         review = await request.json()
         asked = review["request"]
         self.asked.append(asked | {"path": request.path_qs, "host": request.host})
@@ -54,7 +54,17 @@ class Hook:
             return self.raw(review)
         verdict = {"uid": asked["uid"], **self.verdict(asked)}
         kind = {"kind": "AdmissionReview", "apiVersion": "admission.k8s.io/v1"}
-        return web.json_response(kind | {"response": verdict})
+        whole = kind | {"response": verdict}
+        return await self._in_pieces(request, whole) if self.in_pieces else web.json_response(whole)
+
+    async def _in_pieces(self, request: web.Request, answer: dict[str, Any]) -> web.StreamResponse:
+        text = json.dumps(answer).encode()
+        response = web.StreamResponse(headers={"content-type": "application/json"})
+        await response.prepare(request)
+        await response.write(text[:20])
+        await asyncio.sleep(0.1)
+        await response.write(text[20:])
+        return response
 
     @property
     def client(self) -> dict[str, Any]:
@@ -103,11 +113,12 @@ async def hook(material: tuple[Path, bytes]) -> AsyncIterator[Hook]:
     app.router.add_post("/{path:.*}", found.answer)
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context)
-    await site.start()
-    found.port = runner.addresses[0][1]
-    yield found
-    await runner.cleanup()
+    try:
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=context).start()
+        found.port = runner.addresses[0][1]
+        yield found
+    finally:
+        await runner.cleanup()
 
 
 def webhook(hook: Hook, namespace: str, **fields: Any) -> dict[str, Any]:
@@ -132,8 +143,10 @@ async def configured(http: Http, kind: str, *hooks: dict[str, Any]) -> AsyncIter
     body = {"apiVersion": "admissionregistration.k8s.io/v1", "kind": f"{kind}WebhookConfiguration"}
     code, made = await http("POST", f"{GROUP}/{plural}", body | {"metadata": {"name": name}, "webhooks": list(hooks)})
     assert code == 201, made
-    yield made
-    assert (await http("DELETE", f"{GROUP}/{plural}/{name}"))[0] == 200
+    try:
+        yield made
+    finally:
+        assert (await http("DELETE", f"{GROUP}/{plural}/{name}"))[0] == 200
 
 
 @pytest.fixture
@@ -284,6 +297,14 @@ async def test_failures_and_their_words(http: Http, hook: Hook, namespace: str, 
         assert (await http("POST", path, config_map("a")))[0] == 201
 
 
+async def test_an_answer_in_pieces_is_one_answer(http: Http, hook: Hook, namespace: str, path: str) -> None:
+    hook.in_pieces = True
+    hook.verdict = patching({"op": "add", "path": "/data", "value": {"x": "y"}})
+    async with configured(http, "Mutating", webhook(hook, namespace)):
+        code, made = await http("POST", path, config_map("a"))
+    assert (code, made.get("data")) == (201, {"x": "y"}), made
+
+
 async def test_dry_run_needs_a_webhook_without_side_effects(http: Http, hook: Hook, namespace: str, path: str) -> None:
     async with configured(http, "Validating", webhook(hook, namespace, sideEffects="NoneOnDryRun")):
         assert (await http("POST", f"{path}?dryRun=All", config_map("a")))[0] == 201
@@ -405,7 +426,7 @@ async def test_endpoints_of_a_service(tmp_path: Path) -> None:
 
     def resolved(port: int = 443) -> Any:
         try:
-            return resolve(store, Service("ns", "web", "/", port))
+            return resolve(store, Service("ns", "web", port))
         except NoEndpoint as error:
             return str(error)
 

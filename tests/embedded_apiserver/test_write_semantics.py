@@ -209,6 +209,25 @@ async def test_dry_runs_change_nothing(http: Http, path: str) -> None:
     ]
 
 
+async def _unreadable_objects_are_none(http: Http, path: str) -> None:
+    """The option to delete what cannot be read is not dropped in silence: nothing is deleted with it."""
+    option = "ignoreStoreReadErrorWithClusterBreakingPotential"
+    await http("POST", path, config_map("readable"))
+    wanted = (
+        f'DeleteOptions.meta.k8s.io "" is invalid: {option}: Invalid value: true: it is exclusively used to delete '
+        "corrupt object(s), try again by removing this option"
+    )
+    for where, body in (
+        (f"{path}/readable", {option: True}),
+        (f"{path}/readable?{option}=true", None),
+        (path, {option: True}),
+    ):
+        code, answer = await http("DELETE", where, body)
+        assert (code, answer["reason"], answer["message"]) == (422, "Invalid", wanted)
+    assert (await http("DELETE", f"{path}/readable", {option: "yes"}))[0] == 400
+    assert (await http("DELETE", f"{path}/readable", {option: False}))[0] == 200
+
+
 async def test_deletions(http: Http, path: str) -> None:
     made = (await http("POST", path, config_map("a")))[1]["metadata"]
     code, body = await http("DELETE", f"{path}/a", {"preconditions": {"uid": "other"}})
@@ -226,6 +245,7 @@ async def test_deletions(http: Http, path: str) -> None:
         "Success",
         {"name": "a", "kind": "configmaps", "uid": made["uid"]},
     )
+    await _unreadable_objects_are_none(http, path)
     held = config_map("held")
     held["metadata"]["finalizers"] = ["example.com/hold"]
     await http("POST", path, held)

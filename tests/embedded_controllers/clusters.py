@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from dovetail.kube import NAMESPACES, Client, NotFound, ResourceLike
 
-PATIENCE = 20.0
+PATIENCE = 25.0
 
 
 async def until(condition: Callable[[], Awaitable[bool]]) -> None:
@@ -27,3 +27,10 @@ async def exists(client: Client, resource: ResourceLike, name: str, namespace: s
     except NotFound:
         return False
     return True
+
+
+async def gone(client: Client, resource: ResourceLike, name: str, namespace: str | None = None) -> None:
+    async def condition() -> bool:
+        return not await exists(client, resource, name, namespace)
+
+    await until(condition)

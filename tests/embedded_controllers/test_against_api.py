@@ -1,8 +1,6 @@
 """The controllers at work in a real `dovetail kube`."""
 
 import asyncio
-import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -18,7 +16,6 @@ from dovetail.kube import (
     NotFound,
     Object,
     Resource,
-    ResourceLike,
     is_deleting,
     key_of,
     owner_reference,
@@ -27,42 +24,14 @@ from dovetail.kube import (
 )
 from tests.conftest import KubeApi
 
+from .clusters import exists, gone, new_namespace, until
+
 pytestmark = pytest.mark.e2e
-PATIENCE = 30.0
-
-
-@pytest.fixture
-async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
-    async with kube_api.client() as opened:
-        yield opened
 
 
 @pytest.fixture
 async def namespace(client: Client) -> str:
-    name = f"gc-{uuid.uuid4().hex[:8]}"
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    return name
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
-async def exists(client: Client, resource: ResourceLike, name: str, namespace: str | None = None) -> bool:
-    try:
-        await client.get(resource, name, namespace)
-    except NotFound:
-        return False
-    return True
-
-
-async def gone(client: Client, resource: ResourceLike, name: str, namespace: str | None = None) -> None:
-    async def condition() -> bool:
-        return not await exists(client, resource, name, namespace)
-
-    await until(condition)
+    return await new_namespace(client, "gc")
 
 
 async def put(client: Client, namespace: str, name: str, *owners: Object, **meta: Any) -> Object:

@@ -1,14 +1,12 @@
 """Aggregated ClusterRoles: their rules are really written, follow their sources, and are repaired."""
 
 import uuid
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from dovetail.embedded.controllers.aggregation import aggregated
 from dovetail.kube import CLUSTERROLES, Client, Object
-from tests.conftest import KubeApi
 
 from .clusters import until
 
@@ -25,12 +23,6 @@ def test_rules_come_selector_by_selector_by_name_and_once() -> None:
     rule = {"clusterRoleSelectors": [{"matchLabels": {"y": "1"}}, {"matchLabels": {"x": "1"}}]}
     own = role("own", {"x": "1"}, {**RULE, "verbs": ["*"]}, aggregationRule=rule)
     assert aggregated(own, [own, *sources]) == [three, one, two]
-
-
-@pytest.fixture
-async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
-    async with kube_api.client() as opened:
-        yield opened
 
 
 @pytest.mark.e2e

@@ -1,13 +1,11 @@
 """EndpointSlices for Endpoints that were written by hand."""
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
 from dovetail.embedded.controllers.mirroring import is_mirrored, wanted_slices
 from dovetail.kube import ENDPOINTS, ENDPOINTSLICES, SERVICES, Client, Object
-from tests.conftest import KubeApi
 
 from .clusters import new_namespace, until
 
@@ -46,12 +44,6 @@ def test_what_is_not_mirrored() -> None:
     assert not is_mirrored(endpoints(), {**service, "spec": {"selector": {"a": "b"}}})
     assert not is_mirrored(endpoints(labels={"endpointslice.kubernetes.io/skip-mirror": "true"}), service)
     assert not is_mirrored(endpoints(annotations={"control-plane.alpha.kubernetes.io/leader": "{}"}), service)
-
-
-@pytest.fixture
-async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
-    async with kube_api.client() as opened:
-        yield opened
 
 
 @pytest.mark.e2e

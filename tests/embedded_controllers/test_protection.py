@@ -2,7 +2,6 @@
 
 import asyncio
 import uuid
-from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -17,50 +16,21 @@ from dovetail.embedded.controllers.storage_protection import (
 )
 from dovetail.kube import (
     CONFIGMAPS,
-    NAMESPACES,
     PERSISTENTVOLUMECLAIMS,
     PODS,
     Client,
     Forbidden,
-    NotFound,
     Object,
-    ResourceLike,
     finalizers_of,
     is_deleting,
 )
-from tests.conftest import KubeApi
 
-PATIENCE = 20.0
-
-
-@pytest.fixture
-async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
-    async with kube_api.client() as opened:
-        yield opened
+from .clusters import gone, new_namespace, until
 
 
 @pytest.fixture
 async def namespace(client: Client) -> str:
-    name = f"use-{uuid.uuid4().hex[:8]}"
-    await client.create(NAMESPACES, {"metadata": {"name": name}})
-    return name
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(PATIENCE):
-        while not await condition():  # noqa: ASYNC110
-            await asyncio.sleep(0.05)
-
-
-async def gone(client: Client, resource: ResourceLike, name: str, namespace: str | None = None) -> None:
-    async def condition() -> bool:
-        try:
-            await client.get(resource, name, namespace)
-        except NotFound:
-            return True
-        return False
-
-    await until(condition)
+    return await new_namespace(client, "use")
 
 
 def claim(name: str, namespace: str) -> Object:

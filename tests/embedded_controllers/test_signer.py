@@ -4,7 +4,6 @@ import asyncio
 import base64
 import subprocess
 import uuid
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -63,12 +62,6 @@ def test_when_a_request_goes() -> None:
 
 
 # -- on a cluster
-
-
-@pytest.fixture
-async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
-    async with kube_api.client() as opened:
-        yield opened
 
 
 async def approve(client: Client, name: str) -> None:

@@ -1,23 +1,18 @@
 """Secrets that hold a token of a service account."""
 
 import base64
-from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from joserfc.jwk import ECKey
 
+from dovetail.embedded.controllers.signing_keys import SigningKeys
 from dovetail.kube import SECRETS, SERVICEACCOUNTS, Client, ClusterConfig, Object, Resource, Unauthorized
-from tests.conftest import KubeApi
 
 from .clusters import exists, new_namespace, until
 
 MYSELF = Resource("authentication.k8s.io", "v1", "selfsubjectreviews", "SelfSubjectReview", False)
 TYPE = "kubernetes.io/service-account-token"
-
-
-@pytest.fixture
-async def client(kube_api: KubeApi) -> AsyncIterator[Client]:
-    async with kube_api.client() as opened:
-        yield opened
 
 
 def wish(namespace: str, account: str, name: str = "token") -> Object:
@@ -78,3 +73,16 @@ async def test_a_secret_of_nobody_goes(client: Client) -> None:
         return not await exists(client, SECRETS, "token", namespace)
 
     await until(gone)
+
+
+def test_a_replaced_key_signs_at_once(tmp_path: Path) -> None:
+    keys = SigningKeys.below(tmp_path)
+
+    def replace_key() -> None:
+        keys.accounts_key.write_bytes(ECKey.generate_key("P-256").as_pem(private=True))
+
+    replace_key()
+    first = keys.accounts_jwk().kid
+    assert keys.accounts_jwk().kid == first
+    replace_key()
+    assert keys.accounts_jwk().kid != first

@@ -52,8 +52,10 @@ async def audited(routes: list[Route], upstreams: list[Upstream], directory: Pat
         try:
             yield Audited(running, trail, file)
         finally:
-            await running.stop()
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await asyncio.sleep(0.01)
+            try:
+                await running.stop()
+            finally:
+                for task in tasks:
+                    task.cancel()
+                await asyncio.wait(tasks, timeout=PATIENCE)
+                await asyncio.sleep(0.01)

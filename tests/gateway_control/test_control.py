@@ -37,7 +37,7 @@ class Following:
 
     def __init__(self) -> None:
         self.world, self.recorder, self.compiled = World(), Recorder(), 0
-        runtime = cast("ControllerRuntime", self.world)
+        runtime = cast("ControllerRuntime", self.world.cluster)
         self.control = Control(
             runtime,
             cast("Publisher", self.recorder),
@@ -51,14 +51,7 @@ class Following:
         self.compiled += 1
 
     def put(self, resource: Any, obj: Object) -> None:
-        informer = self.world.informer(resource)
-        self.world._version += 1
-        metadata = {
-            **obj["metadata"],
-            "uid": f"u-{obj['metadata']['name']}",
-            "resourceVersion": str(self.world._version),
-        }
-        informer.tell(informer.lister.put({**obj, "metadata": metadata}))
+        self.world.cluster.put(resource, obj)
 
     @property
     def last(self) -> Snapshot:
@@ -76,13 +69,13 @@ class Following:
 async def following() -> AsyncIterator[Following]:
     made = Following()
     task = asyncio.create_task(made.control.run())
-    made.control.start()
-    await made.settled()
     try:
+        made.control.start()
+        await made.settled()
         yield made
     finally:
         task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.wait({task}, timeout=10)
 
 
 async def test_what_means_the_same_is_not_compiled_and_not_published() -> None:

@@ -1,16 +1,16 @@
 """The table that follows events is the one compiled from everything, and only what is concerned is touched."""
 
-from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast
 
+from bench.gateway.cluster import Cluster
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dovetail.apis.extensions_v1alpha1 import APISERVICES, REVERSEPROXIES
 from dovetail.gateway import objects as module
 from dovetail.gateway.builtin import BuiltIn, internal
 from dovetail.gateway.objects import RoutingObjects
-from dovetail.kube import ControllerRuntime, Object, ResourceLike
-from dovetail.kube.lister import Change, Store
+from dovetail.kube import ENDPOINTSLICES, SERVICES, ControllerRuntime, Object, ResourceLike
 from dovetail.routing.compiler import CompilerInput, compile_table
 from dovetail.routing.services import references
 from dovetail.routing.sources import read_objects
@@ -19,59 +19,35 @@ from tests.routing.objects import EARLY, LATE, api_service, reverse_proxy
 BUILT_IN = BuiltIn(internal("/control"), internal("/console"), internal("/cluster"))
 
 
-class Informer:
-    """An informer whose watch is the test."""
-
-    def __init__(self, indexers: Mapping[str, Callable[[Object], Iterable[str]]] | None = None) -> None:
-        self.lister = Store(indexers)
-        self._handlers: list[Any] = []
-
-    def add_handler(self, handler: Any) -> None:
-        self._handlers.append(handler)
-
-    def tell(self, changes: list[Change]) -> None:
-        for change in changes:
-            for handler in self._handlers:
-                handler(*change)
+RESOURCES: dict[str, ResourceLike] = {
+    "APIService": APISERVICES, "ReverseProxy": REVERSEPROXIES, "Service": SERVICES, "EndpointSlice": ENDPOINTSLICES
+}  # fmt: skip
 
 
 class World:
-    """A cluster in memory, with versions and uids as an API gives them."""
+    """A cluster in memory and what follows it."""
 
     def __init__(self) -> None:
-        self._informers: dict[str, Informer] = {}
-        self._version = 0
-        self.routing = RoutingObjects(cast("ControllerRuntime", self), BUILT_IN)
+        self.cluster = Cluster()
+        self.routing = RoutingObjects(cast("ControllerRuntime", self.cluster), BUILT_IN)
         self.changes = 0
         self.routing.on_change(self._count)
 
     def _count(self) -> None:
         self.changes += 1
 
-    def informer(self, resource: ResourceLike, **options: Any) -> Informer:
-        name = f"{resource.group}/{resource.plural}"
-        return self._informers.setdefault(name, Informer(options.get("indexers")))
-
-    def of(self, obj: Object) -> Informer:
-        group = obj["apiVersion"].rpartition("/")[0]
-        plurals = {"APIService": "apiservices", "ReverseProxy": "reverseproxies", "Service": "services"}
-        return self._informers[f"{group}/{plurals.get(obj['kind'], 'endpointslices')}"]
-
     def put(self, obj: Object) -> None:
-        self._version += 1
-        informer = self.of(obj)
-        metadata = {**obj["metadata"], "resourceVersion": str(self._version)}
-        there = informer.lister.get(metadata["name"], metadata.get("namespace"))
-        metadata["uid"] = there["metadata"]["uid"] if there else f"u-{self._version}"
-        informer.tell(informer.lister.put({**obj, "metadata": metadata}))
+        self.cluster.put(RESOURCES[obj["kind"]], obj)
 
     def remove(self, obj: Object) -> None:
-        informer = self.of(obj)
-        informer.tell(informer.lister.discard(obj))
+        self.cluster.remove(RESOURCES[obj["kind"]], obj["metadata"]["name"], obj["metadata"].get("namespace"))
+
+    def all(self, resource: ResourceLike) -> list[Object]:
+        return list(self.cluster.informer(resource).lister)
 
     def compiled_at_once(self) -> Any:
         """What the full compiler says of all that is there."""
-        sources = read_objects([obj for name in ("apiservices", "reverseproxies") for obj in self._all(name)])
+        sources = read_objects([*self.all(APISERVICES), *self.all(REVERSEPROXIES)])
         proxies, services = sources.reverse_proxies, sources.api_services
         addresses = {ref: self.routing.resolution(ref) for ref in references(services, proxies)}
         return compile_table(
@@ -80,9 +56,6 @@ class World:
                 upstreams=BUILT_IN.upstreams,
             )
         )  # fmt: skip
-
-    def _all(self, plural: str) -> list[Object]:
-        return [obj for name, each in self._informers.items() if name.endswith(plural) for obj in each.lister]
 
 
 def service(name: str, port: int) -> Object:
@@ -130,7 +103,7 @@ def test_any_history_of_events_ends_in_the_table_of_what_is_there(steps: list[tu
     told = {
         problem.uid: [each for each in expected.problems if each.uid == problem.uid] for problem in expected.problems
     }
-    for obj in world._all("reverseproxies"):
+    for obj in world.all(REVERSEPROXIES):
         object_id = f"ReverseProxy.extensions.kubesphere.io/{obj['metadata']['name']}"
         if not isinstance(world.routing.read(obj), list):
             assert world.routing.problems_of(object_id) == told.get(obj["metadata"]["uid"], [])

@@ -30,11 +30,11 @@ async def backend(handle: Handle) -> AsyncIterator[Upstream]:
     application = web.Application()
     application.router.add_route("*", "/{rest:.*}", handle)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    port = runner.addresses[0][1]
-    address = Address("127.0.0.1", port)
     try:
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        address = Address("127.0.0.1", port)
         yield with_key(Upstream(key="", authority=f"thing.extension.svc:{port}", addresses=(address,)))
     finally:
         await runner.cleanup()
@@ -82,7 +82,7 @@ async def running(refresh: float = 60.0) -> AsyncIterator[Running]:
         yield one
     finally:
         task.cancel()
-        await asyncio.wait({task})
+        await asyncio.wait({task}, timeout=10)
 
 
 async def test_an_index_in_the_manner_of_kubernetes_is_followed() -> None:
@@ -204,13 +204,25 @@ async def test_it_ends_even_when_something_changes_at_that_very_moment() -> None
     assert task in done
 
 
+@contextlib.asynccontextmanager
+async def served(app: Starlette, socket: Path) -> AsyncIterator[aiohttp.ClientSession]:
+    """A client of an application on a Unix socket."""
+    listening = asyncio.Event()
+    task = asyncio.create_task(serve(app, socket, listening.set))
+    try:
+        async with asyncio.timeout(10):
+            await listening.wait()
+        async with aiohttp.ClientSession("http://gateway", connector=aiohttp.UnixConnector(str(socket))) as session:
+            yield session
+    finally:
+        task.cancel()
+        await asyncio.wait({task}, timeout=10)
+
+
 async def test_the_answers_can_be_kept_by_their_hash(tmp_path: Path) -> None:
-    one, listening = Running(), asyncio.Event()
+    one = Running()
     app = Starlette(routes=list(OpenApiEndpoints(lambda: one.aggregator.catalogue).routes()))
-    serving = asyncio.create_task(serve(app, tmp_path / "s", listening.set))
-    await listening.wait()
-    connector = aiohttp.UnixConnector(str(tmp_path / "s"))
-    async with aiohttp.ClientSession("http://gateway", connector=connector) as session:
+    async with served(app, tmp_path / "s") as session:
 
         async def get(path: str, **headers: str) -> tuple[int, Any, Mapping[str, str]]:
             async with session.get(path, headers=headers, allow_redirects=False) as answer:
@@ -224,8 +236,6 @@ async def test_the_answers_can_be_kept_by_their_hash(tmp_path: Path) -> None:
         stale = await get("/openapi/v3/kapis/platform?hash=OLD")
         merged = await get("/openapi/v2/kapis")
         missing = await get("/openapi/v3/kapis/no.io/v1")
-    serving.cancel()
-    await asyncio.wait({serving})
 
     assert kept[1] == document("platform.io")
     assert "immutable" in kept[2]["cache-control"]

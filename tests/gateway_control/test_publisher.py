@@ -1,10 +1,14 @@
 """The publisher and the workers' side of it: the latest snapshot reaches everybody, and nobody holds up anybody."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from dovetail.gateway.delta import Delta, decode_frame, delta_between, encode_delta
+from dovetail.gateway.private_socket import listening
 from dovetail.gateway.proxy.following import follow
 from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.snapshot import ACK, LENGTH, Snapshot, encode
@@ -67,7 +71,7 @@ async def test_the_last_snapshot_stays_and_a_new_control_is_found(tmp_path: Path
             await publisher.publish(Snapshot(generation=generation))
             await until(lambda wanted=generation: adopted[-1:] == [wanted])
             serving.cancel()
-            await asyncio.wait({serving})
+            await asyncio.wait({serving}, timeout=10)
         following.cancel()
 
     assert adopted == [1, 2]
@@ -81,11 +85,13 @@ async def test_a_worker_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
         await until((tmp_path / "s").exists)
         _, mute = await asyncio.open_unix_connection(tmp_path / "s")
         following = group.create_task(follow(tmp_path / "s", adopting(adopted)))
-        for generation in range(1, 20):
-            await publisher.publish(Snapshot(generation=generation))
-        await until(lambda: adopted[-1:] == [19])
-        mute.close()
-        await mute.wait_closed()
+        try:
+            for generation in range(1, 20):
+                await publisher.publish(Snapshot(generation=generation))
+            await until(lambda: adopted[-1:] == [19])
+        finally:
+            mute.close()
+            await mute.wait_closed()
         serving.cancel()
         following.cancel()
 
@@ -93,10 +99,35 @@ async def test_a_worker_that_hangs_holds_up_nobody(tmp_path: Path) -> None:
 async def test_the_socket_is_private(tmp_path: Path) -> None:
     publisher = Publisher(tmp_path / "s")
     serving = asyncio.create_task(publisher.run())
-    await until((tmp_path / "s").exists)
-    await until(lambda: (tmp_path / "s").stat().st_mode & 0o777 == 0o600)
-    serving.cancel()
-    await asyncio.wait({serving})
+    try:
+        await until((tmp_path / "s").exists)
+        assert (tmp_path / "s").stat().st_mode & 0o777 == 0o600
+    finally:
+        serving.cancel()
+        await asyncio.wait({serving}, timeout=10)
+
+
+async def test_the_end_leaves_no_connection_and_is_no_error(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    begun, ended = asyncio.Event(), asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        begun.set()
+        try:
+            writer.write(bytes(1 << 24))  # more than anybody reads
+            await writer.drain()
+        finally:
+            ended.set()
+
+    async with asyncio.timeout(10), contextlib.AsyncExitStack() as stack:
+        async with listening(tmp_path / "s", serve):
+            reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
+            stack.callback(writer.close)
+            await begun.wait()
+        assert ended.is_set()
+        with contextlib.suppress(ConnectionError):
+            await reader.read()
+    await asyncio.sleep(0)
+    assert not caplog.records
 
 
 async def test_changes_travel_as_deltas_and_a_worker_that_lost_its_place_gets_the_whole(tmp_path: Path) -> None:
@@ -116,16 +147,18 @@ async def test_changes_travel_as_deltas_and_a_worker_that_lost_its_place_gets_th
         assert held[-1].table.routes[0] is held[-2].table.routes[1], "the worker holds the same objects"
 
         reader, writer = await asyncio.open_unix_connection(tmp_path / "s")
-        assert isinstance(await frame(reader), Snapshot)
-        writer.write(ACK.pack(19))
-        await until(lambda: publisher.serving == (19, 19))
-        await publisher.publish(Snapshot(generation=20, table=table))
-        assert isinstance(await frame(reader), Delta)
-        writer.write(ACK.pack(0))
-        assert isinstance(await frame(reader), Snapshot)
-        writer.write(ACK.pack(20))
-        await until(lambda: publisher.serving == (20, 20))
-        writer.close()
+        try:
+            assert isinstance(await frame(reader), Snapshot)
+            writer.write(ACK.pack(19))
+            await until(lambda: publisher.serving == (19, 19))
+            await publisher.publish(Snapshot(generation=20, table=table))
+            assert isinstance(await frame(reader), Delta)
+            writer.write(ACK.pack(0))
+            assert isinstance(await frame(reader), Snapshot)
+            writer.write(ACK.pack(20))
+            await until(lambda: publisher.serving == (20, 20))
+        finally:
+            writer.close()
         await until(lambda: publisher.serving == (20,))
         for task in tasks:
             task.cancel()
@@ -139,10 +172,11 @@ async def test_a_worker_asks_for_the_whole_when_a_delta_does_not_fit(tmp_path: P
     strange = delta_between(Snapshot(generation=7), second)
 
     async def control(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        for sent in (encode(first), encode_delta(strange), encode_delta(delta_between(first, second)), encode(second)):
-            writer.write(sent)
-            asked.extend(ACK.unpack(await reader.readexactly(ACK.size)))
-        writer.close()
+        with contextlib.closing(writer):
+            changed = encode_delta(delta_between(first, second))
+            for sent in (encode(first), encode_delta(strange), changed, encode(second)):
+                writer.write(sent)
+                asked.extend(ACK.unpack(await reader.readexactly(ACK.size)))
 
     server = await asyncio.start_unix_server(control, tmp_path / "s")
     async with server, asyncio.TaskGroup() as group:

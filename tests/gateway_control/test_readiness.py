@@ -74,8 +74,8 @@ async def test_the_workers_figures_come_together(tmp_path: Path) -> None:
     second.answered(200, "a", 0.01)
     async with scraped(tmp_path / "metrics-0.sock", first.render), scraped(tmp_path / "metrics-1.sock", second.render):
         dead = await asyncio.start_unix_server(lambda reader, writer: writer.close(), tmp_path / "metrics-2.sock")
-        texts = await read_workers(tmp_path)
-        dead.close()
+        async with dead:
+            texts = await read_workers(tmp_path)
     text = together(texts)
 
     assert set(texts) == {"0", "1"}

@@ -19,7 +19,7 @@ async def running(task: Any) -> AsyncIterator[None]:
         yield
     finally:
         started.cancel()
-        await asyncio.gather(started, return_exceptions=True)
+        await asyncio.wait({started}, timeout=PATIENCE)
         await asyncio.sleep(0.01)  # transports are closed a turn of the loop later
 
 
@@ -72,16 +72,17 @@ async def test_what_is_put_while_control_is_away_arrives_when_it_is_back(tmp_pat
 async def test_a_batch_without_an_acknowledgement_is_sent_again(tmp_path: Path) -> None:
     socket, uses = tmp_path / "reports.sock", []
     reports = Reports()
+    heard: list[bytes] = []
 
     async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readexactly(8)
-        writer.close()
+        with contextlib.closing(writer):
+            heard.append(await reader.readexactly(8))
 
     async with running(reports.run(socket)):
         deaf_server = await asyncio.start_unix_server(deaf, socket)
-        reports.put("use", "once")
-        await asyncio.sleep(0.5)
-        deaf_server.close()
+        async with deaf_server:
+            reports.put("use", "once")
+            await until(lambda: heard)
         async with running(server(socket, uses).run()):
             await until(lambda: uses == ["once"])
 
@@ -106,9 +107,10 @@ async def test_rubbish_ends_the_connection_only(tmp_path: Path) -> None:
         await until(socket.exists)
         assert socket.stat().st_mode & 0o077 == 0
         reader, writer = await asyncio.open_unix_connection(socket)
-        writer.write(b"\0\0\0\3abc")
-        assert await reader.read() == b""
-        writer.close()
+        with contextlib.closing(writer):
+            writer.write(b"\0\0\0\3abc")
+            async with asyncio.timeout(PATIENCE):
+                assert await reader.read() == b""
         async with running(reports.run(socket)):
             reports.put("use", 1)
             await until(lambda: uses == [1])

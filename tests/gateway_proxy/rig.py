@@ -149,27 +149,33 @@ async def gateway(
     """A worker on the test's own loop."""
     with tempfile.TemporaryDirectory(prefix="gw-") as directory:
         control = Control(Path(directory) / "snapshot.sock", snapshot(1, routes, upstreams))
-        await control.start()
         settings = WorkerSettings(port=free_port(), snapshot_socket=control.socket, limits=limits or Limits(), **more)
         ready = asyncio.Event()
-        task = asyncio.create_task(serve(settings, ready.set))
-        waiting = asyncio.create_task(ready.wait())
-        await asyncio.wait({task, waiting}, timeout=PATIENCE, return_when=asyncio.FIRST_COMPLETED)
-        waiting.cancel()
-        if task.done():
-            task.result()
 
-        async def stop() -> None:
-            task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                async with asyncio.timeout(PATIENCE):
-                    await task
+        async def work() -> None:
+            try:
+                await serve(settings, ready.set)
+            finally:
+                ready.set()  # nobody waits for one that has failed
 
-        try:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(control.stop)
+            await control.start()
+            task = asyncio.create_task(work())
+
+            async def stop() -> None:
+                task.cancel()
+                await asyncio.wait({task}, timeout=PATIENCE)
+                assert task.done(), "the worker does not stop"
+                if not task.cancelled():
+                    task.result()
+
+            stack.push_async_callback(stop)
+            async with asyncio.timeout(PATIENCE):
+                await ready.wait()
+            if task.done():
+                task.result()
             yield Gateway(settings.port, control, os.getpid(), stop)
-        finally:
-            await stop()
-            await control.stop()
 
 
 @contextlib.asynccontextmanager
@@ -179,28 +185,43 @@ async def gateway_process(
     """A worker in a process of its own."""
     with tempfile.TemporaryDirectory(prefix="gw-") as directory:
         control = Control(Path(directory) / "snapshot.sock", snapshot(1, routes, upstreams))
-        await control.start()
         port = free_port()
-        fields = msgspec.json.encode(limits or Limits()).decode()
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.gateway_proxy.worker_process", str(port), str(control.socket), fields,
-            stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
+        async with contextlib.AsyncExitStack() as stack:
+            stack.push_async_callback(control.stop)
+            await control.start()
+            process = await stack.enter_async_context(worker_process(port, control, limits))
+            yield Gateway(port, control, process.pid, lambda: stopped(process))
 
-        async def stop() -> None:
-            if process.returncode is None:
-                process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(PATIENCE):
-                await process.wait()
 
-        try:
-            assert process.stdout is not None
-            async with asyncio.timeout(PATIENCE):
-                assert await process.stdout.readline() == b"ready\n"
-            yield Gateway(port, control, process.pid, stop)
-        finally:
-            await stop()
-            await control.stop()
+@contextlib.asynccontextmanager
+async def worker_process(
+    port: int, control: Control, limits: Limits | None = None
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    """One worker in a process of its own; several can share a port."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.gateway_proxy.worker_process", str(port), str(control.socket),
+        msgspec.json.encode(limits or Limits()).decode(), stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    try:
+        assert process.stdout is not None
+        async with asyncio.timeout(PATIENCE):
+            assert await process.stdout.readline() == b"ready\n"
+        yield process
+    finally:
+        await stopped(process)
+
+
+async def stopped(process: asyncio.subprocess.Process) -> None:
+    """End a process as it is meant to end, or by force."""
+    if process.returncode is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await process.wait()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+        raise
 
 
 def limits(**fields: Any) -> Limits:

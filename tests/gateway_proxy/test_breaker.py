@@ -11,7 +11,7 @@ from dovetail.routing.model import Address, Upstream
 from dovetail.routing.traffic import Breaker, Retries, Traffic
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, answer
-from tests.gateway_proxy.client import PATIENCE, Answer
+from tests.gateway_proxy.client import PATIENCE, Answer, scrape
 from tests.gateway_proxy.rig import Gateway, gateway, limits, route, upstream
 from tests.gateway_proxy.test_failures import full_listener
 
@@ -91,6 +91,23 @@ async def test_failures_in_a_row_open_the_circuit(failure: str) -> None:
         assert flaky.asked == before, "an open circuit asks nobody"
 
 
+async def test_the_log_tells_of_a_circuit_when_it_changes_and_not_of_each_request(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    flaky = await Flaky("500 No").start()
+    to = guarded(flaky.port, consecutive_failures=1, ejection_time=0.5)
+    async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
+        with caplog.at_level("INFO"):
+            assert (await running.once("GET", "/")).status == 500
+            while caplog.text.count("a circuit is") < 2:
+                flaky.status = "200 OK"
+                got = await running.once("GET", "/")
+                assert got.status == 200 or refused_by(got, "open")
+    told = [record.getMessage() for record in caplog.records if record.name.startswith("dovetail")]
+    assert [text for text in told if "circuit" in text] == ["a circuit is open", "a circuit is closed again"]
+    assert "request" not in told
+
+
 async def recovered(running: Gateway) -> None:
     async with asyncio.timeout(PATIENCE):
         while (await running.once("GET", "/")).status == 503:  # noqa: ASYNC110
@@ -110,7 +127,7 @@ async def test_a_probe_closes_the_circuit() -> None:
 
 async def test_only_one_request_tries_a_backend_again() -> None:
     flaky = await Flaky("500 No").start()
-    to = guarded(flaky.port, consecutive_failures=1, ejection_time=1.5)
+    to = guarded(flaky.port, consecutive_failures=1, ejection_time=2.5)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         assert (await running.once("GET", "/")).status == 500
         flaky.held = asyncio.Event()
@@ -121,7 +138,7 @@ async def test_only_one_request_tries_a_backend_again() -> None:
         await trying  # it was answered 500
         got = await running.once("GET", "/")
         assert refused_by(got, "open")
-        assert int(got.get("retry-after") or 0) in (3, 4), "the second time it lasts twice as long"
+        assert 3 < int(got.get("retry-after") or 0) <= 6, "the second time it lasts twice as long"
         assert flaky.asked == 2
 
 
@@ -194,7 +211,7 @@ async def test_requests_are_limited() -> None:
 async def test_connections_are_limited_and_requests_wait_for_them() -> None:
     flaky = await Flaky().start()
     flaky.held = asyncio.Event()
-    to = guarded(flaky.port, max_connections=2, max_pending=3)
+    to = guarded(flaky.port, max_connections=2, max_pending_requests=3)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         held = await hold(running, 2)
         await until(lambda: flaky.waiting == 2)
@@ -216,7 +233,7 @@ async def test_connections_are_limited_and_requests_wait_for_them() -> None:
 async def test_nobody_waits_for_a_connection_for_ever() -> None:
     flaky = await Flaky().start()
     flaky.held = asyncio.Event()
-    to = upstream(flaky.port, breaker=Breaker(name="x", max_connections=1, max_pending=9), connect_timeout=0.2)
+    to = upstream(flaky.port, breaker=Breaker(name="x", max_connections=1, max_pending_requests=9), connect_timeout=0.2)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         (held,) = await hold(running, 1)
         await until(lambda: flaky.waiting == 1)
@@ -227,7 +244,7 @@ async def test_nobody_waits_for_a_connection_for_ever() -> None:
 
 async def test_connections_that_break_make_room() -> None:
     flaky = await Flaky("reset").start()
-    to = guarded(flaky.port, max_connections=1, max_pending=50)
+    to = guarded(flaky.port, max_connections=1, max_pending_requests=50)
     async with gateway([route("/", to, traffic=GUARDED)], [to]) as running:
         broken = [(await task).status for task in await hold(running, 10)]
         flaky.status = "200 OK"
@@ -276,12 +293,12 @@ async def test_an_address_that_cannot_be_reached_is_not_waited_for_each_time() -
     sound = [await Flaky().start() for _ in range(2)]
     with full_listener() as silent:
         addresses = tuple(Address("127.0.0.1", port) for port in (silent, sound[0].port, sound[1].port))
-        to = upstream(0, addresses=addresses, connect_timeout=4.5)
-        begun = asyncio.get_running_loop().time()
+        to = upstream(0, addresses=addresses, connect_timeout=9.0)  # three seconds for each
         async with gateway([route("/", to)], [to]) as running:
+            begun = asyncio.get_running_loop().time()
             for _ in range(12):
                 assert (await running.once("GET", "/")).status == 200
-        assert asyncio.get_running_loop().time() - begun < 4.5, "once it is waited for, not four times"
+            assert asyncio.get_running_loop().time() - begun < 9.0, "once it is waited for, not four times"
     assert sum(each.asked for each in sound) == 12
     assert min(each.asked for each in sound) >= 4
 
@@ -316,10 +333,7 @@ async def test_a_scrape_tells_of_breakers_retries_and_limits(tmp_path: Path) -> 
     async with gateway(table, [to, other], metrics_socket=path) as running:
         assert refused_by(await running.once("GET", "/shop"), "open")
         assert refused_by(await running.once("GET", "/other"), "maxRequests")
-        reader, writer = await asyncio.open_unix_connection(path)
-        writer.write(b"GET /metrics HTTP/1.1\r\nHost: x\r\n\r\n")
-        lines = (await asyncio.wait_for(reader.read(), PATIENCE)).decode().splitlines()
-        writer.close()
+        lines = (await scrape(path)).decode().splitlines()
     for line in (
         'dovetail_gateway_backend_requests{backend="proxies/shop"} 0',
         'dovetail_gateway_retries_total{backend="proxies/shop"} 1',

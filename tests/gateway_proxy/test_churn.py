@@ -5,20 +5,16 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
-import msgspec
-
-from dovetail.gateway.proxy import Limits
 from dovetail.routing.model import HeaderEdit, Route, Upstream
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, answer
 from tests.gateway_proxy.client import PATIENCE, Client
-from tests.gateway_proxy.rig import Control, gateway_process, limits, route, snapshot, upstream
+from tests.gateway_proxy.rig import Control, gateway_process, limits, route, snapshot, upstream, worker_process
 
 
 async def echo(seen: Seen, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -111,26 +107,8 @@ async def test_a_thousand_changes_a_minute_lose_and_misroute_nothing() -> None:
 @contextlib.asynccontextmanager
 async def workers(control: Control, port: int) -> AsyncIterator[Callable[[], Awaitable[asyncio.subprocess.Process]]]:
     """Yields what starts one more worker on the same port."""
-    started: list[asyncio.subprocess.Process] = []
-
-    async def start() -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.gateway_proxy.worker_process", str(port), str(control.socket),
-            msgspec.json.encode(Limits()).decode(), stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        started.append(process)
-        assert process.stdout is not None
-        async with asyncio.timeout(PATIENCE):
-            assert await process.stdout.readline() == b"ready\n"
-        return process
-
-    try:
-        yield start
-    finally:
-        for process in started:
-            if process.returncode is None:
-                process.kill()
-            await process.wait()
+    async with contextlib.AsyncExitStack() as stack:
+        yield lambda: stack.enter_async_context(worker_process(port, control))
 
 
 @contextlib.asynccontextmanager

@@ -56,12 +56,12 @@ async def with_passwords(routes: list[Route], ups: list[Upstream]) -> AsyncItera
     async with gateway(routes, ups) as running:
         socket = running.control.socket.with_name("passwords.sock")
         server = asyncio.create_task(PasswordServer(socket, asked).run())
-        await running.serve(routes, ups, password_socket=str(socket))
         try:
+            await running.serve(routes, ups, password_socket=str(socket))
             yield running, asked
         finally:
             server.cancel()
-            await asyncio.gather(server, return_exceptions=True)
+            await asyncio.wait({server}, timeout=PATIENCE)
 
 
 async def test_basic_is_refused_unless_allowed() -> None:
@@ -191,10 +191,8 @@ async def test_what_is_under_way_ends_with_the_right_to_it(why: str, upgrade: bo
                 assert (await client.head()).status == (101 if upgrade else 200)
                 async with asyncio.timeout(PATIENCE):
                     await client.reader.readuntil(b"hello")
-            begun = time.monotonic()
             await running.serve(routes, ups, **less[why])
             await ended(mine)
-            assert time.monotonic() - begun < 3, "about half a second"
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.7):
                     await theirs.reader.readuntil(b"never")
@@ -226,15 +224,17 @@ async def test_uses_are_reported_by_session() -> None:
         server.on("sessions", lambda items: told.update(*items))
         task = asyncio.create_task(server.run())
         begun = time.time()
-        async with await running.client() as one, await running.client() as two:
-            one.request("GET", "/", bearer(session="long"))
-            two.request("GET", "/", f"Cookie: dovetail-token={token(session='cookie')}")
-            async with asyncio.timeout(PATIENCE):
-                while set(told) != {"long", "cookie"}:  # noqa: ASYNC110 - nothing tells when control was told
-                    await asyncio.sleep(0.02)
-        assert all(begun - 1 <= at <= time.time() for at in told.values())
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
+        try:
+            async with await running.client() as one, await running.client() as two:
+                one.request("GET", "/", bearer(session="long"))
+                two.request("GET", "/", f"Cookie: dovetail-token={token(session='cookie')}")
+                async with asyncio.timeout(PATIENCE):
+                    while set(told) != {"long", "cookie"}:  # noqa: ASYNC110 - nothing tells when control was told
+                        await asyncio.sleep(0.02)
+            assert all(begun - 1 <= at <= time.time() for at in told.values())
+        finally:
+            task.cancel()
+            await asyncio.wait({task}, timeout=PATIENCE)
 
 
 def test_what_is_kept_is_bounded_and_holds_no_token() -> None:

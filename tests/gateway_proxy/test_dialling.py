@@ -1,7 +1,6 @@
 """Reaching a backend: several addresses, certificates that are none, credentials that are missing, and as whom."""
 
 import asyncio
-import socket
 from pathlib import Path
 
 from dovetail.gateway.proxy.identity_headers import identity_headers
@@ -9,26 +8,19 @@ from dovetail.iam.policy import Identity
 from dovetail.routing.model import Address, UpstreamTLS
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend
-from tests.gateway_proxy.client import PATIENCE
+from tests.gateway_proxy.client import PATIENCE, scrape
 from tests.gateway_proxy.rig import gateway, route, upstream
+from tests.gateway_proxy.test_failures import full_listener
 
 
 async def test_an_address_that_is_silent_leaves_time_for_the_next() -> None:
     backend = await Backend().start()
-    with socket.socket() as silent:
-        silent.bind(("127.0.0.1", 0))
-        silent.listen(0)
-        filler = [socket.socket() for _ in range(4)]  # fill the backlog: further SYNs get no answer
-        for each in filler:
-            each.setblocking(False)
-            each.connect_ex(silent.getsockname())
-        addresses = (Address("127.0.0.1", backend.port), Address("127.0.0.1", silent.getsockname()[1]))
+    with full_listener() as silent:
+        addresses = (Address("127.0.0.1", backend.port), Address("127.0.0.1", silent))
         to = upstream(0, addresses=addresses, connect_timeout=2.0)
         async with gateway([route("/", to)], [to]) as running:
             for _ in range(2):
                 assert (await running.once("GET", "/", "Connection: close")).status == 200
-        for each in filler:
-            each.close()
 
 
 async def test_what_cannot_be_dialled_is_told() -> None:
@@ -73,12 +65,7 @@ async def test_metrics_are_read_on_a_socket_of_their_own(tmp_path: Path) -> None
     to = upstream(backend.port)
     async with gateway([route("/", to, id="a/b")], [to], metrics_socket=path) as running:
         assert (await running.once("GET", "/")).status == 200
-        answers: list[bytes] = []
-        for target in ("/metrics", "/"):
-            reader, writer = await asyncio.open_unix_connection(path)
-            writer.write(f"GET {target} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-            answers.append(await asyncio.wait_for(reader.read(), PATIENCE))
-            writer.close()
+        answers = [await scrape(path, target) for target in ("/metrics", "/")]
         assert path.stat().st_mode & 0o077 == 0
     assert b'dovetail_gateway_requests_total{code="200",route="a/b"} 1\n' in answers[0]
     assert answers[1].startswith(b"HTTP/1.1 404")

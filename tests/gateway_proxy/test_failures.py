@@ -7,7 +7,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from dovetail.gateway.proxy.pool import Pool
 from dovetail.routing.model import Address
+from dovetail.routing.traffic import Traffic
 from tests.conftest import free_port
 from tests.gateway_proxy.backend import Backend, Seen, always, answer
 from tests.gateway_proxy.client import PATIENCE
@@ -358,3 +360,16 @@ async def test_stopping_lets_requests_finish() -> None:
         await stopping
         with pytest.raises(ConnectionError):
             await running.client()
+
+
+async def test_a_fault_of_ours_is_told_and_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = await Backend().start()
+    to = upstream(backend.port)
+
+    async def faulty(pool: Pool) -> None:
+        raise RuntimeError("a fault")
+
+    monkeypatch.setattr(Pool, "dial", faulty)
+    for traffic in (None, Traffic(request_timeout=2 * PATIENCE)):
+        async with gateway([route("/", to, traffic=traffic)], [to]) as running:
+            assert (await running.once("GET", "/")).is_status(500)

@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import json
 import multiprocessing
 import os
 import signal
@@ -20,7 +19,7 @@ from dovetail.gateway.proxy.traffic.buckets import take
 from dovetail.gateway.proxy.traffic.limiter import Limiter
 from dovetail.routing.traffic import RateLimit, Traffic
 from tests.gateway_proxy.backend import Backend
-from tests.gateway_proxy.rig import ADMIN, STRANGER, bearer, gateway, gateway_process, route, upstream
+from tests.gateway_proxy.rig import ADMIN, STRANGER, bearer, gateway, gateway_process, route, upstream, worker_process
 
 
 def limit(burst: int, *, requests: int = 1, per: int = 3600, by: str = "User", name: str = "x") -> RateLimit:
@@ -109,20 +108,13 @@ async def test_two_workers_count_together() -> None:
     backend = await Backend().start()
     to = upstream(backend.port)
     rules = Traffic(rate_limit=limit(40, by="Global"))
-    async with gateway_process([route("/", to, traffic=rules)], [to]) as running:
-        second = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.gateway_proxy.worker_process", str(running.port),
-            str(running.control.socket), json.dumps({}), stdout=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        try:
-            assert second.stdout is not None
-            assert await asyncio.wait_for(second.stdout.readline(), 15) == b"ready\n"
-            # each of these connections goes to one of the two, by the kernel's choice
-            codes = [(await running.once("GET", "/")).status for _ in range(60)]
-            served = [_in_memory(running.pid), _in_memory(second.pid)]
-        finally:
-            second.send_signal(signal.SIGTERM)
-            await second.wait()
+    async with (
+        gateway_process([route("/", to, traffic=rules)], [to]) as running,
+        worker_process(running.port, running.control) as second,
+    ):
+        # each of these connections goes to one of the two, by the kernel's choice
+        codes = [(await running.once("GET", "/")).status for _ in range(60)]
+        served = [_in_memory(running.pid), _in_memory(second.pid)]
     assert (codes.count(200), codes.count(429)) == (40, 20)
     assert served == [1, 1], "both have the file in memory"
 

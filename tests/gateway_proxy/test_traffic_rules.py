@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dovetail.apis.dialects.resilience import RETRY_CAUSES
 from dovetail.gateway.proxy.traffic.balance import Candidate, order
 from dovetail.gateway.proxy.traffic.buckets import take
 from dovetail.gateway.proxy.traffic.circuit import CLOSED, LONGEST_EJECTION, Circuit, is_failure, permits, step
 from dovetail.gateway.proxy.traffic.client_address import Trusted, came_over_tls
 from dovetail.gateway.proxy.traffic.retrying import LEAST_CONCURRENT, Load, cause_of, may_retry, pause
-from dovetail.routing.traffic import RETRY_CAUSES, Breaker, RateLimit, Retries
+from dovetail.routing.traffic import Breaker, RateLimit, Retries
 
 # Buckets
 

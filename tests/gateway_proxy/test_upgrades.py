@@ -57,20 +57,21 @@ async def test_a_real_websocket() -> None:
 
     application = web.Application()
     application.router.add_get("/ws", endpoint)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    to = upstream(runner.addresses[0][1])
-    async with gateway([route("/", to)], [to]) as running, aiohttp.ClientSession() as session:
+    async with contextlib.AsyncExitStack() as stack:
+        stack.push_async_callback(asyncio.sleep, 0.3)  # transports are closed some turns of the loop later
+        runner = web.AppRunner(application)
+        stack.push_async_callback(runner.cleanup)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        to = upstream(runner.addresses[0][1])
+        running = await stack.enter_async_context(gateway([route("/", to)], [to]))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
         address = f"ws://127.0.0.1:{running.port}/ws"
         async with session.ws_connect(address, protocols=("v5.channel.k8s.io",)) as client:
             assert client.protocol == "v5.channel.k8s.io"
             for text in ("hi", "x" * 100_000):
                 await client.send_str(text)
                 assert (await client.receive(timeout=PATIENCE)).data == f"echo:{text}"
-    await runner.cleanup()
-    await asyncio.sleep(0.3)
 
 
 @pytest.mark.parametrize("protocol", _PROTOCOLS)

@@ -2,6 +2,8 @@
 
 import asyncio
 import gzip
+import re
+import time
 from itertools import pairwise
 
 import pytest
@@ -60,6 +62,29 @@ def test_a_tag_that_never_ends_is_not_waited_for():
     stream = HtmlLinks(Links("/p", AT_ROOT))
     passed = stream.feed(b"<a " + b"x" * 100_000)
     assert len(passed) > 50_000
+
+
+@pytest.mark.parametrize("piece", ["<!--", "<title></title>", "<script>", "<a '", '<a "', "<!-- -->", "</", "<a/"])
+def test_work_grows_with_the_page_and_not_with_its_square(piece):
+    begun = time.process_time()
+    assert edited(piece * (400_000 // len(piece)), []) == piece * (400_000 // len(piece))
+    assert time.process_time() - begun < 3
+
+
+@pytest.mark.parametrize("comment", ["<!-->", "<!--->", "<!-- <script> -->", "<!-- -- > '\" -->"])
+def test_a_comment_ends_where_a_browser_ends_it(comment):
+    page = f'{comment}<a href="/x">'
+    for cut in range(len(page)):
+        assert edited(page, [cut]) == f'{comment}<a href="/proxy/shop/x">'
+
+
+@pytest.mark.parametrize("path", ["//evil.test/", "/\\evil.test/", "/\t/evil.test/", "//"])
+@pytest.mark.parametrize("front", ["http://backend.test:80", "/base", "http://backend.test:80/base", ""])
+@pytest.mark.parametrize("prefix", ["", "/proxy/shop"])
+def test_no_link_of_the_backends_own_becomes_one_to_another_host(path, front, prefix):
+    for to in (AT_ROOT, BELOW_BASE):
+        published = Links(prefix, to).published((front + path).encode())
+        assert not front or not re.match(rb"/[\t\r\n]*[/\\]", published), published
 
 
 @pytest.mark.parametrize(

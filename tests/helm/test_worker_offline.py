@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dovetail.helm import errors
+from dovetail.helm import client, errors
 from dovetail.helm.client import HelmWorker
 from dovetail.helm.freezing import RenderedChart, archive
 from dovetail.helm.wire import Render, ShowChart, Values
@@ -22,6 +22,11 @@ def gone(*paths: Path) -> bool:
     while any(path.exists() for path in paths) and time.monotonic() < deadline:
         time.sleep(0.02)
     return not any(path.exists() for path in paths)
+
+
+def scratch_of(pid: int) -> Path:
+    """The directory that a worker was given."""
+    return Path(Path(f"/proc/{pid}/cmdline").read_text().split("\0")[-2])
 
 
 CORPUS = Path(__file__).parents[3] / "shared" / "corpus"
@@ -125,6 +130,40 @@ async def test_a_killed_worker_fails_its_calls_and_the_next_call_starts_another(
         assert helm.pid != first
 
 
+async def test_a_dead_workers_calls_fail_even_if_its_successor_is_up_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    end_of, late = client._end_of, asyncio.Event()  # pyright: ignore[reportPrivateUsage]
+
+    async def end_late(process: asyncio.subprocess.Process) -> int:
+        await late.wait()
+        return await end_of(process)
+
+    async with HelmWorker() as helm:
+        await helm.warm()
+        first = helm.pid
+        assert first
+        os.kill(first, signal.SIGSTOP)
+        lost = asyncio.create_task(helm.call(ShowChart(chart=tiny())))
+        await asyncio.sleep(0.05)  # it is asked
+        monkeypatch.setattr(client, "_end_of", end_late)
+        os.kill(first, signal.SIGKILL)
+        while helm.pid == first:  # noqa: ASYNC110, nobody tells when a process is noticed to be gone
+            await asyncio.sleep(0.01)
+        answer = await helm.call(ShowChart(chart=tiny()))
+        assert answer["metadata"]["name"] == "tiny"
+        late.set()
+        with pytest.raises(errors.HelmWorkerDied):
+            await lost
+
+
+async def test_integers_of_any_size_pass() -> None:
+    package = chart("c", "1.0.0", {"values.yaml": f"big: {10**20}\n", "templates/x.yaml": "a: {{ .Values.big }}\n"})
+    async with HelmWorker() as helm:
+        values = Values(overrides={"other": [10**21]})
+        answer = await helm.call(Render(release="c", chart=package, namespace="n", values=values))
+    assert answer["values"] == {"big": 1e20}
+    assert answer["manifests"] == {"c/templates/x.yaml": "a: 1e+20\n"}
+
+
 async def test_an_unresponsive_worker_is_given_up_after_the_timeout(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dovetail.helm.client._GRACE", 0.2)
     async with HelmWorker() as helm:
@@ -140,9 +179,9 @@ async def test_an_idle_worker_ends_and_leaves_nothing() -> None:
     async with HelmWorker(idle_seconds=0.1) as helm:
         await helm.call(ShowChart(chart=tiny()))
         pid = helm.pid
-        scratch = helm._scratch  # pyright: ignore[reportPrivateUsage]
         assert pid
-        assert scratch
+        scratch = scratch_of(pid)
+        assert scratch.is_dir()
         assert await asyncio.to_thread(gone, scratch, Path(f"/proc/{pid}"))
         assert (await helm.call(ShowChart(chart=tiny())))["metadata"]["name"] == "tiny"
 

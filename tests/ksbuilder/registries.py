@@ -40,11 +40,15 @@ def registry(directory: Path, *, user: str = "", password: str = "") -> Iterator
         yield host
     finally:
         process.terminate()
-        process.wait(10)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def _await(host: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(200):
+    for _ in range(600):
         assert process.poll() is None, "the registry ended"
         try:
             with urllib.request.urlopen(f"http://{host}/v2/", timeout=2):

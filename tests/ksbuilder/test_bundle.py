@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dovetail.packaging import build, read_directory, read_package
-from dovetail.packaging.bundling.contents import Contents, File, PackageEntry, encode, seal
+from dovetail.packaging import PackagingError, build, read_directory, read_package
+from dovetail.packaging.bundling.contents import Contents, File, ImageEntry, PackageEntry, encode, seal
 from dovetail.packaging.bundling.errors import DamagedBundle, IncompleteBundle
 from dovetail.packaging.bundling.making import Boxed, Layout, make
 from dovetail.packaging.bundling.members import write_end, write_member
@@ -159,6 +159,27 @@ def test_the_command_tells_the_file(tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
+def test_a_bundle_without_its_images(tmp_path: Path) -> None:
+    inline("bundle", GREETER, "-f", "site.tar", "--no-images", cwd=tmp_path)
+    assert value("bundle", "verify", "site.tar", cwd=tmp_path)["images"] == []
+    inline("bundle", "unpack", "site.tar", "site", cwd=tmp_path)
+    assert value("list", "site/charts", cwd=tmp_path)[0]["name"] == "greeter"
+
+
+@pytest.mark.parametrize("index", [b"", b"[]", b"{}", b"{", b'{"manifests": 1}'])
+def test_a_layout_that_is_none(index: bytes) -> None:
+    blob = b"no manifest"
+    files = {"images/index.json": index, f"images/blobs/sha256/{hashlib.sha256(blob).hexdigest()}": blob}
+    listed = tuple(File(path, len(it), hashlib.sha256(it).hexdigest()) for path, it in files.items())
+    contents = encode(Contents(images=(ImageEntry("docker.io/library/a:1", digest_of(blob)),), files=listed))
+    out = io.BytesIO()
+    for path, content in {"bundle.json": contents, "bundle.json.sha256": seal(contents), **files}.items():
+        write_member(out, path, len(content), [content])
+    write_end(out)
+    with pytest.raises(PackagingError):
+        verify(io.BytesIO(out.getvalue()))
+
+
 @needs_registry
 def test_from_one_site_to_another(tmp_path: Path) -> None:
     (tmp_path / "here").mkdir()
@@ -170,7 +191,9 @@ def test_from_one_site_to_another(tmp_path: Path) -> None:
         for path in ("extension.yaml", "values.yaml"):
             text = (copy / path).read_text()
             (copy / path).write_text(text.replace("greeter-backend", name))
-        made = value("bundle", copy, "-f", "site.tar", cwd=tmp_path)
+        sentence = refusal("bundle", copy, "-f", "site.tar", "--platform", "linux/arm64", cwd=tmp_path)
+        assert "it is built for linux/amd64, not for linux/arm64" in sentence
+        made = value("bundle", copy, "-f", "site.tar", "--platform", "linux/amd64", cwd=tmp_path)
         assert made["images"] == [{"name": f"{name}:0.1.0", "digest": digest}]
         first = (tmp_path / "site.tar").read_bytes()
         inline("bundle", copy, "-f", "again.tar", cwd=tmp_path)

@@ -12,11 +12,19 @@ from tests.conftest import KubeApi
 from .command import ksbuilder, refused
 from .test_template import extension
 
+MIXED = """\
+{apiVersion: v1, kind: ConfigMap, metadata: {name: hook, annotations: {helm.sh/hook: pre-install}}}
+---
+{apiVersion: v1, kind: ConfigMap, metadata: {name: steady}}
+"""
+
 
 async def test_what_an_upgrade_would_change(platform_crds: KubeApi, tmp_path: Path) -> None:
     api = platform_crds
     old = extension(tmp_path / "tiny")
     new = extension(tmp_path / "newer" / "tiny", version="0.2.0")
+    for source in (old, new):
+        (source / "charts/front/templates/mixed.yaml").write_text(MIXED)
     for file in new.glob("charts/front/templates/x.yaml"):
         file.write_text(file.read_text().replace('"red"', '"green"'))
     common = ("--kubeconfig", api.kubeconfig, "-n", "extension-tiny")
@@ -32,7 +40,9 @@ async def test_what_an_upgrade_would_change(platform_crds: KubeApi, tmp_path: Pa
         overrides: dict[str, Any] = {"tags": {"extension": True, "agent": False}, "back": {"enabled": False}}
         overrides["global"] = {"clusterInfo": {"name": "host", "role": "host"}}
         chart = build(read_directory(old)).data
-        await helm.call(Deploy(release="tiny", chart=chart, connection=connection, values=Values("", overrides)))
+        values, labels = Values("", overrides), {"kubesphere.io/extension-ref": "tiny"}
+        operation = Deploy(release="tiny", chart=chart, connection=connection, values=values, object_labels=labels)
+        await helm.call(operation)
     report = json.loads(ksbuilder("diff", new, *common, "-o", "json", cwd=tmp_path).stdout)
     (change,) = report["objects"]
     assert (change["view"], change["object"], change["change"]) == (

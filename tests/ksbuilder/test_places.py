@@ -11,12 +11,15 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import yaml
 
-from dovetail.cli.ksbuilder.credentials import basic
+from dovetail.cli.ksbuilder.credentials import Login, basic
+from dovetail.cli.ksbuilder.oci import Registry
+from dovetail.packaging.registry.references import Reference
+from tests.e2e.demo.platform import free_port
 
 from .command import SAMPLES, inline, ksbuilder, refusal, refused, value
 from .registries import needs_registry, registry
@@ -30,12 +33,28 @@ def served(directory: Path, *options: str) -> Iterator[str]:
     command = [sys.executable, "-m", "dovetail.cli.ksbuilder", "serve", str(directory), "--port", "0", *options]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
         try:
-            yield line.split()[-1]
+            yield process.stdout.readline().split()[-1]
         finally:
             process.send_signal(signal.SIGINT)
-            process.wait(20)
+            try:
+                process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+
+
+@contextmanager
+def running(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """A server of this process; its host and port."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 def comes_and_goes(place: str, tmp_path: Path) -> None:
@@ -149,10 +168,8 @@ def test_damaged_bytes_of_a_repository_are_not_used(tmp_path: Path) -> None:
         def log_message(self, format: str, *args: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
-        Thread(target=server.serve_forever).start()
-        sentence = refusal("pull", "greeter", f"http://127.0.0.1:{server.server_port}", cwd=tmp_path)
-        server.shutdown()
+    with running(Quiet) as host:
+        sentence = refusal("pull", "greeter", f"http://{host}", cwd=tmp_path)
     assert "is promised; it is not used" in sentence
 
 
@@ -268,15 +285,84 @@ class _TokenRegistry(BaseHTTPRequestHandler):
 def test_a_registry_whose_tokens_come_from_elsewhere(tmp_path: Path) -> None:
     seen: list[tuple[str, str]] = []
     handler = type("Handler", (_TokenRegistry,), {"seen": seen})
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        Thread(target=server.serve_forever).start()
-        host = f"127.0.0.1:{server.server_port}"
-        try:
-            assert "log in" in refused(logs_in(host, "ada", "wrong", tmp_path))
-            assert logs_in(host, "ada", "s3cret", tmp_path).returncode == 0
-            (only,) = value("get", "greeter", f"oci://{host}/x", cwd=tmp_path)["versions"]
-        finally:
-            server.shutdown()
+    with running(handler) as host:
+        assert "log in" in refused(logs_in(host, "ada", "wrong", tmp_path))
+        assert logs_in(host, "ada", "s3cret", tmp_path).returncode == 0
+        (only,) = value("get", "greeter", f"oci://{host}/x", cwd=tmp_path)["versions"]
     assert only["version"] == "1.0.0+build.1"
     # The password is shown where tokens come from, and nowhere else.
     assert {path for path, shown in seen if shown.startswith("Basic ")} == {"/token"}
+
+
+def test_logging_in_where_nobody_is(tmp_path: Path) -> None:
+    for place, words in ((f"http://127.0.0.1:{free_port()}", "it does not answer"), ("http://[bad", "not an address")):
+        assert words in refused(ksbuilder("login", place, "-u", "a", "--password-stdin", cwd=tmp_path))
+    assert not (tmp_path / ".config").exists()
+
+
+def test_certificates_that_are_none(tmp_path: Path) -> None:
+    for name, data in (("text.pem", b"nothing"), ("bytes.pem", b"\xff\xfe")):
+        (tmp_path / name).write_bytes(data)
+        for place in ("https://localhost:1", "oci://localhost:1"):
+            done = ksbuilder("login", place, "-u", "a", "--password-stdin", "--ca-file", name, cwd=tmp_path)
+            assert f"{name} is not used: it holds no certificate" in refused(done)
+
+
+class _Nonsense(BaseHTTPRequestHandler):
+    """Answers everything with something that is not JSON."""
+
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1")
+        self.end_headers()
+        self.wfile.write(b"<")
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+def test_a_registry_that_answers_nonsense(tmp_path: Path) -> None:
+    with running(_Nonsense) as host:
+        assert "is not JSON" in refusal("list", f"oci://{host}/x", cwd=tmp_path)
+        assert "its manifest is not JSON" in refusal("pull", f"oci://{host}/x/y:1.0.0", cwd=tmp_path)
+
+
+class _Elsewhere(BaseHTTPRequestHandler):
+    """A registry that wants a password, and sends uploads to another port of its machine."""
+
+    seen: ClassVar[list[tuple[str, str]]]
+    upload: ClassVar[str]
+
+    def do_HEAD(self) -> None:
+        known = self.headers.get("Authorization")
+        self.seen.append((self.path, known or ""))
+        self.send_response(404 if known else 401)
+        self.send_header("WWW-Authenticate", "Basic")
+        self.end_headers()
+
+    def do_POST(self) -> None:
+        self.send_response(202)
+        self.send_header("Location", self.upload)
+        self.end_headers()
+
+    def do_PUT(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.seen.append((self.path, self.headers.get("Authorization", "")))
+        self.send_response(201)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:
+        pass
+
+
+async def test_the_password_stays_with_its_registry(tmp_path: Path) -> None:
+    seen: list[tuple[str, str]] = []
+    handler = type("Handler", (_Elsewhere,), {"seen": seen})
+    blob = tmp_path / "blob"
+    blob.write_bytes(b"x" * 100_000)
+    with running(handler) as host, running(handler) as other:
+        handler.upload = f"http://{other}/upload"
+        async with Registry(Reference(host, "a"), login=Login("registry", "ada", "s3cret")) as client:
+            await client.put_blob(Reference(host, "a"), f"sha256:{'0' * 64}", blob)
+    assert [bool(shown) for path, shown in seen if path.startswith("/upload")] == [False]
+    assert any(shown for _, shown in seen)

@@ -194,12 +194,15 @@ def backend(version: str) -> Iterator[str]:
     command = [sys.executable, str(VERSIONS[version] / "backend/server.py"), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        line = process.stdout.readline()
         try:
-            yield line.split()[-1]
+            yield process.stdout.readline().split()[-1]
         finally:
             process.terminate()
-            assert process.wait(10) == 0
+            try:
+                code = process.wait(20)
+            finally:
+                process.kill()
+        assert code == 0
 
 
 def get(url: str, **headers: str) -> tuple[int, dict[str, Any]]:

@@ -33,10 +33,12 @@ def keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         def run(*arguments: str, gpg: list[str] = gpg, environment: dict[str, str] = environment) -> None:
             subprocess.run([*gpg, *arguments], env=environment, check=True, capture_output=True, timeout=60)
 
-        run("--quick-gen-key", f"{name} <{name}@example.org>", "ed25519", "sign")
-        run("--output", str(folder / f"{name}.pub"), "--export")
-        run("--output", str(folder / f"{name}.sec"), "--export-secret-keys")
-        subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
+        try:
+            run("--quick-gen-key", f"{name} <{name}@example.org>", "ed25519", "sign")
+            run("--output", str(folder / f"{name}.pub"), "--export")
+            run("--output", str(folder / f"{name}.sec"), "--export-secret-keys")
+        finally:
+            subprocess.run(["gpgconf", "--homedir", str(home), "--kill", "all"], check=False, capture_output=True)
     (folder / "passphrase").write_text("secret\n")
     return {path.name: path for path in folder.iterdir()}
 

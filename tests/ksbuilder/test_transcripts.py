@@ -80,8 +80,12 @@ def test_index_bundle_and_what_they_say(tmp_path: Path) -> None:
     assert shown("index", ".", cwd=tmp_path) == "1 packages listed in index.yaml\n"
     made = shown("bundle", "greeter-0.1.0.tgz", "-f", "site.tar", "--no-images", "-o", "json", cwd=tmp_path)
     assert '"name": "greeter"' in made
-    refused = shown("bundle", "verify", "site.tar", cwd=tmp_path, code=1)
-    assert "the image greeter-backend:0.1.0 is missing, and greeter 0.1.0 needs it." in refused
+    assert shown("bundle", "verify", "site.tar", cwd=tmp_path) == (
+        "package greeter 0.1.0\nverified site.tar: 1 packages; the site has the images\n"
+    )
+    assert "Give one --platform" in shown(
+        "bundle", GREETER, "-f", "x", "--platform", "a/b", "--platform", "c/d", cwd=tmp_path, code=2
+    )
 
 
 def test_serve_says_where_and_ends(tmp_path: Path) -> None:

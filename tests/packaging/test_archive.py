@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dovetail.packaging import archive, limits
+from dovetail.packaging import archive, chart, limits
 from dovetail.packaging.archive import read_archive, write_archive
-from dovetail.packaging.errors import BrokenArchive, PackagingError, TooLarge, UnsafeMember
+from dovetail.packaging.errors import BrokenArchive, InvalidChart, PackagingError, TooLarge, UnsafeMember
 
 
 def packed(*members: tarfile.TarInfo | tuple[str, bytes], format: int = tarfile.PAX_FORMAT) -> bytes:
@@ -112,6 +112,17 @@ def test_a_bomb_does_not_unfold(monkeypatch: pytest.MonkeyPatch) -> None:
     bomb = gzip.compress(bytes(64 << 20), 9)
     with pytest.raises(TooLarge, match="The archive, unpacked"):
         read_archive(bomb)
+
+
+def test_a_bomb_of_many_archives_does_not_unfold(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(chart, "MAX_TOTAL", 4 << 20)
+    about = b"apiVersion: v2\nname: %b\nversion: 1.0.0\n"
+    zeros = packed(("z/Chart.yaml", about % b"z"), *((f"z/templates/{at}", bytes(1 << 20)) for at in range(3)))
+    assert len(zeros) < 1 << 16
+    files = {"Chart.yaml": about % b"x", "charts/one.tgz": zeros}
+    assert chart.load_chart(files, "x").charts[0].name == "z"
+    with pytest.raises(InvalidChart, match="The package with its archives, unpacked"):
+        chart.load_chart({**files, "charts/two.tgz": zeros}, "x")
 
 
 def test_limits_on_files(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -88,7 +88,7 @@ JSON = st.recursive(
 OBJECT = st.dictionaries(st.sampled_from(["spec", "ports", "endpoints", "subsets", "addressType"]), JSON, max_size=4)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(service=OBJECT, slices=st.lists(OBJECT, max_size=2), endpoints=OBJECT, port=st.sampled_from([0, 80, "http"]))
 def test_hostile_objects_resolve_or_lead_nowhere(service, slices, endpoints, port):
     found = resolve(ServiceRef("n", "s", port), service, slices=slices, endpoints=endpoints)

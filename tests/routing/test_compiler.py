@@ -359,7 +359,7 @@ def _unique(objects):
     return list({(obj["kind"], obj["metadata"]["name"]): obj for obj in objects}.values())
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(objects=st.lists(OBJECTS, max_size=8).map(_unique), seed=st.integers())
 def test_the_order_of_objects_does_not_matter(objects, seed):
     shuffled = list(objects)
@@ -400,7 +400,7 @@ SPEC = st.fixed_dictionaries(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(kind=st.sampled_from(["APIService", "ReverseProxy", "Pod", ""]), spec=SPEC | JSON, status=JSON)
 def test_a_hostile_object_never_spoils_the_rest(kind, spec, status):
     hostile = {"apiVersion": "kubesphere.io/v1alpha1", "kind": kind, "metadata": {"name": "evil"}, "spec": spec,

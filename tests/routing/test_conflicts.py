@@ -18,7 +18,7 @@ REQUESTS = [
 ]
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(first=matches(), second=matches())
 def test_overlap_is_symmetric_and_witnessed(first, second):
     there, back = overlap(first, second), overlap(second, first)
@@ -29,14 +29,14 @@ def test_overlap_is_symmetric_and_witnessed(first, second):
             assert takes(second, found.method, found.path)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(first=matches(), second=matches())
 def test_without_overlap_no_request_fits_both(first, second):
     if overlap(first, second) is None:
         assert not [request for request in REQUESTS if takes(first, *request) and takes(second, *request)]
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(found=st.lists(matches(), max_size=12), data=st.data())
 def test_conflicts_are_real_and_complete(found, data):
     routes = [Route(id=str(i), match=match, upstream="u") for i, match in enumerate(sorted(found, key=specificity))]
@@ -68,7 +68,7 @@ def _rank(match: Match, path: str) -> tuple[int, int, int]:
     return (3, 0, any_method)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(found=st.lists(matches(), max_size=15), method=st.sampled_from(METHODS), path=paths())
 def test_the_most_specific_route_wins(found, method, path):
     taking = [match for match in sorted(found, key=specificity) if takes(match, method, path)]

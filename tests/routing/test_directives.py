@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
+from dovetail.apis.dialects.resilience import RETRY_CAUSES
 from dovetail.routing.model import Route, Upstream
-from dovetail.routing.traffic import RETRY_CAUSES, Breaker, RateLimit, RedirectRule, Retries, Traffic
+from dovetail.routing.traffic import Breaker, RateLimit, RedirectRule, Retries, Traffic
 from tests.routing.objects import compiled, found, reverse_proxy
 
 EVERYTHING: dict[str, Any] = {
@@ -55,7 +56,7 @@ def test_every_directive_is_a_rule_in_both_dialects(rest):
         wrap=True,
     )  # fmt: skip
     assert upstream.breaker == Breaker(
-        name=name, max_connections=10, max_pending=4, max_requests=20, max_retries=2, consecutive_failures=5,
+        name=name, max_connections=10, max_pending_requests=4, max_requests=20, max_retries=2, consecutive_failures=5,
         error_percent=50, minimum_requests=8, interval=20.0, ejection_time=5.0,
     )  # fmt: skip
     assert (upstream.connect_timeout, upstream.response_timeout, upstream.idle_timeout) == (1.0, 2.0, 4.0)
@@ -77,7 +78,7 @@ def test_what_is_left_out_has_a_default():
     assert route.traffic.retries == Retries(attempts=1)
     assert route.traffic.retries.on == RETRY_CAUSES
     assert route.traffic.rate_limit == RateLimit(name=route.id, requests=7, burst=7)
-    assert upstream.breaker == Breaker(name=route.id, max_pending=1024)
+    assert upstream.breaker == Breaker(name=route.id, max_pending_requests=1024)
 
 
 @pytest.mark.parametrize(

@@ -53,15 +53,19 @@ async def serving(serve: Serve, context: ssl.SSLContext | None = None) -> AsyncI
         task = asyncio.current_task()
         assert task is not None
         tasks.add(task)
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await serve(reader, writer)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
+        try:
+            with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+                await serve(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(OSError):
+                await writer.wait_closed()
 
     server = await asyncio.start_server(handle, "127.0.0.1", 0, ssl=context)
-    async with server:
-        yield Address("127.0.0.1", server.sockets[0].getsockname()[1])
+    try:
+        async with server:
+            yield Address("127.0.0.1", server.sockets[0].getsockname()[1])
+    finally:
         await asyncio.sleep(0.05)  # a connection that was just aborted still has to reach its handler
         if tasks:
             await asyncio.wait(tasks, timeout=10)

@@ -10,7 +10,7 @@ from dovetail.routing.model import Match, Route, RouteTable
 from tests.routing.tables import METHODS, globs, paths, tables
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(table=tables(), method=st.sampled_from((*METHODS, "PUT")), path=paths())
 def test_the_trie_equals_a_scan(table, method, path):
     scanned = next((route for route in table.routes if takes(route.match, method, path)), None)
@@ -32,13 +32,13 @@ def _matches_slowly(pattern: str, path: str) -> bool:
     return bool(path) and path[0] == pattern[0] and _matches_slowly(pattern[1:], path[1:])
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(pattern=globs(), path=paths())
 def test_globs_equal_their_definition(pattern, path):
     assert Glob(pattern).matches(path) == _matches_slowly(pattern, path)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(first=globs(), second=globs())
 def test_a_glob_witness_matches_both(first, second):
     common = witness(first, second)
@@ -47,7 +47,7 @@ def test_a_glob_witness_matches_both(first, second):
         assert Glob(second).matches(common)
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=250, deadline=None)
 @given(first=globs(), second=globs(), path=paths())
 def test_no_glob_witness_means_no_common_path(first, second, path):
     if witness(first, second) is None:

@@ -4,10 +4,10 @@ Workers hold files, not secrets in a snapshot: certificate, key and token are wr
 (0600) when the configuration carries them inline. What is a file already is named as it is, so rotation counts.
 """
 
-import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dovetail.gateway import private_file
 from dovetail.kube import ClusterConfig
 from dovetail.kube.errors import ConfigError
 from dovetail.routing.model import Address, Upstream, UpstreamTLS
@@ -56,9 +56,5 @@ def _file(inline: str, named: Path | None, place: Path) -> str:
     """The path of a credential: the named file, or `place` holding the inline text; "" for none."""
     if not inline:
         return str(named) if named else ""
-    fresh = place.with_suffix(place.suffix + ".new")
-    fd = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(fd, "w") as written:
-        written.write(inline)
-    fresh.replace(place)
+    private_file.write(place, inline)
     return str(place)

@@ -97,11 +97,7 @@ class Control:
 
     async def sign_with(self, key: AssertionKey) -> None:
         """Have the workers sign assertions with this key from now on."""
-        after = msgspec.structs.replace(self._snapshot, assertion_key=key)
-        if self.generation:
-            await self._put(after)
-        else:
-            self._snapshot = after
+        await self._take(msgspec.structs.replace(self._snapshot, assertion_key=key))
 
     async def verify_with(self, keys: tuple[VerificationKey, ...]) -> None:
         """Have the workers verify tokens with these keys from now on."""
@@ -113,11 +109,7 @@ class Control:
 
     async def audit_by(self, policy: AuditPolicy) -> None:
         """Have the workers record by this policy from now on."""
-        after = msgspec.structs.replace(self._snapshot, audit=policy)
-        if self.generation:
-            await self._put(after)
-        else:
-            self._snapshot = after
+        await self._take(msgspec.structs.replace(self._snapshot, audit=policy))
 
     async def run(self) -> None:
         """Follow the cluster until cancelled; call it when the informers are synced."""
@@ -152,6 +144,13 @@ class Control:
         if change.table:
             # Later: statuses can wait, the workers cannot.
             asyncio.get_running_loop().call_later(STATUS_SECONDS, self._compiled)
+
+    async def _take(self, after: Snapshot) -> None:
+        """Publish this, unless nothing has been compiled yet: then it is part of the first."""
+        if self.generation:
+            await self._put(after)
+        else:
+            self._snapshot = after
 
     async def _put(self, after: Snapshot) -> None:
         before = self._snapshot

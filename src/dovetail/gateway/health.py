@@ -12,16 +12,17 @@ concerns objects that are Disabled.
 import asyncio
 import contextlib
 import functools
-import os
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 from urllib.parse import urlsplit
 
 import msgspec
+from msgspec.structs import replace
 
 from dovetail.apis.dialects import HealthCheck
-from dovetail.routing.model import Address, Upstream
+from dovetail.gateway.backend_tls import certificate_times, client_context
+from dovetail.routing.model import Address, Upstream, UpstreamTLS
 
 INTERVAL: Final = 10.0
 TIMEOUT: Final = 5.0
@@ -104,11 +105,7 @@ class _Dial(msgspec.Struct, frozen=True):
     """Addresses to try and what to ask: no path means that a connection is enough."""
 
     addresses: tuple[Address, ...]
-    tls: bool
-    server_name: str
-    ca_pem: str
-    insecure: bool
-    certificate: str
+    tls: UpstreamTLS | None
     authority: str
     path: str
     status: str
@@ -117,22 +114,18 @@ class _Dial(msgspec.Struct, frozen=True):
 def _dial_plan(target: Target) -> _Dial:
     upstream, check = target.upstream, target.check
     tls = upstream.tls
-    addresses, authority, path, use_tls = upstream.addresses, upstream.authority, "", tls is not None
-    name = tls.server_name if tls else ""
+    addresses, authority, path = upstream.addresses, upstream.authority, ""
     if check and check.url.startswith("/"):
         path = upstream.base_path + check.url
     elif check:
         parts = urlsplit(check.url)
-        use_tls, name, authority = parts.scheme == "https", parts.hostname or "", parts.netloc
-        addresses = (Address(name, parts.port or (443 if use_tls else 80)),)
+        https, name, authority = parts.scheme == "https", parts.hostname or "", parts.netloc
+        tls = replace(tls or UpstreamTLS(name), server_name=name) if https else None
+        addresses = (Address(name, parts.port or (443 if https else 80)),)
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     return _Dial(
         addresses=addresses,
-        tls=use_tls,
-        server_name=name,
-        ca_pem=tls.ca_pem if tls else "",
-        insecure=bool(tls and tls.insecure_skip_verify),
-        certificate=tls.client_cert_file if tls else "",
+        tls=tls,
         authority=authority,
         path=path,
         status=check.status if check else "",
@@ -142,10 +135,10 @@ def _dial_plan(target: Target) -> _Dial:
 async def _probe_address(dial: _Dial, address: Address) -> Health:
     where = f"{address.host}:{address.port}"
     try:
-        renewed = os.stat(dial.certificate).st_mtime_ns if dial.certificate else 0
-        context = _context(dial.ca_pem, dial.insecure, dial.certificate, renewed) if dial.tls else None
+        tls = dial.tls
+        context = _context(tls, certificate_times(tls)) if tls else None
         reader, writer = await asyncio.open_connection(
-            address.host, address.port, ssl=context, server_hostname=dial.server_name or None if context else None,
+            address.host, address.port, ssl=context, server_hostname=(tls.server_name or None) if tls else None,
             limit=_MAX_STATUS_LINE,
         )  # fmt: skip
     except (OSError, ValueError) as error:
@@ -192,15 +185,9 @@ def _failure(error: Exception, where: str) -> Health:
 
 
 @functools.lru_cache(maxsize=256)
-def _context(ca_pem: str, insecure: bool, certificate: str, renewed: int) -> ssl.SSLContext:
+def _context(tls: UpstreamTLS, renewed: tuple[int, ...]) -> ssl.SSLContext:
     """`renewed` tells one certificate in the file from the next."""
-    context = ssl.create_default_context(cadata=ca_pem or None)
-    if insecure:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if certificate:
-        context.load_cert_chain(certificate)
-    return context
+    return client_context(tls)
 
 
 Report = Callable[[str, Health], Awaitable[None]]

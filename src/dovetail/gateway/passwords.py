@@ -6,15 +6,14 @@ question and answer are one frame each, as snapshots are: four bytes of length, 
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from dovetail.gateway.private_socket import serve_until_cancelled
 from dovetail.gateway.snapshot import LENGTH
 
 NAME: Final = "passwords.sock"
@@ -70,38 +69,18 @@ class PasswordServer:
     def __init__(self, socket: Path, check: Callable[[Login], Awaitable[Verdict]]) -> None:
         self._socket = socket
         self._check = check
-        self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Listen until cancelled. The socket is private to this user."""
-        self._socket.unlink(missing_ok=True)
-        server = await asyncio.start_unix_server(self._serve, self._socket)
-        os.chmod(self._socket, 0o600)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            server.close()
-            for task in tuple(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+        """Listen until cancelled."""
+        await serve_until_cancelled(self._socket, self._serve)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
         try:
             login = msgspec.msgpack.decode(await _read(reader), type=Login)
             writer.write(_frame(await self._check(login)))
             await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the worker has left
         except msgspec.MsgspecError as error:
             _log.error("a worker asked no question", extra={"fields": {"reason": error}})
-        finally:
-            self._tasks.discard(task)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
 
 def _frame(message: msgspec.Struct) -> bytes:

@@ -7,12 +7,11 @@ and is sent the whole; one that stops answering is cut off and will come back.
 """
 
 import asyncio
-import contextlib
 import logging
-import os
 from pathlib import Path
 
 from dovetail.gateway.delta import delta_between, encode_delta
+from dovetail.gateway.private_socket import serve_until_cancelled
 from dovetail.gateway.snapshot import ACK, Snapshot, encode
 
 _ACK_TIMEOUT = 10.0
@@ -30,7 +29,6 @@ class Publisher:
         self._newer = asyncio.Condition()
         self._served: dict[int, int] = {}
         self._connections = 0
-        self._writers: set[asyncio.StreamWriter] = set()
         self.sent_whole = self.sent_deltas = 0
 
     @property
@@ -55,33 +53,18 @@ class Publisher:
             self._newer.notify_all()
 
     async def run(self) -> None:
-        """Listen until cancelled. The socket is private to this user: whoever can write it commands the gateway."""
-        with contextlib.suppress(FileNotFoundError):
-            self._socket.unlink()
-        server = await asyncio.start_unix_server(self._serve_worker, self._socket)
-        os.chmod(self._socket, 0o600)
-        try:
-            # Not serve_forever: from Python 3.12 on its end waits for the workers' connections, which would not come.
-            await asyncio.Event().wait()
-        finally:
-            server.close()
-            for writer in tuple(self._writers):
-                writer.close()
+        """Listen until cancelled."""
+        await serve_until_cancelled(self._socket, self._serve_worker)
 
     async def _serve_worker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._connections += 1
         worker = self._connections
-        self._writers.add(writer)
         try:
             await self._feed(worker, reader, writer)
         except (OSError, asyncio.IncompleteReadError, TimeoutError) as error:
             _log.info("worker left", extra={"fields": {"worker": worker, "reason": type(error).__name__}})
         finally:
             self._served.pop(worker, None)
-            self._writers.discard(writer)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     async def _feed(self, worker: int, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held: Snapshot | None = None
@@ -128,8 +111,10 @@ class Publisher:
         finally:
             for task in (leaving, waiting):
                 task.cancel()
-            with contextlib.suppress(asyncio.CancelledError, OSError):
-                await leaving
+            # Not awaited one by one: to suppress their cancellation would be to suppress our own, too.
+            await asyncio.wait({leaving, waiting})
+            if not leaving.cancelled():
+                leaving.exception()  # looked at, or asyncio tells of it
 
     async def _wait_newer(self, sent: int) -> Snapshot:
         async with self._newer:

@@ -12,7 +12,6 @@ list of items. Control answers each with one byte.
 import asyncio
 import contextlib
 import logging
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from itertools import islice
@@ -21,6 +20,7 @@ from typing import Any, Final
 
 import msgspec
 
+from dovetail.gateway.private_socket import serve_until_cancelled
 from dovetail.gateway.snapshot import LENGTH
 
 Handler = Callable[[list[Any]], None]
@@ -154,7 +154,6 @@ class ReportServer:
     def __init__(self, socket: Path) -> None:
         self._socket = socket
         self._handlers: dict[str, list[Handler]] = {}
-        self._writers: set[asyncio.StreamWriter] = set()
         self._decode = msgspec.msgpack.Decoder(dict[str, list[Any]]).decode
 
     def on(self, kind: str, handler: Handler) -> None:
@@ -162,20 +161,10 @@ class ReportServer:
         self._handlers.setdefault(kind, []).append(handler)
 
     async def run(self) -> None:
-        """Listen until cancelled. The socket is private to this user: what comes over it is believed."""
-        with contextlib.suppress(FileNotFoundError):
-            self._socket.unlink()
-        server = await asyncio.start_unix_server(self._serve_worker, self._socket)
-        os.chmod(self._socket, 0o600)
-        try:
-            await asyncio.Event().wait()
-        finally:
-            server.close()
-            for writer in tuple(self._writers):
-                writer.close()
+        """Listen until cancelled."""
+        await serve_until_cancelled(self._socket, self._serve_worker)
 
     async def _serve_worker(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._writers.add(writer)
         try:
             while True:
                 (length,) = LENGTH.unpack(await reader.readexactly(LENGTH.size))
@@ -184,15 +173,8 @@ class ReportServer:
                 self._take(self._decode(await reader.readexactly(length)))
                 writer.write(_ACK)
                 await writer.drain()
-        except (OSError, asyncio.IncompleteReadError):
-            pass  # the worker has left
         except ValueError as error:  # msgspec's are ValueErrors, too
             _log.error("a worker sent no report", extra={"fields": {"reason": error}})
-        finally:
-            self._writers.discard(writer)
-            writer.close()
-            with contextlib.suppress(OSError):
-                await writer.wait_closed()
 
     def _take(self, batch: dict[str, list[Any]]) -> None:
         for kind, items in batch.items():

@@ -15,7 +15,6 @@ namespace of every extension, so that a pod can mount it (a ConfigMap cannot be 
 import asyncio
 import contextlib
 import logging
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from time import time
@@ -24,6 +23,7 @@ from typing import Any, Final
 import orjson
 
 from dovetail.apis.labels import EXTENSION_REF, MANAGED_BY, SYSTEM_NAMESPACE
+from dovetail.gateway import private_file
 from dovetail.gateway.authority import AUTHORITIES, Authority, ClientIdentity, bundle, due, issued
 from dovetail.iam.assertion_keys import ASSERTION_KEYS, TimedKey, public_keys, signing_key
 from dovetail.iam.assertions import AssertionKey
@@ -74,7 +74,7 @@ class Trust:
         self._authorities = await AUTHORITIES.refresh(self._client, now)
         if self._identity is None or due(self._identity, self._authorities, now) or not self._file.exists():
             self._identity = issued(self._authorities, now)
-            _replace(self._file, self._identity.pem)
+            private_file.write(self._file, self._identity.pem)
         self._publish()
 
     def follow(self, runtime: ControllerRuntime) -> None:
@@ -141,12 +141,3 @@ class Trust:
             self._namespaces.discard(key)  # the namespace is gone
         except AlreadyExists:
             self.controller.queue.add(key)
-
-
-def _replace(path: Path, text: str) -> None:
-    """Write a private file in one step."""
-    fresh = path.with_name(f".{path.name}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    fresh.replace(path)

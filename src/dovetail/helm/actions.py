@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from dovetail.helm import sdk, wire
+from dovetail.helm.errors import InvalidAssignment
 from dovetail.helm.freezing import archive, labelled
 from dovetail.helm.values import merged
 
@@ -158,7 +159,10 @@ def _values(values: wire.Values) -> dict[str, Any]:
     for text in values.files:
         result = merged(result, sdk.values_from_yaml(text))
     for flag, text in values.sets:
-        result = merged(result, sdk.assignment(flag, text))
+        try:
+            result = merged(result, sdk.assignment(flag, text))
+        except sdk.SdkError as error:
+            raise InvalidAssignment(flag, text, str(error)) from error
     return merged(result, values.overrides)
 
 

@@ -38,6 +38,8 @@ class _Pending:
         self.operation = operation
         self.on_progress = on_progress
         self.outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self.process: asyncio.subprocess.Process | None = None
+        """Who owes the outcome, once it was asked."""
 
 
 class HelmWorker:
@@ -51,7 +53,6 @@ class HelmWorker:
         self._idle_seconds = idle_seconds
         self._process: asyncio.subprocess.Process | None = None
         self._reader: asyncio.Task[None] | None = None
-        self._scratch: Path | None = None
         self._ids = itertools.count(1)
         self._pending: dict[int, _Pending] = {}
         self._starting = asyncio.Lock()
@@ -98,7 +99,7 @@ class HelmWorker:
         self._pending[id] = pending
         self._rearm()
         try:
-            await self._send(wire.Call(id, operation), operation)
+            await self._send(wire.Call(id, operation), pending)
             if await _either(pending.outcome, interrupt, limit):
                 return await pending.outcome
             await self._abandon(id, pending)
@@ -132,25 +133,29 @@ class HelmWorker:
             return process
 
     async def _start(self) -> asyncio.subprocess.Process:
-        self._scratch = Path(tempfile.mkdtemp(prefix="dovetail-helm-"))
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "dovetail.helm.worker", str(self._scratch),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment(self._scratch),
-        )  # fmt: skip
+        scratch = Path(tempfile.mkdtemp(prefix="dovetail-helm-"))
+        try:
+            process = await asyncio.create_subprocess_exec(
+                sys.executable, "-m", "dovetail.helm.worker", str(scratch),
+                stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment(scratch),
+            )  # fmt: skip
+        except BaseException:
+            shutil.rmtree(scratch, ignore_errors=True)
+            raise
         self._process = process
-        self._reader = asyncio.create_task(self._read(process, self._scratch), name=f"helm-worker-{process.pid}")
+        self._reader = asyncio.create_task(self._read(process, scratch), name=f"helm-worker-{process.pid}")
         _log.debug("helm worker %d started", process.pid)
         return process
 
-    async def _send(self, message: wire.ToWorker, operation: wire.Operation) -> None:
-        process = await self._ensure_started()
+    async def _send(self, message: wire.ToWorker, pending: _Pending) -> None:
+        process = pending.process = await self._ensure_started()
         assert process.stdin is not None
         try:
             async with self._writing:
                 process.stdin.write(wire.frame(message))
                 await process.stdin.drain()
         except (BrokenPipeError, ConnectionResetError) as error:
-            raise errors.HelmWorkerDied(wire.operation_name(operation), process.returncode) from error
+            raise errors.HelmWorkerDied(wire.operation_name(pending.operation), process.returncode) from error
 
     async def _read(self, process: asyncio.subprocess.Process, scratch: Path) -> None:
         assert process.stdout is not None
@@ -164,11 +169,10 @@ class HelmWorker:
             pass
         except (msgspec.DecodeError, errors.HelmProtocolError) as error:
             _log.error("helm worker %d: %s", process.pid, error)
-            process.kill()
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
         finally:
-            code = await _end_of(process)
-            if process is self._process:
-                self._fail_pending(code)
+            self._fail_pending(process, await _end_of(process))
             shutil.rmtree(scratch, ignore_errors=True)
 
     def _receive(self, message: wire.FromWorker) -> None:
@@ -188,9 +192,10 @@ class HelmWorker:
                 name = wire.operation_name(pending.operation)
                 pending.outcome.set_exception(errors.HelmRefused(name, pending.operation.release, reason, detail))
 
-    def _fail_pending(self, code: int | None) -> None:
+    def _fail_pending(self, process: asyncio.subprocess.Process, code: int | None) -> None:
+        """What this worker still owes. Its successor may be up already and keeps its own calls."""
         for pending in self._pending.values():
-            if not pending.outcome.done():
+            if pending.process is process and not pending.outcome.done():
                 pending.outcome.set_exception(errors.HelmWorkerDied(wire.operation_name(pending.operation), code))
 
     async def _abandon(self, id: int, pending: _Pending) -> None:
@@ -246,7 +251,8 @@ async def _either(outcome: asyncio.Future[dict[str, Any]], interrupt: asyncio.Ev
 async def _end_of(process: asyncio.subprocess.Process) -> int:
     """Its exit code, after a while by force. Never kill first: asyncio would lose the exit code of one that ended."""
     try:
-        return await asyncio.wait_for(process.wait(), _GRACE)
+        async with asyncio.timeout(_GRACE):
+            return await process.wait()
     except TimeoutError:
         with contextlib.suppress(ProcessLookupError):
             process.kill()

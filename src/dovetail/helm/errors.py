@@ -5,6 +5,7 @@
     +-- HelmWorkerDied         the worker process ended while it owed an answer; asking again starts a new one
     +-- HelmTimeout            no answer within the given time; the operation was cancelled
     +-- HelmProtocolError      bytes that are not a frame of ours
+    +-- InvalidAssignment      a `--set...` that Helm does not understand
     +-- UnlabellableDocument   a rendered document that is not a Kubernetes object
 
 `HelmRefused` repeats Helm's own words and adds only what was being done to which release.
@@ -68,6 +69,13 @@ class HelmProtocolError(HelmError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"the helm worker's pipe carries something that is not a frame: {what}")
+
+
+class InvalidAssignment(HelmError):
+    """One `--set...`. Its value is not told: it may be a secret."""
+
+    def __init__(self, flag: str, text: str, why: str) -> None:
+        super().__init__(f"--{flag} {text.partition('=')[0]}=...: {why}")
 
 
 class UnlabellableDocument(HelmError):

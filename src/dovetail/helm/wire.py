@@ -9,7 +9,7 @@ appears in argv or in the environment.
 """
 
 import struct
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -184,8 +184,22 @@ _from_worker: msgspec.msgpack.Decoder[FromWorker] = msgspec.msgpack.Decoder(From
 
 def frame(message: ToWorker | FromWorker) -> bytes:
     """The message with its length in front."""
-    body = _encoder.encode(message)
+    try:
+        body = _encoder.encode(message)
+    except OverflowError:  # values may hold larger integers than msgpack; to Helm they are floats in any case
+        body = _encoder.encode(_within_64_bits(msgspec.to_builtins(message, builtin_types=(bytes,))))
     return LENGTH.pack(len(body)) + body
+
+
+def _within_64_bits(value: Any) -> Any:
+    """Plain values, with floats for the integers that do not fit."""
+    if isinstance(value, int) and not -(1 << 63) <= value < 1 << 64:
+        return float(value)
+    if isinstance(value, dict):
+        return {key: _within_64_bits(item) for key, item in cast("dict[str, Any]", value).items()}
+    if isinstance(value, list | tuple):
+        return [_within_64_bits(item) for item in cast("list[Any]", value)]
+    return value
 
 
 def parse_to_worker(body: bytes) -> ToWorker:

@@ -76,16 +76,24 @@ class Worker:
 
     def send(self, message: wire.FromWorker) -> None:
         """Write one frame; callable from any thread."""
+        self._write(wire.frame(message))
+
+    def _write(self, frame: bytes) -> None:
         with self._writing, contextlib.suppress(BrokenPipeError):
-            self._outgoing.write(wire.frame(message))
+            self._outgoing.write(frame)
             self._outgoing.flush()
 
     def _perform(self, call: wire.Call) -> None:
+        name = wire.operation_name(call.operation)
         with self._turn(call.operation):
-            outcome = self._outcome(call)
+            try:
+                outcome = wire.frame(self._outcome(call))
+            except Exception as error:  # whatever it is, somebody waits for an answer
+                logging.getLogger(__name__).exception("%s", name)
+                outcome = wire.frame(wire.Refusal(call.id, errors.INTERNAL, f"{type(error).__name__}: {error}"))
         with self._state:
             self._tokens.pop(call.id, None)
-        self.send(outcome)
+        self._write(outcome)
 
     def _turn(self, operation: wire.Operation) -> contextlib.AbstractContextManager[Any]:
         if not isinstance(operation, wire.Deploy | wire.Rollback | wire.Uninstall):
@@ -94,10 +102,8 @@ class Worker:
             return self._releases[operation.connection.namespace, operation.release]
 
     def _outcome(self, call: wire.Call) -> wire.Answer | wire.Refusal:
-        from dovetail.helm import (
-            actions,
-            sdk,
-        )  # the Go library: after the pipe is up, so that the first call is already waiting
+        # The Go library: after the pipe is up, so that the first call is already waiting.
+        from dovetail.helm import actions, sdk
 
         with sdk.CancelToken() as token:
             with self._state:
@@ -111,9 +117,6 @@ class Worker:
                 return wire.Refusal(call.id, sdk.reason_of(error), str(error))
             except errors.HelmError as error:
                 return wire.Refusal(call.id, errors.INVALID, str(error))
-            except Exception as error:
-                logging.getLogger(__name__).exception("%s", wire.operation_name(call.operation))
-                return wire.Refusal(call.id, errors.INTERNAL, f"{type(error).__name__}: {error}")
 
     def _cancel(self, id: int) -> None:
         with self._state:

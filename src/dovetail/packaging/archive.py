@@ -28,15 +28,17 @@ _CHUNK: Final = 1 << 18
 _SHRINK: Final = "Move large files out of the package"
 
 
-def read_archive(data: bytes) -> Tree:
-    """Read a .tgz with one folder at its root. Raises BrokenArchive, UnsafeMember, TooLarge."""
+def read_archive(data: bytes, room: int | None = None) -> Tree:
+    """Read a .tgz with one folder at its root, `room` bytes at most. Raises BrokenArchive, UnsafeMember, TooLarge."""
     if len(data) > MAX_ARCHIVE:
         raise TooLarge("The archive", len(data), MAX_ARCHIVE, _SHRINK)
-    stream = _unpack(data)
+    stream = _unpack(data, MAX_TOTAL if room is None else room)
     files: dict[str, bytes] = {}
     try:
         with tarfile.open(fileobj=io.BytesIO(stream), mode="r:") as tar:
-            for member in tar:
+            for count, member in enumerate(tar, 1):
+                if count > MAX_MEMBERS:
+                    raise BrokenArchive(f"it holds more than {MAX_MEMBERS:,} files and folders")
                 _take(tar, member, files)
             end = tar.offset
     except (tarfile.TarError, EOFError, ValueError, OverflowError) as error:
@@ -46,16 +48,16 @@ def read_archive(data: bytes) -> Tree:
     return _rooted(files)
 
 
-def _unpack(data: bytes) -> bytes:
-    """The tar stream inside the gzip stream, at most MAX_TOTAL and the headers' share."""
-    limit = MAX_TOTAL + MAX_MEMBERS * 1024
+def _unpack(data: bytes, room: int) -> bytes:
+    """The tar stream inside the gzip stream, at most `room` and the headers' share."""
+    limit = room + MAX_MEMBERS * 1024
     out = bytearray()
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             while chunk := stream.read(_CHUNK):
                 out += chunk
                 if len(out) > limit:
-                    raise TooLarge("The archive, unpacked,", len(out), MAX_TOTAL, _SHRINK)
+                    raise TooLarge("The archive, unpacked,", len(out), room, _SHRINK)
     except EOFError as error:
         raise BrokenArchive("it is cut short") from error
     except (gzip.BadGzipFile, zlib.error, OSError) as error:
@@ -75,8 +77,6 @@ def _take(tar: tarfile.TarFile, member: tarfile.TarInfo, files: dict[str, bytes]
         raise UnsafeMember(member.name, "it is in the archive twice")
     if member.size > MAX_FILE:
         raise TooLarge(member.name, member.size, MAX_FILE, _SHRINK)
-    if len(files) >= MAX_MEMBERS:
-        raise BrokenArchive(f"it holds more than {MAX_MEMBERS:,} files")
     source = tar.extractfile(member)
     content = source.read() if source else b""
     if len(content) != member.size:

@@ -11,6 +11,7 @@ Values and templates are only carried here; rendering belongs to `dovetail.helm`
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from tarfile import BLOCKSIZE
 from typing import Final
 
 import msgspec
@@ -18,12 +19,13 @@ import msgspec
 from dovetail.packaging.archive import read_archive
 from dovetail.packaging.canonical import dump
 from dovetail.packaging.chart_file import CHART_FILE, ChartLock, ChartMetadata, chart_yaml, checked, decoded, serialised
-from dovetail.packaging.errors import InvalidChart, PackagingError
-from dovetail.packaging.limits import MAX_CHART_DEPTH
+from dovetail.packaging.errors import InvalidChart, PackagingError, TooLarge
+from dovetail.packaging.limits import MAX_CHART_DEPTH, MAX_TOTAL
 
 VALUES_FILE: Final = "values.yaml"
 SCHEMA_FILE: Final = "values.schema.json"
 LOCK_FILE: Final = "Chart.lock"
+_SHRINK: Final = "Carry fewer or smaller charts"
 _REQUIREMENTS: Final = ("requirements.yaml", "requirements.lock")
 
 
@@ -59,14 +61,32 @@ def _rank(path: str) -> int:
     return 2 if path.startswith("templates/") else 3
 
 
-def load_chart(files: Mapping[str, bytes], place: str, depth: int = 0) -> Chart:
+class _Room:
+    """What the archives inside a chart may unpack to, all together: each alone can be a hundred times its size."""
+
+    def __init__(self) -> None:
+        self._left = MAX_TOTAL
+
+    def unpack(self, data: bytes) -> Mapping[str, bytes]:
+        files = read_archive(data, self._left).files
+        self._left -= sum(map(len, files.values())) + len(files) * BLOCKSIZE
+        if self._left < 0:
+            raise TooLarge("The package with its archives, unpacked,", MAX_TOTAL - self._left, MAX_TOTAL, _SHRINK)
+        return files
+
+
+def load_chart(files: Mapping[str, bytes], place: str) -> Chart:
     """Load a chart from its files. `place` names it in errors. Raises InvalidChart and what reading YAML raises."""
+    return _load(files, place, 0, _Room())
+
+
+def _load(files: Mapping[str, bytes], place: str, depth: int, room: _Room) -> Chart:
     if depth > MAX_CHART_DEPTH:
         raise InvalidChart(place, "charts are nested too deeply", f"Nest at most {MAX_CHART_DEPTH}")
     metadata = _read_chart_yaml(files, place)
     own = {path: data for path, data in files.items() if _is_own(path, metadata.api_version)}
     _check_schema(own, place)
-    charts = tuple(_sub_charts(files, place, depth))
+    charts = tuple(_sub_charts(files, place, depth, room))
     _check_unique(charts, place)
     return Chart(metadata, own, charts, _read_lock(files, metadata, place))
 
@@ -108,7 +128,7 @@ def _check_schema(files: Mapping[str, bytes], place: str) -> None:
             raise InvalidChart(f"{place}/{SCHEMA_FILE}", f"it is not JSON ({error})", "Correct it") from error
 
 
-def _sub_charts(files: Mapping[str, bytes], place: str, depth: int) -> Iterator[Chart]:
+def _sub_charts(files: Mapping[str, bytes], place: str, depth: int, room: _Room) -> Iterator[Chart]:
     folders: dict[str, dict[str, bytes]] = {}
     for path, data in files.items():
         if path.startswith("charts/") and not path.endswith(".prov"):
@@ -119,17 +139,17 @@ def _sub_charts(files: Mapping[str, bytes], place: str, depth: int) -> Iterator[
             continue
         where = f"{place}/charts/{folder}"
         if folder.endswith(".tgz"):
-            inside = _unpacked(inside, where)
+            inside = _unpacked(inside, where, room)
         elif "" in inside:
             raise InvalidChart(where, "it is neither a chart's folder nor a .tgz", "Move it out of charts/")
-        yield load_chart(inside, where, depth + 1)
+        yield _load(inside, where, depth + 1, room)
 
 
-def _unpacked(inside: Mapping[str, bytes], place: str) -> Mapping[str, bytes]:
+def _unpacked(inside: Mapping[str, bytes], place: str, room: _Room) -> Mapping[str, bytes]:
     if "" not in inside:
         raise InvalidChart(place, "it is a folder named like an archive", "Rename the folder")
     try:
-        return read_archive(inside[""]).files
+        return room.unpack(inside[""])
     except PackagingError as error:
         raise InvalidChart(place, str(error).rstrip("."), "Pack the sub-chart again") from error
 

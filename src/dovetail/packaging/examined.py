@@ -14,7 +14,7 @@ from typing import Final
 
 from dovetail.packaging.findings import Finding
 from dovetail.packaging.manifests import RenderedObject
-from dovetail.packaging.metadata import METADATA_FILE, MULTICLUSTER, Dependency
+from dovetail.packaging.metadata import METADATA_FILE, MULTICLUSTER
 from dovetail.packaging.package import Package
 from dovetail.packaging.versions import Version
 from dovetail.packaging.yaml11 import Document, Path, load
@@ -70,10 +70,3 @@ def place_in(document: Document, file: str, path: Path) -> str:
 def view_names(package: Package) -> tuple[str, ...]:
     """The releases that the platform makes of a package."""
     return (HOST, AGENT) if package.metadata.installation_mode == MULTICLUSTER else (HOST,)
-
-
-def is_installed_in(dependency: Dependency, view: str) -> bool:
-    """Whether the tags let a sub-chart into a view; a condition may still keep it out."""
-    tag = {HOST: "extension", AGENT: "agent"}[view]
-    known = {"extension", "agent"} & set(dependency.tags)
-    return not known or tag in known

@@ -1,4 +1,4 @@
-"""The rules for names, versions, languages and categories.
+"""The rules for names, addresses, versions, languages and categories.
 
 Reading is as lenient as the published tools and the cluster allow; writing follows the strict profile under which an
 extension installs everywhere (reference/ksbuilder.md 2.2): a name that fits a Helm release, its agent's release and a
@@ -7,6 +7,7 @@ namespace, a version that fits an object's name. Every rule here is a predicate;
 
 import re
 from typing import Final
+from urllib.parse import urlsplit
 
 _STRICT_NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,45}[a-z0-9])?")
 _LABEL: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
@@ -53,6 +54,15 @@ def is_subdomain(name: str, limit: int = 63) -> bool:
 def is_label_value(text: str) -> bool:
     """Whether a text may be the value of a Kubernetes label."""
     return _LABEL_VALUE.fullmatch(text) is not None
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is an absolute address on the web."""
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        return False
 
 
 def is_alias(text: str) -> bool:

@@ -16,7 +16,7 @@ from dovetail.packaging import names
 from dovetail.packaging.archive import read_archive
 from dovetail.packaging.chart import VALUES_FILE, Chart, load_chart
 from dovetail.packaging.chart_file import CHART_FILE, ChartMetadata
-from dovetail.packaging.errors import InvalidChart, InvalidMetadata, InvalidVersion
+from dovetail.packaging.errors import InvalidMetadata, InvalidVersion
 from dovetail.packaging.findings import Finding
 from dovetail.packaging.icon import inline, judge_icon
 from dovetail.packaging.metadata import METADATA_FILE, Dependency, ExtensionMetadata, Reading, judge, read_metadata
@@ -156,9 +156,3 @@ def _mismatches(reading: Reading, chart: ChartMetadata, root: str) -> list[Findi
     except InvalidVersion:
         refuse("version-invalid", f"{metadata.version!r} is not a semantic version", "Write MAJOR.MINOR.PATCH")
     return found
-
-
-def require_chart(chart: Chart) -> None:
-    """Raise InvalidChart if an extension has nothing to install: no templates and no sub-charts."""
-    if not chart.charts and not any(path.startswith("templates/") for path in chart.files):
-        raise InvalidChart(chart.name, "it has no templates and no sub-charts", "Put a chart into charts/")

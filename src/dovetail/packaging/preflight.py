@@ -25,7 +25,7 @@ _SKIPPED: Final = re.compile(
     r"//[^\n]*|/\*.*?\*/|\"(?:[^\"\\\n]|\\.)*\"|'(?:[^'\\\n]|\\.)*'|`(?:[^`\\]|\\.)*`", re.DOTALL
 )
 _ESM: Final = re.compile(
-    r"(?:^|[;}\n])\s*(?:import\s*(?:[\w*{\"'][^;]*?from\s*)?[\"']|export\s*(?:default\b|\{|\*|const\b|function\b|class\b))"
+    r"(?:^|[;}\n])\s*(?:import\s*(?:[\w*{\"'][^;]{0,4000}?from\s*)?[\"']|export\s*(?:default\b|\{|\*|const\b|function\b|class\b))"
 )
 _FUNCTION: Final = re.compile(
     r"(?:async\s+)?(?:function\b\s*[\w$]*\s*\(\s*([\w$]*)[^)]*\)|\(\s*([\w$]*)[^)]*\)\s*=>|([\w$]+)\s*=>)\s*"

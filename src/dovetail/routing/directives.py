@@ -7,11 +7,13 @@ rewrite step: without it requests would reach a backend that they were to be kep
 
 from typing import Final, cast
 
+from msgspec.structs import asdict, replace
+
 from dovetail.apis.dialects import ReverseProxy
 from dovetail.routing import redirects
 from dovetail.routing.errors import RoutingError
 from dovetail.routing.problems import Problem, problem
-from dovetail.routing.traffic import Balance, Breaker, LimitKey, RateLimit, RedirectRule, Retries, RetryCause, Traffic
+from dovetail.routing.traffic import Balance, Breaker, RateLimit, RedirectRule, Retries, Traffic
 
 MOST_PENDING: Final = 1024
 """Requests that wait for one of `maxConnections`, when `maxPendingRequests` is absent."""
@@ -38,19 +40,8 @@ def breaker_of(item: ReverseProxy) -> Breaker | None:
     wanted = item.circuit_breaker
     if wanted is None:
         return None
-    pending = wanted.max_pending_requests
-    return Breaker(
-        name=item.meta.id,
-        max_connections=wanted.max_connections,
-        max_pending=MOST_PENDING if pending is None else pending,
-        max_requests=wanted.max_requests,
-        max_retries=wanted.max_retries,
-        consecutive_failures=wanted.consecutive_failures,
-        error_percent=wanted.error_percent,
-        minimum_requests=wanted.minimum_requests,
-        interval=wanted.interval,
-        ejection_time=wanted.ejection_time,
-    )
+    breaker = Breaker(name=item.meta.id, **asdict(wanted))
+    return breaker if breaker.max_pending_requests is not None else replace(breaker, max_pending_requests=MOST_PENDING)
 
 
 def balance_of(item: ReverseProxy) -> Balance:
@@ -71,27 +62,8 @@ def _redirects(item: ReverseProxy) -> tuple[tuple[RedirectRule, ...], list[Probl
 
 def _rate_limit(item: ReverseProxy) -> RateLimit | None:
     wanted = item.rate_limit
-    if wanted is None:
-        return None
-    return RateLimit(
-        name=item.meta.id,
-        requests=wanted.requests,
-        per_seconds=wanted.per_seconds,
-        burst=wanted.burst,
-        by=cast("LimitKey", wanted.by),
-    )
+    return RateLimit(name=item.meta.id, **asdict(wanted)) if wanted is not None else None
 
 
 def _retries(item: ReverseProxy) -> Retries | None:
-    wanted = item.retries
-    if wanted is None or not wanted.attempts:
-        return None
-    return Retries(
-        attempts=wanted.attempts,
-        on=cast("tuple[RetryCause, ...]", wanted.on),
-        per_try_timeout=wanted.per_try_timeout,
-        back_off=wanted.back_off,
-        max_back_off=wanted.max_back_off,
-        budget_percent=wanted.budget_percent,
-        max_body=wanted.max_body,
-    )
+    return item.retries if item.retries is not None and item.retries.attempts else None

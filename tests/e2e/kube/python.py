@@ -86,15 +86,20 @@ config.load_kube_config(kubeconfig)
 led = []
 def run(name):
     lock = LeaseLock("row", namespace, name)
-    settings = electionconfig.Config(lock, lease_duration=4, renew_deadline=3, retry_period=1.1,
+    settings = electionconfig.Config(lock, lease_duration=30, renew_deadline=20, retry_period=1.1,
                                      onstarted_leading=lambda: led.append(name), onstopped_leading=lambda: None)
     leaderelection.LeaderElection(settings).run()
 for name in ("a", "b"):
     threading.Thread(target=run, args=(name,), daemon=True).start()
-time.sleep(5)
+end = time.monotonic() + 20
+while True:  # until the leader has renewed its lease a few times, which the other must have seen
+    time.sleep(0.1)
+    leases = client.CoordinationV1Api().list_namespaced_lease(namespace).items
+    if leases and leases[0].spec.renew_time.timestamp() - leases[0].spec.acquire_time.timestamp() > 2:
+        break
+    assert time.monotonic() < end, leases
 assert len(led) == 1, led
-lease = client.CoordinationV1Api().read_namespaced_lease("row", namespace)
-assert lease.spec.holder_identity == led[0]
+assert leases[0].spec.holder_identity == led[0]
 """
 
 

@@ -1,6 +1,11 @@
 """Rows: what is not supported, and the Status with which it is refused. `says` is "what: how"."""
 
-from tests.e2e.kube.cluster import Cluster, eventually
+import json
+from http.client import HTTPSConnection
+from typing import Any
+
+from tests.e2e.kube.aggregation import sums_server
+from tests.e2e.kube.cluster import Cluster
 from tests.e2e.kube.samples import definition, pod
 from tests.e2e.kube.table import row
 
@@ -22,6 +27,21 @@ def admission_policies(cluster: Cluster) -> None:
         _not_served(cluster, "admissionregistration.k8s.io/v1", plural)
 
 
+def _websocket(cluster: Cluster, path: str) -> tuple[int, Any]:
+    """The answer to a WebSocket's handshake; urllib would replace its Connection header."""
+    upgrade = {
+        "Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13",
+        "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+    }  # fmt: skip
+    connection = HTTPSConnection("127.0.0.1", cluster.port, timeout=30, context=cluster.tls())
+    try:
+        connection.request("GET", path, headers=upgrade)
+        with connection.getresponse() as response:
+            return response.status, json.load(response)
+    finally:
+        connection.close()
+
+
 @row(
     AREA,
     "Upgraded connections and OpenAPI of aggregated API servers: 501 for a WebSocket; explain does not know the kinds",
@@ -30,21 +50,15 @@ def admission_policies(cluster: Cluster) -> None:
     supported=False,
 )
 def aggregated_upgrades(cluster: Cluster) -> None:
-    service = {
-        "apiVersion": "apiregistration.k8s.io/v1", "kind": "APIService",
-        "metadata": {"name": "v1.upgrades.example.dev"},
-        "spec": {
-            "group": "upgrades.example.dev", "version": "v1", "groupPriorityMinimum": 100, "versionPriority": 100,
-            "insecureSkipTLSVerify": True, "service": {"name": "missing", "namespace": "default"},
-        },
-    }  # fmt: skip
-    cluster.kubectl("create", "-f", "-", stdin=service)
-    eventually(
-        lambda: "ServiceNotFound" in cluster.kubectl("get", "apiservice", "v1.upgrades.example.dev", "-o", "yaml")
-    )
-    answer = cluster.http("GET", "/apis/upgrades.example.dev/v1/things")
-    assert (answer.code, answer.json["message"]) == (503, "service unavailable")
-    cluster.kubectl("delete", "apiservice", "v1.upgrades.example.dev")
+    ns = cluster.namespace()
+    with sums_server(cluster, ns):
+        path = f"/apis/sums.example.dev/v1/namespaces/{ns}/sums/one"
+        assert cluster.http("GET", path).code == 200
+        code, status = _websocket(cluster, path)
+        assert (code, status["reason"]) == (501, "NotImplemented")
+        assert "upgraded connections are not forwarded" in status["message"]
+        told = cluster.kubectl("explain", "sums.sums.example.dev", code=1)
+        assert "sums.example.dev" in told
 
 
 @row(AREA, "Conversion webhooks: a definition with several versions and strategy Webhook is Invalid", "kubectl",
@@ -70,6 +84,17 @@ def flow_control(cluster: Cluster) -> None:
      "concepts/scheduling-eviction/dynamic-resource-allocation/", supported=False)  # fmt: skip
 def resource_claims(cluster: Cluster) -> None:
     _not_served(cluster, "resource.k8s.io/v1", "resourceclaims")
+
+
+@row(AREA, "Deletion of objects that cannot be read (ignoreStoreReadErrorWithClusterBreakingPotential): 422 Invalid",
+     "HTTP", "reference/kubernetes-api/common-definitions/delete-options/", supported=False)  # fmt: skip
+def unreadable_objects(cluster: Cluster) -> None:
+    ns = cluster.namespace()
+    cluster.kubectl("-n", ns, "create", "configmap", "a")
+    option = {"ignoreStoreReadErrorWithClusterBreakingPotential": True}
+    answer = cluster.http("DELETE", f"/api/v1/namespaces/{ns}/configmaps/a", option)
+    assert (answer.code, answer.json["reason"]) == (422, "Invalid")
+    assert cluster.get("-n", ns, "configmap/a")["metadata"]["name"] == "a"
 
 
 @row(AREA, "Answers in CBOR: 406 (JSON, YAML and protobuf are there)", "HTTP",

@@ -20,8 +20,10 @@ MAPS = "/api/v1/namespaces/{}/configmaps"
 @contextmanager
 def watching(cluster: Cluster, path: str) -> Iterator[Iterator[Any]]:
     """The events of a watch as they come, over a socket of our own."""
-    raw = socket.create_connection(("127.0.0.1", cluster.port), timeout=10)
-    with cluster.tls().wrap_socket(raw, server_hostname="127.0.0.1") as connection:
+    with (
+        socket.create_connection(("127.0.0.1", cluster.port), timeout=10) as raw,
+        cluster.tls().wrap_socket(raw, server_hostname="127.0.0.1") as connection,
+    ):
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: k\r\nConnection: close\r\n\r\n".encode())
         yield _events(connection)
 

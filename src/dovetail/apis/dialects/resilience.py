@@ -4,7 +4,7 @@ Times are in seconds. None means: no limit of this kind.
 """
 
 import re
-from typing import Final, cast
+from typing import Final, Literal, cast
 
 import msgspec
 
@@ -27,40 +27,55 @@ class HealthCheck(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CircuitBreaker(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits on what is sent to the backend, and when to stop sending for `ejection_time`."""
+    """Limits on what is sent to a backend, and when to leave an address of it alone. None sets no limit."""
 
     max_connections: int | None = None
     max_pending_requests: int | None = None
+    """Those that wait for a connection because all `max_connections` are in use."""
     max_requests: int | None = None
     max_retries: int | None = None
     consecutive_failures: int | None = None
     error_percent: int | None = None
+    """Of the requests of the last `interval`, once they are `minimum_requests`."""
     minimum_requests: int = 20
     interval: float = 10.0
     ejection_time: float = 30.0
+    """For the first time in a row; longer with each further time."""
+
+
+LimitKey = Literal["User", "Address", "Global"]
+"""What has a budget of its own: each user (each address, for those who have not logged in), each source address, or
+all together."""
 
 
 class RateLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """`requests` in `per_seconds`, with bursts up to `burst`, for each user, source address, or all together."""
+    """A token bucket: it holds `burst` at most and gains `requests` in `per_seconds`; each request takes one."""
 
     requests: int
     per_seconds: int = 1
     burst: int
-    by: str = "User"
+    by: LimitKey = "User"
 
 
-RETRY_CAUSES: Final = ("ConnectFailure", "Reset", "Timeout", "502", "503", "504")
+RetryCause = Literal["ConnectFailure", "Reset", "Timeout", "502", "503", "504"]
+"""Why a try failed: no connection; a connection that broke before the answer; no answer within `per_try_timeout`; the
+backend's own answer."""
+
+RETRY_CAUSES: Final[tuple[RetryCause, ...]] = ("ConnectFailure", "Reset", "Timeout", "502", "503", "504")
 
 
 class Retries(msgspec.Struct, frozen=True, kw_only=True):
-    """Attempts after the first, what they are for, and the share of requests that may be retries."""
+    """Idempotent requests without a body, or with one of `max_body` bytes at most, may be tried again."""
 
     attempts: int
-    on: tuple[str, ...] = RETRY_CAUSES
+    """Tries after the first."""
+    on: tuple[RetryCause, ...] = RETRY_CAUSES
     per_try_timeout: float = 0.0
+    """From sending a try to the first byte of its answer; zero for no limit of its own."""
     back_off: float = 0.025
     max_back_off: float = 0.25
     budget_percent: int = 20
+    """Retries may be this share of the requests that are under way, or three, whichever is more."""
     max_body: int = 64 << 10
 
 
@@ -126,7 +141,7 @@ def read_rate_limit(fields: Fields) -> RateLimit | None:
         requests=requests,
         per_seconds=_SECONDS_IN[fields.choice("unit", list(_SECONDS_IN), "second")],
         burst=max(_or(fields.number("burst", low=0, high=_MOST), requests), 1),
-        by=fields.choice("by", ("User", "Address", "Global"), "User"),
+        by=cast("LimitKey", fields.choice("by", ("User", "Address", "Global"), "User")),
     )
 
 
@@ -154,7 +169,7 @@ def read_retries(fields: Fields) -> Retries | None:
     )
 
 
-def _causes(fields: Fields) -> tuple[str, ...]:
+def _causes(fields: Fields) -> tuple[RetryCause, ...]:
     value = fields.raw("retryOn")
     if value is None or value == cast("object", []):
         return RETRY_CAUSES

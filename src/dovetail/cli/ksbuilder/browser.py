@@ -16,7 +16,8 @@ from typing import Any, Final
 
 import aiohttp
 
-from dovetail.cli.ksbuilder.errors import NoBrowser
+from dovetail.cli.ksbuilder import processes
+from dovetail.cli.ksbuilder.errors import BrowserFailed, NoBrowser
 
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _FLAGS: Final = (
@@ -55,23 +56,39 @@ class Page:
             await self.call(f"{domain}.enable")
 
     async def call(self, method: str, **parameters: Any) -> dict[str, Any]:
-        """A command and its result."""
+        """A command and its result. Raises BrowserFailed."""
         number = next(self._ids)
         answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
         self._waiting[number] = answer
         session = {"sessionId": self._session} if self._session else {}
-        await self._socket.send_json({"id": number, "method": method, "params": parameters, **session})
-        return await asyncio.wait_for(answer, _PATIENCE)
+        try:
+            await self._socket.send_json({"id": number, "method": method, "params": parameters, **session})
+            async with asyncio.timeout(_PATIENCE):
+                told = await answer
+        except TimeoutError as error:
+            raise BrowserFailed(f"{method} had no answer within {_PATIENCE:.0f} s") from error
+        except ConnectionError as error:
+            raise BrowserFailed("it is gone") from error
+        finally:
+            self._waiting.pop(number, None)
+        if "error" in told:
+            raise BrowserFailed(f"{method}: {told['error'].get('message')}")
+        return told.get("result", {})
 
     async def listen(self) -> None:
         """Hear answers and events until the browser is gone."""
-        async for message in self._socket:
-            value: dict[str, Any] = message.json()
-            answer = self._waiting.pop(value.get("id", 0), None)
-            if answer is None:
-                self._hear(value.get("method", ""), value.get("params", {}))
-            elif not answer.done():
-                answer.set_result(value.get("result", {}))
+        try:
+            async for message in self._socket:
+                value: dict[str, Any] = message.json()
+                answer = self._waiting.get(value.get("id", 0))
+                if answer is None:
+                    self._hear(value.get("method", ""), value.get("params", {}))
+                elif not answer.done():
+                    answer.set_result(value)
+        finally:
+            for answer in self._waiting.values():
+                if not answer.done():
+                    answer.set_exception(ConnectionError())
 
     def _hear(self, event: str, told: dict[str, Any]) -> None:
         if event == "Runtime.exceptionThrown":
@@ -107,41 +124,43 @@ class Page:
 
 @asynccontextmanager
 async def browser() -> AsyncGenerator[Page]:
-    """A browser with an empty profile and one page. Raises NoBrowser."""
+    """A browser with an empty profile and one page. Raises NoBrowser, BrowserFailed."""
     program = find_browser()
     sandbox = ("--no-sandbox",) if os.getuid() == 0 else ()
     with tempfile.TemporaryDirectory(prefix="ksbuilder-chromium-", ignore_cleanup_errors=True) as profile:
         process = await asyncio.create_subprocess_exec(
             program, *_FLAGS, *sandbox, f"--user-data-dir={profile}", "about:blank",
-            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
-            address = await asyncio.wait_for(_address(process), _PATIENCE)
+            address = await _address(process)
             async with aiohttp.ClientSession() as session, session.ws_connect(address, max_msg_size=0) as socket:
                 page = Page(socket)
-                listening = asyncio.create_task(page.listen())
-                drained = asyncio.create_task(_drained(process))
+                tasks = [asyncio.create_task(page.listen()), asyncio.create_task(_drained(process))]
                 try:
                     await page.attach()
                     yield page
                 finally:
-                    listening.cancel()
-                    drained.cancel()
+                    for task in tasks:
+                        task.cancel()
+                    await asyncio.gather(*tasks, return_exceptions=True)
+        except aiohttp.ClientError as error:
+            raise BrowserFailed(str(error)) from error
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                process.terminate()
-            await process.wait()
+            await processes.end(process)
 
 
 async def _address(process: asyncio.subprocess.Process) -> str:
     assert process.stderr is not None
-    async for line in process.stderr:
-        if line.startswith(_STARTED):
-            return line.removeprefix(_STARTED).decode().strip()
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_PATIENCE):
+            async for line in process.stderr:
+                if line.startswith(_STARTED):
+                    return line.removeprefix(_STARTED).decode().strip()
     raise NoBrowser
 
 
 async def _drained(process: asyncio.subprocess.Process) -> None:
     assert process.stderr is not None
-    async for _ in process.stderr:
+    while await process.stderr.read(1 << 16):
         pass

@@ -66,10 +66,12 @@ def make_bundle(
     trust: Trust,
 ) -> None:
     """Write a bundle with the extensions at PATHS, and the images that they list and that their charts run."""
+    if len(platforms) > 1:
+        raise click.UsageError("Give one --platform, or none for all.")
     with waiting("reading the packages") as told:
         boxes = [_boxed(*found, images=not no_images) for found in _trusted(paths, trust)]
         names = sorted({name for box in boxes for name in box.images} | {str(parse_image(text)) for text in extra})
-        contents = _written(target, boxes, names, told, platforms, plain_http)
+        contents = _written(target, boxes, names, told, platforms, plain_http, with_images=not no_images)
     _print(contents, target, "bundled", output)
 
 
@@ -145,6 +147,8 @@ def _written(
     told: Waiting,
     platforms: Sequence[str],
     plain: bool | None,
+    *,
+    with_images: bool,
 ) -> Contents:
     """Gather the images beside the target, then write it, all or nothing."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -155,7 +159,7 @@ def _written(
         told.what = f"writing {target}"
         part = Path(folder) / "bundle.part"
         with part.open("wb") as file:
-            contents = make(file, boxes, gathered)
+            contents = make(file, boxes, gathered, with_images=with_images)
         part.replace(target)
     return contents
 
@@ -206,4 +210,5 @@ def _print(contents: Contents, where: Path, what: str, output: str) -> None:
         click.echo(f"package {one.name} {one.version}" + (" (signed)" if one.signed else ""))
     for image in contents.images:
         click.echo(f"image {image.name} {image.digest}")
-    click.echo(f"{what} {where}: {len(contents.packages)} packages, {len(contents.images)} images")
+    images = f", {len(contents.images)} images" if contents.with_images else "; the site has the images"
+    click.echo(f"{what} {where}: {len(contents.packages)} packages{images}")

@@ -3,14 +3,16 @@
 CommandError
 ├── InvalidKubernetesVersion
 ├── FixturesUnreadable
+├── FileUnreadable
 ├── NotRendered
+├── NoSuchTemplate
 ├── NotInstalled
 ├── UnknownSchema
 ├── UnknownCode
 └── SigningFailed
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from dovetail.cli.errors import CommandError
 
@@ -36,6 +38,21 @@ class NotRendered(CommandError):
         super().__init__(
             f"{place}: it does not render: {reason}. Correct the template, or give the value that it needs."
         )
+
+
+class FileUnreadable(CommandError):
+    """A file that an option names is no text."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}: it is not UTF-8 text. Give another file, or write it again as UTF-8.")
+
+
+class NoSuchTemplate(CommandError):
+    """--show-only means none of the templates."""
+
+    def __init__(self, glob: str, known: Sequence[str]) -> None:
+        more = f", and {len(known) - 5} more" if len(known) > 5 else ""
+        super().__init__(f"No template matches {glob!r}. There are: {', '.join(known[:5]) or 'none'}{more}.")
 
 
 class NotInstalled(CommandError):

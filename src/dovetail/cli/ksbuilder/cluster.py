@@ -26,9 +26,12 @@ console_option = click.option(
 
 
 def config_for(kubeconfig: Path | None, console: str) -> ClusterConfig:
-    """Which cluster is meant. Raises ConfigError, NotLoggedIn, PlatformRefused."""
+    """Which cluster is meant. Raises ClusterRefused, NotLoggedIn, PlatformRefused."""
     if not console:
-        return ClusterConfig.load(kubeconfig)
+        try:
+            return ClusterConfig.load(kubeconfig)
+        except ConfigError as error:
+            raise refusal(error) from error
     from dovetail.cli.ksbuilder.platform_login import config_of
 
     return config_of(console)
@@ -53,7 +56,9 @@ def run(kubeconfig: Path | None, action: Callable[[Client], Awaitable[T]], conso
 def refusal(error: KubeError) -> ClusterRefused:
     """What a person can do about an error of the cluster."""
     if isinstance(error, ConfigError):
-        return ClusterRefused("The kubeconfig cannot be used", str(error), "Give another one with --kubeconfig.")
+        remedy = error.remedy or "give another one with --kubeconfig"
+        reason = f"{error.source}: {error.problem}"
+        return ClusterRefused("The kubeconfig cannot be used", reason, f"{remedy[0].upper()}{remedy[1:]}.")
     if isinstance(error, Unreachable):
         return ClusterRefused("The cluster does not answer", str(error), "Start it, or give another --kubeconfig.")
     if isinstance(error, Unauthorized):

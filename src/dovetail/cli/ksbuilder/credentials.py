@@ -10,6 +10,7 @@ others can read is refused, not repaired: what is in it must be taken for known.
 import base64
 import contextlib
 import os
+import ssl
 import stat
 import tempfile
 from pathlib import Path
@@ -37,6 +38,30 @@ class Login(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def __repr__(self) -> str:
         return f"Login({self.kind!r}, {self.username!r})"
+
+    def trust(self) -> ssl.SSLContext | bool:
+        """Which certificates are taken, as aiohttp wants to be told. Raises CredentialsUnusable."""
+        ca = self.ca_pem()
+        if not ca:
+            return not self.insecure
+        try:
+            return ssl.create_default_context(cadata=ca)
+        except ssl.SSLError as error:
+            reason = f"it holds no certificate ({error.reason or error})"
+            raise CredentialsUnusable(self.ca_file, reason, "Log in again with another --ca-file") from error
+
+    def ca_pem(self) -> str:
+        """The certificates of `ca_file`; empty if none is named. Raises CredentialsUnusable."""
+        if not self.ca_file:
+            return ""
+        try:
+            return Path(self.ca_file).read_text("ascii")
+        except OSError as error:
+            reason = f"it cannot be read ({error.strerror})"
+            raise CredentialsUnusable(self.ca_file, reason, "Log in again with another --ca-file") from error
+        except UnicodeDecodeError as error:
+            reason = "it holds no certificate in PEM"
+            raise CredentialsUnusable(self.ca_file, reason, "Log in again with another --ca-file") from error
 
 
 def basic(username: str, secret: str) -> str:

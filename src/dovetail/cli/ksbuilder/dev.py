@@ -45,11 +45,11 @@ def dev(
     """
     if not (directory / "extension.yaml").is_file():
         raise NotAPackage(str(directory), "there is no extension.yaml in it")
+    config = config_for(kubeconfig, console)
     reporter = Reporter(as_json=output == "json")
     frontend = None if once else Frontend.of(directory, reporter)
     here = not (backend_url or no_backend or console)
     backend = Backend.of(directory, reporter) if here and not once else None
-    config = config_for(kubeconfig, console)
 
     async def session() -> None:
         # What was started here must not outlive this process, whoever ends it.

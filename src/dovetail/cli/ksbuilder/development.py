@@ -7,14 +7,12 @@ fault of the project is told and waited out; the next change is another try.
 import asyncio
 import contextlib
 import json
-import os
 import shutil
-import signal
 import socket
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
@@ -25,13 +23,15 @@ import yaml
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.cli.errors import CommandError
-from dovetail.cli.ksbuilder import catalogue
+from dovetail.cli.ksbuilder import catalogue, processes
+from dovetail.cli.ksbuilder.cluster import refusal
 from dovetail.cli.ksbuilder.errors import DevelopmentFailed
 from dovetail.cli.ksbuilder.parcels import read_parcel
 from dovetail.cli.ksbuilder.watched import INTERVAL, changed, look
 from dovetail.helm.values import put
-from dovetail.kube import CONFIGMAPS, Client, Conflict, NotFound
+from dovetail.kube import CONFIGMAPS, Client, KubeError, NotFound, Object
 from dovetail.packaging.errors import PackagingError
+from dovetail.packaging.manifests import mapping
 from dovetail.packaging.objects import CatalogueObjects
 from dovetail.packaging.package import Package
 
@@ -39,6 +39,8 @@ TRUST: Final = "dovetail-gateway"
 PATIENCE: Final = 120.0
 _FAILED: Final = ("InstallFailed", "UpgradeFailed")
 _KEYS_FOR: Final = 60.0
+_NOTICED: Final = 3.0
+"""Seconds after which the platform has seen what was published: until then a failure may be that of the last try."""
 _SETTLE: Final = 0.03
 """Seconds without a further change before it is built: an editor and a bundler write in steps."""
 
@@ -67,6 +69,17 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def scripts_of(project: Path) -> Mapping[str, Any]:
+    """The npm scripts of a project's front end; none if it has no front end. Raises DevelopmentFailed."""
+    manifest = project / "frontend" / "package.json"
+    if not manifest.is_file():
+        return {}
+    try:
+        return mapping(mapping(json.loads(manifest.read_bytes())).get("scripts"))
+    except ValueError as error:
+        raise DevelopmentFailed(f"{manifest} is not JSON: {error}", "Correct it") from error
+
+
 @dataclass
 class Frontend:
     """The front end's own watcher: `npm run watch`."""
@@ -78,10 +91,7 @@ class Frontend:
     @classmethod
     def of(cls, project: Path, reporter: Reporter) -> Self | None:
         """The front end of a project, if it has one that can be watched."""
-        manifest = project / "frontend" / "package.json"
-        if not manifest.is_file() or "watch" not in json.loads(manifest.read_text()).get("scripts", {}):
-            return None
-        return cls(project / "frontend", reporter)
+        return cls(project / "frontend", reporter) if "watch" in scripts_of(project) else None
 
     async def start(self) -> None:
         """Install what it needs if that was never done, and start it. Raises DevelopmentFailed."""
@@ -91,19 +101,14 @@ class Frontend:
             return
         if not (self.directory / "node_modules").exists():
             self.reporter.say("installing", "npm install ...", what="frontend")
-            install = await asyncio.create_subprocess_exec(
-                npm, "install", "--no-audit", "--no-fund", "--loglevel=error", cwd=self.directory, stdout=sys.stderr
-            )
-            if await install.wait() != 0:
+            options = ("--no-audit", "--no-fund", "--loglevel=error")
+            if await processes.run(npm, "install", *options, cwd=self.directory) != 0:
                 raise DevelopmentFailed("npm install failed", "Correct frontend/package.json, or reach the registry")
-        self.process = await asyncio.create_subprocess_exec(
-            npm, "run", "--silent", "watch", cwd=self.directory, stdout=sys.stderr, start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        self.process = await processes.start(npm, "run", "--silent", "watch", cwd=self.directory)
 
     async def stop(self) -> None:
         """End it and what it started."""
-        await _end(self.process)
+        await processes.end(self.process)
 
 
 @dataclass
@@ -113,7 +118,8 @@ class Backend:
     directory: Path
     reporter: Reporter
     port: int = field(default_factory=free_port)
-    trust: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="ksbuilder-trust-")))
+    trust: Path = Path()
+    """The gateway's keys as files; there from `start` to `stop`."""
     process: "asyncio.subprocess.Process | None" = None
     stale: float = 0.0
     """When the keys are to be fetched again, in monotonic seconds."""
@@ -132,7 +138,8 @@ class Backend:
         return f"http://127.0.0.1:{self.port}"
 
     async def start(self, client: Client) -> None:
-        """Fetch the keys and start it."""
+        """Fetch the keys and start it; whatever comes of it, `stop` is to follow."""
+        self.trust = Path(tempfile.mkdtemp(prefix="ksbuilder-trust-"))
         await self.refresh(client)
         await self.restart()
 
@@ -148,30 +155,29 @@ class Backend:
 
     async def restart(self) -> None:
         """Start it anew with the sources as they are."""
-        await _end(self.process)
+        await processes.end(self.process)
         command = await self._command()
         if not command:
             return
         options = ("--host=127.0.0.1", f"--port={self.port}", f"--trust={self.trust}")
-        self.process = await asyncio.create_subprocess_exec(
-            *command, *options, cwd=self.directory, stdout=sys.stderr, start_new_session=True,
-            stdin=asyncio.subprocess.DEVNULL,
-        )  # fmt: skip
+        self.process = await processes.start(*command, *options, cwd=self.directory)
 
     async def _command(self) -> Sequence[str]:
         if (self.directory / "server.py").is_file():
             return sys.executable, "-u", "server.py"
         program = str(self.trust / "backend")
-        build = await asyncio.create_subprocess_exec("go", "build", "-o", program, ".", cwd=self.directory)
-        if await build.wait() == 0:
+        if await processes.run("go", "build", "-o", program, ".", cwd=self.directory) == 0:
             return (program,)
         self.reporter.say("failed", "the backend was not built", what="backend")
         return ()
 
     async def stop(self) -> None:
         """End it."""
-        await _end(self.process)
-        shutil.rmtree(self.trust, ignore_errors=True)
+        try:
+            await processes.end(self.process)
+        finally:
+            if self.trust != Path():
+                shutil.rmtree(self.trust, ignore_errors=True)
 
 
 @dataclass
@@ -191,25 +197,24 @@ class Development:
 
     async def run(self, *, once: bool) -> None:
         """Until it is cancelled, or once. Raises DevelopmentFailed, KubeError."""
-        try:
+        async with contextlib.AsyncExitStack() as stack:
             if self.backend is not None:
+                stack.push_async_callback(self.backend.stop)
                 await self.backend.start(self.client)
             if self.frontend is not None:
+                stack.push_async_callback(self.frontend.stop)
                 await self.frontend.start()
             seen = look(self.directory)
             await self._cycle(patient=not once)
             while not once:
                 seen = await self._after_change(seen)
-        finally:
-            for part in (self.frontend, self.backend):
-                if part is not None:
-                    await part.stop()
 
     async def _after_change(self, seen: Any) -> Any:
         """Wait for a change, and bring it into force; what was seen."""
         await asyncio.sleep(INTERVAL)
         if self.backend is not None:
-            await self.backend.refresh(self.client)
+            with contextlib.suppress(KubeError):  # then the keys that it has count until they can be had
+                await self.backend.refresh(self.client)
         now = look(self.directory)
         paths = changed(seen, now)
         if not paths:
@@ -232,8 +237,9 @@ class Development:
         begun = time.monotonic() if begun is None else begun
         try:
             package = await self.bring()
-        except (PackagingError, CommandError) as error:
-            self.reporter.say("failed", str(error), message=str(error), paths=list(paths))
+        except (PackagingError, CommandError, KubeError) as error:
+            told = str(refusal(error) if isinstance(error, KubeError) else error)
+            self.reporter.say("failed", told, message=told, paths=list(paths))
             if not patient:
                 raise
             return
@@ -253,26 +259,33 @@ class Development:
         package, parcel = await asyncio.to_thread(read_parcel, self.directory)
         if parcel.digest == self.published:
             return None
+        spec = self._spec(package)
+        plan = await self._plan(package.name)
         self.objects = await catalogue.renew(self.client, package, parcel.data, self.objects)
+        await self._install(package.name, plan, spec)
+        await self._in_force(package, failed=_target(plan))
         self.published = parcel.digest
-        await self._install(package)
-        await self._in_force(package)
         return package
 
-    async def _install(self, package: Package) -> None:
-        """Ask for the installation of this version with this session's configuration."""
-        name, version = package.name, package.version
-        spec = {"extension": {"name": name, "version": version}, "enabled": True, "config": self._config()}
+    async def _plan(self, name: str) -> Object:
+        """The plan as it is; empty if there is none."""
         try:
-            plan = await self.client.get(INSTALLPLANS, name)
+            return await self.client.get(INSTALLPLANS, name)
         except NotFound:
+            return {}
+
+    def _spec(self, package: Package) -> Object:
+        """This version with this session's configuration."""
+        extension = {"name": package.name, "version": package.version}
+        return {"extension": extension, "enabled": True, "config": self._config()}
+
+    async def _install(self, name: str, plan: Object, spec: Object) -> None:
+        """Ask for the installation."""
+        if not plan:
             body = {"apiVersion": INSTALLPLANS.api_version, "kind": INSTALLPLANS.kind, "metadata": {"name": name}}
             await self.client.create(INSTALLPLANS, {**body, "spec": spec}, field_manager=catalogue.MANAGER)
-            return
-        before = plan.get("spec", {})
-        if any(before.get(key) != value for key, value in spec.items()):
-            with contextlib.suppress(Conflict):
-                await self.client.patch(INSTALLPLANS, name, {"spec": spec})
+        elif any(plan.get("spec", {}).get(key) != value for key, value in spec.items()):
+            await self.client.patch(INSTALLPLANS, name, {"spec": spec})
 
     def _config(self) -> str:
         values: dict[str, Any] = {}
@@ -286,21 +299,32 @@ class Development:
             put(values, key, yaml.safe_load(value))
         return yaml.safe_dump(values) if values else ""
 
-    async def _in_force(self, package: Package) -> None:
-        """Wait until the platform says that this package is installed. Raises DevelopmentFailed."""
-        name = package.name
-        end = time.monotonic() + PATIENCE
-        while time.monotonic() < end:
-            with contextlib.suppress(NotFound):
-                status = (await self.client.get(INSTALLPLANS, name)).get("status", {})
-                digest = str(status.get("operation", {}).get("digest", "")).removeprefix("sha256:")
-                if status.get("state") == "Installed" and digest == package.digest:
-                    return
-                if status.get("state") in _FAILED and (message := _reason(status)):
-                    raise DevelopmentFailed(f"{name} {status['state']}: {message}", "Correct it; it is tried again")
+    async def _in_force(self, package: Package, failed: str) -> None:
+        """Wait until the platform says that this package is installed. Raises DevelopmentFailed.
+
+        `failed` is the target that was failing before: the same one counts only if it is still there a while later.
+        """
+        name, begun = package.name, time.monotonic()
+        while (waited := time.monotonic() - begun) < PATIENCE:
+            plan = await self._plan(name)
+            status: Object = plan.get("status", {})
+            digest = str(status.get("operation", {}).get("digest", "")).removeprefix("sha256:")
+            if status.get("state") == "Installed" and digest == package.digest:
+                return
+            if (target := _target(plan)) and (target != failed or waited > _NOTICED):
+                reason = f"{name} {status['state']}: {_reason(status)}"
+                raise DevelopmentFailed(reason, "Correct it; it is tried again")
             await asyncio.sleep(INTERVAL)
         late = f"{name} is not in force after {PATIENCE:.0f} s"
         raise DevelopmentFailed(late, "`kubectl get installplans` says more")
+
+
+def _target(plan: Object) -> str:
+    """What a plan fails at; empty if it does not, or does not say why yet."""
+    status: Object = plan.get("status", {})
+    if status.get("state") not in _FAILED or not _reason(status):
+        return ""
+    return str(status.get("operation", {}).get("target") or "unknown")
 
 
 def _reason(status: dict[str, Any]) -> str:
@@ -308,17 +332,3 @@ def _reason(status: dict[str, Any]) -> str:
     false = [one for one in conditions if one.get("status") == "False"]
     told = sorted((str(one.get("lastTransitionTime")), str(one.get("message"))) for one in false)
     return told[-1][1].rstrip(".") if told else ""
-
-
-async def _end(process: "asyncio.subprocess.Process | None") -> None:
-    """End a process and its children; they are a session of their own."""
-    if process is None or process.returncode is not None:
-        return
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    try:
-        await asyncio.wait_for(process.wait(), 5)
-    except TimeoutError:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()

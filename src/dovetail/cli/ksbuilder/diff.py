@@ -13,7 +13,7 @@ from dovetail.cli.ksbuilder.cluster import kubeconfig_option
 from dovetail.cli.ksbuilder.rendering import Rendering, Situation
 from dovetail.cli.ksbuilder.reporting import print_json
 from dovetail.cli.ksbuilder.situations import situation_options
-from dovetail.cli.ksbuilder.template import open_or_refuse, render_all, world
+from dovetail.cli.ksbuilder.template import HOOK, open_or_refuse, render_all, world
 from dovetail.packaging.checking import Opened
 from dovetail.packaging.differences import Differences, Side, compare
 from dovetail.packaging.examined import HOST
@@ -77,9 +77,11 @@ def _against_installed(new: Opened, options: dict[str, Any]) -> tuple[Side, Side
     chosen = replace(world(options), config=config, object_labels=live.object_labels(package), revision=2)
     (rendering,) = asyncio.run(render_all(new, chosen, HOST))
     reader = ManifestReader({}, package.name)
-    manifests = {path: text for path, text in rendering.manifests.items() if "helm.sh/hook" not in text}
-    old = Side(f"{package.name} {version} (installed)", {HOST: reader.objects({"": manifest})[0]})
-    return old, Side(f"{package.name} {package.version}", {HOST: reader.objects(manifests)[0]})
+    objects = [obj for obj in reader.objects(rendering.manifests)[0] if HOOK not in obj.annotations]
+    old = Side(
+        " ".join(filter(None, (package.name, version, "(installed)"))), {HOST: reader.objects({"": manifest})[0]}
+    )
+    return old, Side(f"{package.name} {package.version}", {HOST: objects})
 
 
 def _as_json(found: Differences, old: Side, new: Side) -> dict[str, Any]:

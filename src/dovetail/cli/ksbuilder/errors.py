@@ -7,13 +7,16 @@ CommandError
 ├── CredentialsUnusable
 ├── RegistryRefused
 ├── RepositoryRefused
+├── DirectoryUnusable
 ├── NoSuchPackage
 ├── NotLoggedIn
 ├── PlatformRefused
 ├── UnsafeServe
+├── UnusableAddress
 ├── NotSigned
 ├── DevelopmentFailed
 ├── NoBrowser
+├── BrowserFailed
 ├── NoPlatform
 ├── ClusterRefused
 ├── PublishFailed
@@ -49,16 +52,17 @@ class DirectoryTaken(CommandError):
 
 
 class CredentialsUnusable(CommandError):
-    """The file of logins is not safe, or not readable."""
+    """A file of a login is not safe, or not readable."""
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
         super().__init__(f"{path} is not used: {reason}. {remedy}.")
 
 
 class RegistryRefused(CommandError):
-    """A registry does not give, or does not take."""
+    """A registry does not give, or does not take. `status` is what it answered, 0 if it was not its answer."""
 
-    def __init__(self, what: str, reason: str) -> None:
+    def __init__(self, what: str, reason: str, status: int = 0) -> None:
+        self.status = status
         super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
 
 
@@ -67,6 +71,13 @@ class RepositoryRefused(CommandError):
 
     def __init__(self, what: str, reason: str) -> None:
         super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
+
+
+class DirectoryUnusable(CommandError):
+    """A directory is no place for packages, or has a file that is none. The reason says the way out."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path}: {reason}")
 
 
 class NoSuchPackage(CommandError):
@@ -85,9 +96,10 @@ class NotLoggedIn(CommandError):
 
 
 class PlatformRefused(CommandError):
-    """A platform does not answer, or does not let anybody in."""
+    """A platform does not answer (`status` is 0), or does not let anybody in."""
 
-    def __init__(self, url: str, reason: str) -> None:
+    def __init__(self, url: str, reason: str, status: int = 0) -> None:
+        self.status = status
         super().__init__(f"{url}: {reason.rstrip('.')}. Check the address, the user name and the password.")
 
 
@@ -98,6 +110,15 @@ class UnsafeServe(CommandError):
         super().__init__(
             f"Uploads at {host} without a password would let anybody replace packages. "
             "Give --password-file, or listen on 127.0.0.1."
+        )
+
+
+class UnusableAddress(CommandError):
+    """A server cannot listen there."""
+
+    def __init__(self, host: str, why: OSError) -> None:
+        super().__init__(
+            f"Nothing can listen on {host}: {why.strerror or why}. Give another --host, or another --port."
         )
 
 
@@ -120,6 +141,13 @@ class NoBrowser(CommandError):
 
     def __init__(self) -> None:
         super().__init__("No Chromium starts here. Install one (apt-get install chromium), or name it in $CHROMIUM.")
+
+
+class BrowserFailed(CommandError):
+    """The browser does not do what it is told."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"Chromium did not do it: {reason.rstrip('.')}. Try again, or name another one in $CHROMIUM.")
 
 
 class NoPlatform(CommandError):

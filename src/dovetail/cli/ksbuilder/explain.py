@@ -33,17 +33,12 @@ def explain(code: str, output: str) -> None:
 @output_option
 def category(output: str) -> None:
     """List the categories that every platform has."""
+    from dovetail.packaging.names import CATEGORIES
     from dovetail.packaging.objects import category_object
 
-    titles = {name: category_object(name)["spec"]["displayName"] for name in _names()}
+    titles = {name: category_object(name)["spec"]["displayName"] for name in CATEGORIES}
     if output == "json":
         print_json([{"name": name, "displayName": title} for name, title in titles.items()])
         return
     for name, title in titles.items():
         click.echo(f"{title['en']:<30} (Normalized name: {name})")
-
-
-def _names() -> tuple[str, ...]:
-    from dovetail.packaging.names import CATEGORIES
-
-    return CATEGORIES

@@ -1,9 +1,8 @@
 """A platform of a test's own: `dovetail up` on data that is gone afterwards, on ports that nobody else has."""
 
 import asyncio
+import contextlib
 import json
-import shutil
-import signal
 import sys
 import tempfile
 from collections.abc import AsyncGenerator
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from dovetail.cli.ksbuilder import processes
 from dovetail.cli.ksbuilder.errors import DevelopmentFailed
 
 _PATIENCE: Final = 120.0
@@ -30,7 +30,13 @@ class Platform:
 @asynccontextmanager
 async def fresh_platform() -> AsyncGenerator[Platform]:
     """Start it, and end it. Raises DevelopmentFailed with what it said."""
-    folder = Path(tempfile.mkdtemp(prefix="ksbuilder-test-"))
+    with tempfile.TemporaryDirectory(prefix="ksbuilder-test-", ignore_cleanup_errors=True) as folder:
+        async with _platform_in(Path(folder)) as platform:
+            yield platform
+
+
+@asynccontextmanager
+async def _platform_in(folder: Path) -> AsyncGenerator[Platform]:
     command = ("-m", "dovetail.cli.dovetail", "up", "--data-dir", str(folder / "data"), "--output", "json")
     ports = ("--port", "0", "--kube-port", "0", "--workers", "1")
     with (folder / "up.log").open("wb") as log:
@@ -39,21 +45,14 @@ async def fresh_platform() -> AsyncGenerator[Platform]:
         )
     try:
         assert process.stdout is not None
-        try:
-            line = await asyncio.wait_for(process.stdout.readline(), _PATIENCE)
-        except TimeoutError:
-            line = b""
+        line = b""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_PATIENCE):
+                line = await process.stdout.readline()
         if not line:
             said = (folder / "up.log").read_text(errors="replace").strip().split("\n")[-1]
             raise DevelopmentFailed(f"the platform did not start: {said}", "Try `dovetail up`")
         facts: dict[str, Any] = json.loads(line)
         yield Platform(facts["console"], facts["user"], facts["password"], Path(facts["kubeconfig"]))
     finally:
-        if process.returncode is None:
-            process.send_signal(signal.SIGINT)
-            try:
-                await asyncio.wait_for(process.wait(), 30)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-        shutil.rmtree(folder, ignore_errors=True)
+        await processes.end(process, patience=30, leads=True)

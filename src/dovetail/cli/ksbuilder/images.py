@@ -1,16 +1,20 @@
 """Images between registries and files: fetching them into a folder of blobs, and pushing them from a bundle."""
 
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Final
 
 from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
 from dovetail.cli.ksbuilder.waiting import Waiting
 from dovetail.packaging.bundling.making import Layout
-from dovetail.packaging.registry.manifests import Descriptor, read
+from dovetail.packaging.manifests import items, mapping
+from dovetail.packaging.registry.manifests import Descriptor, platform_of, read
 from dovetail.packaging.registry.references import Reference, parse_image
+
+_MOST: Final = 1 << 20
 
 
 class Gatherer:
@@ -43,8 +47,11 @@ class Gatherer:
         self._keep(digest, data)
         for blob in parts.blobs:
             await self._blob(registry, reference, blob)
+        if parts.blobs:
+            self._check_platform(reference, self._blobs[parts.blobs[0].digest])
         for manifest in parts.manifests:
-            await self._image(registry, Reference(reference.host, reference.repository, digest=manifest.digest))
+            if manifest.digest not in self._blobs:
+                await self._image(registry, Reference(reference.host, reference.repository, digest=manifest.digest))
         return Descriptor(parts.media_type, digest, len(data))
 
     async def _blob(self, registry: Registry, reference: Reference, blob: Descriptor) -> None:
@@ -56,6 +63,13 @@ class Gatherer:
                 file.write(chunk)
         self._blobs[blob.digest] = path
 
+    def _check_platform(self, reference: Reference, configuration: Path) -> None:
+        """An image that is for one platform alone must be for the one that is wanted."""
+        with configuration.open("rb") as file, contextlib.suppress(ValueError, RecursionError):
+            built = platform_of(json.loads(file.read(_MOST)))
+            if self._platforms and "unknown" not in built and built not in self._platforms:
+                raise RegistryRefused(str(reference), f"it is built for {built}, not for {', '.join(self._platforms)}")
+
     def _keep(self, digest: str, data: bytes) -> None:
         path = self._folder / digest.removeprefix("sha256:")
         path.write_bytes(data)
@@ -64,12 +78,8 @@ class Gatherer:
 
 def _chosen(data: bytes, platforms: frozenset[str]) -> list[str]:
     """The manifests of an index for these platforms."""
-    given = cast("list[Mapping[str, Any]]", json.loads(data)["manifests"])
-    return [
-        str(one["digest"])
-        for one in given
-        if f"{one.get('platform', {}).get('os')}/{one.get('platform', {}).get('architecture')}" in platforms
-    ]
+    given = map(mapping, items(mapping(json.loads(data)).get("manifests")))
+    return [str(one["digest"]) for one in given if platform_of(one.get("platform")) in platforms]
 
 
 async def push_image(registry: Registry, target: Reference, digest: str, blobs: Path) -> None:
@@ -80,5 +90,5 @@ async def push_image(registry: Registry, target: Reference, digest: str, blobs: 
         inner = Reference(target.host, target.repository, digest=manifest.digest)
         await push_image(registry, inner, manifest.digest, blobs)
     for blob in parts.blobs:
-        await registry.put_blob(target, blob.digest, (blobs / blob.digest.removeprefix("sha256:")).read_bytes())
+        await registry.put_blob(target, blob.digest, blobs / blob.digest.removeprefix("sha256:"))
     await registry.put_manifest(target, data, parts.media_type)

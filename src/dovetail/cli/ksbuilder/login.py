@@ -8,11 +8,12 @@ import click
 
 from dovetail.cli.ksbuilder import platform_login
 from dovetail.cli.ksbuilder.credentials import PLATFORM, REGISTRY, Credentials, Login
-from dovetail.cli.ksbuilder.errors import NotLoggedIn
+from dovetail.cli.ksbuilder.errors import NotLoggedIn, PlatformRefused
 from dovetail.cli.ksbuilder.oci import Registry
 from dovetail.cli.ksbuilder.options import plain_http_option
 from dovetail.cli.ksbuilder.reporting import output_option, print_json
 from dovetail.cli.ksbuilder.waiting import waiting
+from dovetail.packaging.names import is_url
 from dovetail.packaging.registry.references import SCHEME, parse
 
 
@@ -36,7 +37,7 @@ def login(
     """Log in at PLACE: a platform or a Helm repository (https://...), or a registry (oci://HOST or HOST).
 
     The password is asked on a terminal; without one use --username and --password-stdin. What is kept (a platform's
-    tokens, the password of a repository or registry) can be read by you alone.
+    tokens, the password of a repository or registry) can be read by you alone. A repository's password is not tried.
     """
     name, password = _who(username, password_stdin)
     ca = str(ca_file.absolute()) if ca_file else ""
@@ -80,12 +81,9 @@ async def _log_in(place: str, login: Login, plain: bool | None) -> tuple[str, st
         if not where.startswith(("http://", "https://")):
             async with Registry(parse(f"{SCHEME}{where}/x"), plain=plain, login=login) as registry:
                 await registry.check_login()
-        elif await platform_login.is_platform(where, insecure=login.insecure, ca_file=login.ca_file):
+        elif await platform_login.is_platform(where, login):
             origin = platform_login.origin_of(where)
-            tokens = await platform_login.log_in(
-                origin, login.username, login.secret, insecure=login.insecure, ca_file=login.ca_file
-            )
-            store.put(origin, tokens)
+            store.put(origin, await platform_login.log_in(origin, login))
             return origin, PLATFORM
     store.put(where, login)
     return where, REGISTRY
@@ -94,5 +92,7 @@ async def _log_in(place: str, login: Login, plain: bool | None) -> tuple[str, st
 def _key(place: str) -> str:
     """Under what a login is kept: a registry's host, or an address without its last slash."""
     if place.startswith(("http://", "https://")):
+        if not is_url(place):
+            raise PlatformRefused(place, "it is not an address")
         return place.rstrip("/")
     return parse(f"{SCHEME}{place.removeprefix(SCHEME).split('/')[0]}/x").host

@@ -5,10 +5,11 @@ digest it was asked for by. Credentials go to the registry itself, or to the pla
 past a redirect. Registries on this machine are spoken to in plain HTTP, all others over TLS unless told otherwise.
 """
 
+import contextlib
 import hashlib
-import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any, Final, Self
 from urllib.parse import urljoin, urlsplit
 
@@ -16,11 +17,14 @@ import aiohttp
 
 from dovetail.cli.ksbuilder.credentials import Credentials, Login, basic
 from dovetail.cli.ksbuilder.errors import RegistryRefused
+from dovetail.lifecycle.fetching import same_origin
+from dovetail.packaging.manifests import mapping
 from dovetail.packaging.registry import challenges, manifests
 from dovetail.packaging.registry.manifests import Descriptor
 from dovetail.packaging.registry.references import Reference
 
 _CHUNK: Final = 1 << 18
+_MOST_PAGES: Final = 1000
 _TIMEOUT: Final = aiohttp.ClientTimeout(total=None, connect=20, sock_read=60)
 Headers = Mapping[str, str]
 
@@ -36,12 +40,7 @@ class Registry:
         self._authorization = ""
 
     async def __aenter__(self) -> Self:
-        trust: ssl.SSLContext | bool = True
-        if self._login is not None and self._login.insecure:
-            trust = False
-        elif self._login is not None and self._login.ca_file:
-            trust = ssl.create_default_context(cafile=self._login.ca_file)
-        connector = aiohttp.TCPConnector(ssl=trust)
+        connector = aiohttp.TCPConnector(ssl=True if self._login is None else self._login.trust())
         headers = {"User-Agent": "ksbuilder"}
         self._session = aiohttp.ClientSession(
             connector=connector, timeout=_TIMEOUT, headers=headers, trust_env=True, auto_decompress=False
@@ -54,8 +53,7 @@ class Registry:
     async def check_login(self) -> None:
         """Whether the registry takes the login. Raises RegistryRefused."""
         async with self._send("GET", "/v2/", "") as answer:
-            if answer.status != 200:
-                raise RegistryRefused(self.host, _why(answer.status))
+            self._expect(answer, self.host, 200)
 
     async def manifest(self, reference: Reference) -> tuple[bytes, str]:
         """A manifest and its digest. Raises RegistryRefused."""
@@ -100,8 +98,8 @@ class Registry:
         async with self._send("HEAD", f"/v2/{reference.repository}/blobs/{digest}", scope) as answer:
             return answer.status == 200
 
-    async def put_blob(self, reference: Reference, digest: str, data: bytes) -> None:
-        """Upload a blob, unless it is there. Raises RegistryRefused."""
+    async def put_blob(self, reference: Reference, digest: str, data: bytes | Path) -> None:
+        """Upload a blob, or a file that is one, unless it is there. Raises RegistryRefused."""
         if await self.has_blob(reference, digest):
             return
         scope = _scope(reference, write=True)
@@ -135,40 +133,52 @@ class Registry:
             found += [str(name) for name in value.get("repositories") or ()]
         return found
 
-    async def _pages(self, path: str, what: str, scope: str) -> AsyncIterator[dict[str, Any]]:
+    async def _pages(self, path: str, what: str, scope: str) -> AsyncIterator[Mapping[str, Any]]:
         url = self._base + path
-        for _ in range(100):
+        for _ in range(_MOST_PAGES):
             async with self._send("GET", url, scope) as answer:
                 self._expect(answer, what, 200)
-                yield await answer.json(content_type=None)
+                yield await self._object(answer)
                 following = [link["url"] for name, link in answer.links.items() if name == "next"]
             if not following:
                 return
             url = str(following[0])
+        raise RegistryRefused(what, "its list does not end")
+
+    async def _object(self, answer: aiohttp.ClientResponse) -> Mapping[str, Any]:
+        """A JSON object. Raises RegistryRefused."""
+        try:
+            value: object = await answer.json(content_type=None)
+        except ValueError as error:
+            raise RegistryRefused(self.host, "what it answers is not JSON") from error
+        return mapping(value)
 
     @asynccontextmanager
     async def _send(
-        self, method: str, place: str, scope: str, *, headers: Headers | None = None, data: bytes | None = None
+        self, method: str, place: str, scope: str, *, headers: Headers | None = None, data: bytes | Path | None = None
     ) -> AsyncGenerator[aiohttp.ClientResponse]:
         """One request; if the registry asks who that is, once more with the answer."""
         url = self._base + place if place.startswith("/") else place
         try:
             for attempt in (1, 2):
-                own = self._authorization and urlsplit(url).netloc == urlsplit(self._base).netloc
+                own = self._authorization and same_origin(url, self._base)
                 sent = {**(headers or {}), **({"Authorization": self._authorization} if own else {})}
-                async with self._session.request(method, url, headers=sent, data=data) as answer:
+                async with contextlib.AsyncExitStack() as stack:
+                    body = stack.enter_context(data.open("rb")) if isinstance(data, Path) else data
+                    request = self._session.request(method, url, headers=sent, data=body)
+                    answer = await stack.enter_async_context(request)
                     if answer.status != 401 or attempt == 2:
                         yield answer
                         return
                     challenge = challenges.read(answer.headers.get("WWW-Authenticate", ""))
                 await self._authorize(challenge, scope)
-        except (aiohttp.ClientError, TimeoutError, OSError, ssl.SSLError) as error:
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RegistryRefused(self.host, f"it does not answer ({error or type(error).__name__})") from error
 
     async def _authorize(self, challenge: challenges.Challenge | None, scope: str) -> None:
         login = self._login
         if challenge is None or (not challenge.realm and login is None):
-            raise RegistryRefused(self.host, _why(401))
+            raise RegistryRefused(self.host, _why(401), 401)
         if challenge.realm.startswith("http://") and self._base.startswith("https://"):
             raise RegistryRefused(self.host, "it asks for the password to be sent in plain text")
         own = basic(login.username, login.secret) if login is not None else ""
@@ -177,14 +187,13 @@ class Registry:
             return
         headers = {"Authorization": own} if own else {}
         async with self._session.get(challenge.url(scope), headers=headers) as answer:
-            if answer.status != 200:
-                raise RegistryRefused(self.host, _why(answer.status))
-            given: Any = await answer.json(content_type=None)
+            self._expect(answer, self.host, 200)
+            given = await self._object(answer)
         self._authorization = f"Bearer {given.get('token') or given.get('access_token') or ''}"
 
     def _expect(self, answer: aiohttp.ClientResponse, what: str, code: int) -> None:
         if answer.status != code:
-            raise RegistryRefused(what, _why(answer.status))
+            raise RegistryRefused(what, _why(answer.status), answer.status)
 
 
 def _address(host: str) -> str:

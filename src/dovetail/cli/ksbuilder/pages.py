@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from dovetail.cli.ksbuilder.browser import Page, browser
+from dovetail.cli.ksbuilder.errors import PlatformRefused
 
 _PATIENCE: Final = 15.0
 _ROUTES: Final = """(() => {
@@ -46,10 +47,12 @@ async def look(
         await page.open(f"{url}/login")
         await page.until("document.readyState === 'complete'", _PATIENCE)
         body = json.dumps(json.dumps({"username": user, "password": password}))
-        await page.ask(
+        answer = await page.ask(
             "fetch('/oauth/session', {method: 'POST', headers: {'Content-Type': 'application/json'}, body: "
             f"{body}}}).then((answer) => answer.status)"
         )
+        if not isinstance(answer, int) or answer >= 300:
+            raise PlatformRefused(url, f"it answers {answer} to the login")
         await page.open(f"{url}/")
         looks = [await _entry(page, title) for title in entries]
         routes: list[str] = await page.until(_ROUTES, _PATIENCE if bundles else 1.0) or []

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Self
 
-from dovetail.cli.ksbuilder.errors import NotAPackage, RepositoryRefused
+from dovetail.cli.ksbuilder.errors import DirectoryUnusable, RepositoryRefused
 from dovetail.cli.ksbuilder.places import Listed, Parcel
 from dovetail.cli.ksbuilder.subjects import read_subject, write_whole
 from dovetail.packaging.errors import PackagingError
@@ -61,15 +61,15 @@ class DirectoryPlace:
 
 
 def read_all(path: Path) -> list[Package]:
-    """The packages in a directory. Raises NotAPackage, PackagingError with the file's name."""
+    """The packages in a directory. Raises DirectoryUnusable."""
     if not path.is_dir():
-        raise NotAPackage(str(path), "there is no such directory")
+        raise DirectoryUnusable(str(path), "there is no such directory. Give one with packages.")
     found: list[Package] = []
     for file in sorted(path.glob("*.tgz")):
         try:
             found.append(read_package(file.read_bytes()))
         except PackagingError as error:
-            raise NotAPackage(str(file), str(error).rstrip(".")) from error
+            raise DirectoryUnusable(str(file), str(error)) from error
     return found
 
 

@@ -1,7 +1,8 @@
 """Packages in an OCI registry: `oci://host/path` is where they are, `oci://host/path/name:version` is one."""
 
 from collections.abc import Sequence
-from typing import Self
+from http import HTTPStatus
+from typing import Final, Self
 
 from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
@@ -11,6 +12,9 @@ from dovetail.packaging.limits import MAX_ARCHIVE
 from dovetail.packaging.package import Package
 from dovetail.packaging.registry.manifests import MANIFEST, chart_of, push_of, read
 from dovetail.packaging.registry.references import Reference, parse, tag_of, version_of
+
+_NOT_OURS: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND)
+"""A registry's catalogue may name repositories that are empty by now, or other people's."""
 
 
 class RegistryPlace:
@@ -34,10 +38,10 @@ class RegistryPlace:
         for reference in [self._below(name)] if name else await self._repositories():
             try:
                 tags = await self._registry.tags(reference)
-            except RegistryRefused:
-                if name:
+            except RegistryRefused as refused:
+                if name or refused.status not in _NOT_OURS:
                     raise
-                continue  # the catalogue of a registry may name repositories that are empty by now
+                continue
             found += [Listed(reference.name, version_of(tag)) for tag in tags if not tag.startswith("sha256-")]
         return found
 

@@ -1,18 +1,17 @@
 """Packages in a Helm repository: index.yaml says what is there, and uploads go to ChartMuseum's /api/charts."""
 
 import json
-import ssl
 from collections.abc import Sequence
 from typing import Any, Final, Self, cast
 from urllib.parse import urljoin
 
 import aiohttp
 
-from dovetail.cli.ksbuilder.credentials import Credentials, basic
+from dovetail.cli.ksbuilder.credentials import REGISTRY, Credentials, Login, basic
 from dovetail.cli.ksbuilder.errors import RepositoryRefused
 from dovetail.cli.ksbuilder.place_directory import checked
 from dovetail.cli.ksbuilder.places import Listed, Parcel
-from dovetail.lifecycle.fetching import MAX_INDEX, Fetcher, FetchFailed, Origin, same_origin
+from dovetail.lifecycle.fetching import MAX_INDEX, Fetcher, FetchFailed, Origin
 from dovetail.packaging.limits import MAX_ARCHIVE
 from dovetail.packaging.package import Package
 from dovetail.packaging.yaml11 import load
@@ -26,15 +25,9 @@ class RepositoryPlace:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/")
         known = Credentials()
-        login = known.get(self.url) or known.get(urljoin(url, "/").rstrip("/"))
-        ca = ""
-        if login is not None and login.ca_file:
-            with open(login.ca_file, encoding="utf-8") as file:
-                ca = file.read()
+        login = known.get(self.url) or known.get(urljoin(url, "/").rstrip("/")) or Login(REGISTRY)
         self._login = login
-        self._origin = Origin(
-            self.url, login.username if login else "", login.secret if login else "", ca, bool(login and login.insecure)
-        )
+        self._origin = Origin(self.url, login.username, login.secret, login.ca_pem(), login.insecure)
         self._fetcher = Fetcher()
         self._urls: dict[tuple[str, str], str] = {}
 
@@ -91,22 +84,19 @@ class RepositoryPlace:
         form.add_field("chart", parcel.data, filename=name, content_type="application/gzip")
         if parcel.provenance:
             form.add_field("prov", parcel.provenance, filename=f"{name}.prov", content_type="text/plain")
-        origin, url = self._origin, f"{self.url}/api/charts"
-        headers = {"Authorization": basic(origin.username, origin.password)} if origin.username else {}
-        trust: ssl.SSLContext | bool = not origin.insecure
-        if origin.ca_pem:
-            trust = ssl.create_default_context(cadata=origin.ca_pem)
+        login, url = self._login, f"{self.url}/api/charts"
+        headers = {"Authorization": basic(login.username, login.secret)} if login.username else {}
+        patience = aiohttp.ClientTimeout(total=_TIMEOUT)
         try:
             async with (
-                aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(total=_TIMEOUT)) as session,
-                session.post(url, data=form, ssl=trust, allow_redirects=False) as answer,
+                aiohttp.ClientSession(headers=headers, timeout=patience, trust_env=True) as session,
+                session.post(url, data=form, ssl=login.trust(), allow_redirects=False) as answer,
             ):
                 told = (await answer.content.read(4096)).decode("utf-8", "replace")
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise RepositoryRefused(url, str(error) or type(error).__name__) from error
         if answer.status != 201:
             raise RepositoryRefused(url, _reason(answer.status, told))
-        assert same_origin(url, self.url)
         return f"{self.url}/charts/{name}"
 
 

@@ -5,9 +5,8 @@ serves the Kubernetes API to whoever may use it.
 """
 
 import asyncio
-import ssl
 import time
-from typing import Any, Final, cast
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -16,6 +15,7 @@ import msgspec
 from dovetail.cli.ksbuilder.credentials import PLATFORM, Credentials, Login
 from dovetail.cli.ksbuilder.errors import NotLoggedIn, PlatformRefused
 from dovetail.kube import ClusterConfig
+from dovetail.packaging.manifests import mapping
 
 CLIENT: Final = "kubesphere"
 _EARLY: Final = 60.0
@@ -39,26 +39,32 @@ def config_of(url: str) -> ClusterConfig:
     if login.expires and login.expires - _EARLY < time.time():
         login = asyncio.run(_renewed(origin, login))
         store.put(origin, login)
-    with_ca = _read(login.ca_file)
-    return ClusterConfig(server=origin, source=origin, token=login.secret, ca_data=with_ca, insecure=login.insecure)
+    ca = login.ca_pem()
+    return ClusterConfig(server=origin, source=origin, token=login.secret, ca_data=ca, insecure=login.insecure)
 
 
-async def log_in(url: str, username: str, password: str, *, insecure: bool = False, ca_file: str = "") -> Login:
-    """Tokens for a user. Raises PlatformRefused."""
-    fresh = Login(PLATFORM, username, insecure=insecure, ca_file=ca_file)
-    return await _granted(origin_of(url), fresh, grant_type="password", username=username, password=password)
+async def log_in(url: str, login: Login) -> Login:
+    """Tokens for a user and a password. Raises PlatformRefused."""
+    fresh = Login(PLATFORM, login.username, insecure=login.insecure, ca_file=login.ca_file)
+    grant = {"grant_type": "password", "username": login.username, "password": login.secret}
+    return await _granted(origin_of(url), fresh, **grant)
 
 
-async def is_platform(url: str, *, insecure: bool = False, ca_file: str = "") -> bool:
-    """Whether a platform answers there, and not only a file server."""
+async def is_platform(url: str, login: Login) -> bool:
+    """Whether a platform answers there, and not only a file server. Raises PlatformRefused if nobody does."""
+    origin = origin_of(url)
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.get(f"{origin_of(url)}/oauth/keys", ssl=_trust(insecure, ca_file)) as answer,
+            session.get(f"{origin}/oauth/keys", ssl=login.trust()) as answer,
         ):
             value: Any = await answer.json(content_type=None) if answer.status == 200 else None
-    except (aiohttp.ClientError, TimeoutError, ValueError):
+    except ValueError as error:
+        if isinstance(error, aiohttp.InvalidURL):
+            raise PlatformRefused(origin, "it is not an address") from error
         return False
+    except (aiohttp.ClientError, TimeoutError) as error:
+        raise PlatformRefused(origin, f"it does not answer ({error or type(error).__name__})") from error
     return isinstance(value, dict) and "keys" in value
 
 
@@ -66,6 +72,8 @@ async def _renewed(origin: str, login: Login) -> Login:
     try:
         return await _granted(origin, login, grant_type="refresh_token", refresh_token=login.refresh)
     except PlatformRefused as error:
+        if not error.status:
+            raise
         raise NotLoggedIn(origin) from error
 
 
@@ -74,32 +82,18 @@ async def _granted(origin: str, login: Login, **grant: str) -> Login:
     try:
         async with (
             aiohttp.ClientSession(timeout=_TIMEOUT) as session,
-            session.post(
-                f"{origin}/oauth/token", data=form, ssl=_trust(login.insecure, login.ca_file), allow_redirects=False
-            ) as answer,
+            session.post(f"{origin}/oauth/token", data=form, ssl=login.trust(), allow_redirects=False) as answer,
         ):
-            body: Any = await answer.json(content_type=None)
+            given = mapping(await answer.json(content_type=None))
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         raise PlatformRefused(origin, f"it does not answer ({error or type(error).__name__})") from error
-    if answer.status != 200:
-        given = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    if answer.status != 200 or "access_token" not in given:
         told = given.get("error_description") or given.get("message")
-        raise PlatformRefused(origin, str(told or f"it answers {answer.status}"))
-    lifetime = float(body.get("expires_in") or 0)
+        raise PlatformRefused(origin, str(told or f"it answers {answer.status}"), answer.status)
+    lifetime = float(given.get("expires_in") or 0)
     return msgspec.structs.replace(
         login,
-        secret=str(body["access_token"]),
-        refresh=str(body.get("refresh_token") or ""),
+        secret=str(given["access_token"]),
+        refresh=str(given.get("refresh_token") or ""),
         expires=time.time() + lifetime if lifetime else 0.0,
     )
-
-
-def _trust(insecure: bool, ca_file: str) -> ssl.SSLContext | bool:
-    return ssl.create_default_context(cafile=ca_file) if ca_file else not insecure
-
-
-def _read(ca_file: str) -> str:
-    if not ca_file:
-        return ""
-    with open(ca_file, encoding="utf-8") as file:
-        return file.read()

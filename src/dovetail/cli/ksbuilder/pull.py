@@ -5,7 +5,6 @@ from pathlib import Path
 
 import click
 
-from dovetail.cli.ksbuilder.errors import NotAPackage
 from dovetail.cli.ksbuilder.options import plain_http_option
 from dovetail.cli.ksbuilder.places import Parcel, choose, place_of
 from dovetail.cli.ksbuilder.reporting import output_option, print_json
@@ -67,7 +66,9 @@ async def _at_address(address: str, version: str, plain: bool | None) -> Parcel:
     from dovetail.packaging.registry.references import SCHEME, parse, tag_of
 
     if not address.startswith(SCHEME):
-        raise NotAPackage(address, "a name alone does not say where the package is")
+        raise click.UsageError(
+            f"Say where {address} is: give PLACE, too, or an address like oci://HOST/PATH/NAME:VERSION."
+        )
     reference = parse(address)
     async with RegistryPlace(address, plain) as opened:
         if version:

@@ -6,8 +6,9 @@ Registries are asked side by side, a few at a time, each image once. What a regi
 
 import asyncio
 import json
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+from collections.abc import Iterable
+from http import HTTPStatus
+from typing import Final
 
 from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
@@ -16,7 +17,9 @@ from dovetail.packaging.errors import PackagingError
 from dovetail.packaging.examined import Examined
 from dovetail.packaging.findings import Finding, error, note, warning
 from dovetail.packaging.images import images_of
+from dovetail.packaging.manifests import items, mapping
 from dovetail.packaging.registry import manifests
+from dovetail.packaging.registry.errors import UnusableManifest
 from dovetail.packaging.registry.references import Reference, parse_image
 
 WANTED: Final = ("linux/amd64", "linux/arm64")
@@ -61,7 +64,7 @@ async def _facts(text: str) -> ImageFacts:
             data, digest = await registry.manifest(reference)
             return ImageFacts(digest=digest, platforms=tuple(await _platforms(registry, reference, data)))
     except RegistryRefused as refused:
-        return ImageFacts(absent="there is no such thing" in str(refused), refusal=_first_sentence(refused))
+        return ImageFacts(absent=refused.status == HTTPStatus.NOT_FOUND, refusal=_first_sentence(refused))
     except PackagingError as refused:
         return ImageFacts(refusal=_first_sentence(refused))
 
@@ -74,11 +77,11 @@ async def _platforms(registry: Registry, reference: Reference, data: bytes) -> l
     """`linux/amd64`, ... of an index, or the one of a single image, which its configuration says."""
     parts = manifests.read(data, str(reference))
     if parts.manifests:
-        listed: list[dict[str, Any]] = json.loads(data)["manifests"]
-        found = [_platform(entry.get("platform") or {}) for entry in listed]
+        listed = map(mapping, items(mapping(json.loads(data)).get("manifests")))
+        found = [manifests.platform_of(entry.get("platform")) for entry in listed]
         return sorted({platform for platform in found if "unknown" not in platform})
-    return [_platform(json.loads(await registry.read_blob(reference, parts.blobs[0], _MOST)))]
-
-
-def _platform(value: Mapping[str, Any]) -> str:
-    return f"{value.get('os') or 'unknown'}/{value.get('architecture') or 'unknown'}"
+    configuration = await registry.read_blob(reference, parts.blobs[0], _MOST)
+    try:
+        return [manifests.platform_of(json.loads(configuration))]
+    except (ValueError, RecursionError) as error:
+        raise UnusableManifest(str(reference), "its configuration is not JSON") from error

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from dovetail.cli.ksbuilder.provided_modules import provided_modules
-from dovetail.helm import Connection, HelmError, HelmRefused, HelmWorker, Render, Values
+from dovetail.helm import Connection, HelmRefused, HelmWorker, Render, Values
 from dovetail.helm.fixtures import fixture_cluster
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.values import injected_values
@@ -118,7 +118,7 @@ class Renderer:
             probe = await self.render(
                 package, archive, view, image_registry=PROBE_REGISTRY, node_selector=dict(PROBE_NODES)
             )
-        except HelmError:
+        except HelmRefused:
             return None
         return tuple(reader.objects(probe.manifests, workloads_only=True)[0])
 

@@ -8,6 +8,7 @@ there by hand. Uploads need a password unless the server is for this machine alo
 """
 
 import asyncio
+import errno
 import hmac
 import sys
 from http import HTTPStatus
@@ -17,8 +18,9 @@ from typing import Final
 import click
 from aiohttp import web
 
+from dovetail.cli.errors import CommandError, PortTaken
 from dovetail.cli.ksbuilder.credentials import basic
-from dovetail.cli.ksbuilder.errors import UnsafeServe
+from dovetail.cli.ksbuilder.errors import UnsafeServe, UnusableAddress
 from dovetail.cli.ksbuilder.place_directory import INDEX, DirectoryPlace, write_index
 from dovetail.cli.ksbuilder.places import Parcel
 from dovetail.cli.ksbuilder.reporting import output_option, print_json
@@ -33,7 +35,7 @@ _TYPES: Final = {".yaml": "application/x-yaml", ".tgz": "application/gzip", ".pr
 @click.command(short_help="Serve a directory as a Helm repository.")
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False), default=Path())
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
-@click.option("--port", type=int, default=8879, show_default=True, help="0 takes a free port.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8879, show_default=True, help="0 takes a free port.")
 @click.option("--uploads", is_flag=True, help="Take packages from `ksbuilder push`.")
 @click.option(
     "--password-file", type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -42,11 +44,19 @@ _TYPES: Final = {".yaml": "application/x-yaml", ".tgz": "application/gzip", ".pr
 @output_option
 def serve(directory: Path, host: str, port: int, uploads: bool, password_file: Path | None, output: str) -> None:
     """Serve the packages in DIRECTORY as a Helm repository until Ctrl-C."""
-    password = password_file.read_text().strip() if password_file else ""
+    password = _password(password_file) if password_file else ""
     if uploads and not password and host not in _LOOPBACK:
         raise UnsafeServe(host)
     directory.mkdir(parents=True, exist_ok=True)
     asyncio.run(_serve(make_app(directory, uploads=uploads, password=password), host, port, output))
+
+
+def _password(file: Path) -> str:
+    """USER:PASSWORD. Raises UsageError."""
+    text = file.read_text("utf-8", "replace").strip()
+    if not all(text.partition(":")):
+        raise click.UsageError(f"{file} does not hold USER:PASSWORD.")
+    return text
 
 
 async def _serve(app: web.Application, host: str, port: int, output: str) -> None:
@@ -54,9 +64,14 @@ async def _serve(app: web.Application, host: str, port: int, output: str) -> Non
     await runner.setup()
     try:
         site = web.TCPSite(runner, host, port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            taken = error.errno == errno.EADDRINUSE
+            raise (PortTaken(host, port, "--port") if taken else UnusableAddress(host, error)) from error
         address = runner.addresses[0]
-        url = f"http://{address[0]}:{address[1]}"
+        shown = f"[{address[0]}]" if ":" in address[0] else address[0]
+        url = f"http://{shown}:{address[1]}"
         if output == "json":
             print_json({"url": url})
         else:
@@ -90,9 +105,13 @@ class _Server:
         return web.json_response({"healthy": True})
 
     async def index(self, request: web.Request) -> web.Response:
-        async with self._lock:
-            await asyncio.to_thread(self._refresh)
-            data = (self._directory / INDEX).read_bytes()
+        try:
+            async with self._lock:
+                await asyncio.to_thread(self._refresh)
+                data = (self._directory / INDEX).read_bytes()
+        except (CommandError, OSError) as error:
+            click.secho(str(error), fg="red", err=True)
+            return _error(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         return web.Response(body=data, content_type=_TYPES[".yaml"], headers={"Cache-Control": "no-cache"})
 
     def _refresh(self) -> None:
@@ -113,6 +132,8 @@ class _Server:
         if not self._may_upload(request.headers.get("Authorization", "")):
             headers = {"WWW-Authenticate": 'Basic realm="ksbuilder"'}
             return _error(HTTPStatus.UNAUTHORIZED, "uploads need a user name and a password", headers)
+        if not self._password and "Origin" in request.headers:
+            return _error(HTTPStatus.FORBIDDEN, "a page in a browser uploads nothing without a password")
         try:
             parcel = await _received(request)
             package = await asyncio.to_thread(read_package, parcel.data)
@@ -123,7 +144,10 @@ class _Server:
             known = self._directory / name
             if known.exists() and known.read_bytes() != parcel.data and "force" not in request.query:
                 return _error(HTTPStatus.CONFLICT, f"{name} is there already, with other contents")
-            await DirectoryPlace(self._directory).put(package, parcel)
+            try:
+                await DirectoryPlace(self._directory).put(package, parcel)
+            except CommandError as error:
+                return _error(HTTPStatus.INTERNAL_SERVER_ERROR, str(error))
         return web.json_response({"saved": True}, status=HTTPStatus.CREATED)
 
     def _may_upload(self, header: str) -> bool:

@@ -10,13 +10,14 @@ from typing import Any, TypeVar
 
 import click
 
-from dovetail.cli.ksbuilder.check_errors import FixturesUnreadable, InvalidKubernetesVersion
+from dovetail.cli.ksbuilder.check_errors import FileUnreadable, FixturesUnreadable, InvalidKubernetesVersion
 from dovetail.cli.ksbuilder.rendering import Situation
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.packaging.errors import InvalidVersion
 from dovetail.packaging.examined import NEWEST_KUBERNETES
 from dovetail.packaging.manifests import load_objects
 from dovetail.packaging.versions import Version
+from dovetail.packaging.yaml11 import load
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
@@ -60,13 +61,13 @@ def situation_options(command: F) -> F:
 
 
 def situation(options: Mapping[str, Any]) -> Situation:
-    """The situation that the options describe. Raises InvalidKubernetesVersion, FixturesUnreadable."""
+    """The situation that the options describe. Raises CommandError, InvalidYaml, UsageError."""
     ingress = {"domainSuffix": options["ingress_domain"]} if options.get("ingress_domain") else {}
-    selector = dict(entry.partition("=")[::2] for entry in options.get("node_selector", ()))
+    selector = dict(_pair("--node-selector", entry) for entry in options.get("node_selector", ()))
     return Situation(
         kube_version=f"v{kubernetes_version(options['kube_version'])}",
         api_versions=options["api_versions"],
-        files=tuple(path.read_text("utf-8") for path in options["value_files"]),
+        files=tuple(map(_values, options["value_files"])),
         sets=_assignments(options),
         fixtures=[obj for path in options["lookups"] for obj in _fixtures(path)],
         namespace=options.get("namespace", ""),
@@ -92,13 +93,34 @@ def _assignments(options: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
     flags = (("set-json", "set_jsons"), ("set", "sets"), ("set-string", "set_strings"))
     given = [(flag, text) for flag, name in flags for text in options[name]]
     for text in options["set_files"]:
-        key, _, file = text.partition("=")
-        given.append(("set-literal", f"{key}={Path(file).read_text('utf-8')}"))
+        key, file = _pair("--set-file", text)
+        given.append(("set-literal", f"{key}={_text(Path(file))}"))
     return (*given, *(("set-literal", text) for text in options["set_literals"]))
+
+
+def _pair(option: str, text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise click.UsageError(f"{option} {text} is no KEY=VALUE.")
+    return key, value
+
+
+def _values(path: Path) -> str:
+    """A file of values; its faults are told with its name before Helm sees it. Raises FileUnreadable, InvalidYaml."""
+    text = _text(path)
+    load(text.encode(), str(path))
+    return text
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except UnicodeDecodeError as error:
+        raise FileUnreadable(str(path)) from error
 
 
 def _fixtures(path: Path) -> list[Mapping[str, Any]]:
     try:
-        return load_objects(path.read_text("utf-8"))
+        return load_objects(_text(path))
     except ValueError as error:
         raise FixturesUnreadable(str(path), str(error)) from error

@@ -5,14 +5,14 @@ import fnmatch
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from dovetail.cli.ksbuilder.check_errors import NotRendered
+from dovetail.cli.ksbuilder.check_errors import NoSuchTemplate, NotRendered
 from dovetail.cli.ksbuilder.cluster import kubeconfig_option
 from dovetail.cli.ksbuilder.rendering import Rendering, Situation, renderer
 from dovetail.cli.ksbuilder.reporting import print_json
@@ -29,7 +29,7 @@ from dovetail.packaging.metadata import METADATA_FILE
 from dovetail.packaging.places import place_of_render_error
 from dovetail.packaging.versions import Constraint, Version
 
-_HOOK: Final = "helm.sh/hook"
+HOOK: Final = "helm.sh/hook"
 _SEPARATOR = re.compile(r"(?:\A|\n)---\s*")
 
 
@@ -54,6 +54,7 @@ def template(path: Path, output: str, **options: Any) -> None:
     package = open_or_refuse(path)
     renderings = asyncio.run(render_all(package, world(options), options["view"]))
     chosen = {one.view: dict(_documents(one, options, package)) for one in renderings}
+    _check_shown(options["show_only"], renderings, package)
     if options["output_dir"]:
         _write(options["output_dir"], chosen)
     elif output == "json":
@@ -100,22 +101,36 @@ async def render_all(found: Opened, chosen: Situation, view: str | None = None) 
 
 def _documents(one: Rendering, options: dict[str, Any], found: Opened) -> Iterator[tuple[str, str]]:
     """The templates to show: path in the package -> text. Empty ones say nothing."""
-    assert found.package is not None
     texts = {**(dict(one.crds) if options["include_crds"] else {}), **one.manifests}
     for path, text in texts.items():
-        short = path.removeprefix(f"{found.package.name}/")
+        short = _short(path, found)
         wanted = not options["show_only"] or any(fnmatch.fnmatch(short, glob) for glob in options["show_only"])
         kept = "\n---\n".join(part.strip("\n") for part in _SEPARATOR.split(text) if _is_kept(part, options))
         if wanted and kept and not path.endswith("NOTES.txt"):
             yield short, kept + "\n"
 
 
+def _check_shown(globs: Sequence[str], renderings: Sequence[Rendering], found: Opened) -> None:
+    """Every glob must be about a template. Raises NoSuchTemplate."""
+    assert found.package is not None
+    paths = {_short(path, found) for one in renderings for path in (*one.manifests, *dict(one.crds))}
+    for glob in globs:
+        if not fnmatch.filter(paths, glob):
+            raise NoSuchTemplate(glob, sorted(paths))
+
+
+def _short(path: str, found: Opened) -> str:
+    """The path in the package of a template as Helm names it."""
+    assert found.package is not None
+    return path.removeprefix(f"{found.package.name}/")
+
+
 def _is_kept(document: str, options: dict[str, Any]) -> bool:
     if not any(line.strip() and not line.lstrip().startswith("#") for line in document.splitlines()):
         return False
-    if _HOOK not in document:
+    if HOOK not in document:
         return True
-    hooks = [str(mapping(mapping(obj.get("metadata")).get("annotations")).get(_HOOK, "")) for obj in _loaded(document)]
+    hooks = [str(mapping(mapping(obj.get("metadata")).get("annotations")).get(HOOK, "")) for obj in _loaded(document)]
     if not any(hooks):
         return True
     return not options["no_hooks"] and not (options["skip_tests"] and "test" in hooks[0])

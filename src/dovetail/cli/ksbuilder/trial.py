@@ -9,19 +9,21 @@ A step that fails does not keep those after it from running, unless they build o
 """
 
 import asyncio
-import json
+import contextlib
 import shutil
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
 from dovetail.cli.errors import CommandError
-from dovetail.cli.ksbuilder.development import Backend, Development, Reporter
+from dovetail.cli.ksbuilder import processes
+from dovetail.cli.ksbuilder.development import Backend, Development, Reporter, scripts_of
 from dovetail.cli.ksbuilder.fresh_platform import Platform, fresh_platform
 from dovetail.cli.ksbuilder.pages import Look, look
 from dovetail.cli.ksbuilder.parcels import read_parcel
@@ -31,6 +33,9 @@ from dovetail.cli.ksbuilder.waiting import waiting
 from dovetail.kube import Client, ClusterConfig, KubeError
 from dovetail.packaging.errors import PackagingError
 from dovetail.packaging.findings import errors_of
+from dovetail.packaging.manifests import items, mapping
+
+_PATIENCE: Final = 600.0
 
 
 @dataclass
@@ -91,8 +96,7 @@ def test(path: Path, no_tests: bool, no_install: bool, screenshots: Path | None,
 def _own_tests(path: Path) -> list[tuple[str, list[str], Path]]:
     """The tests that a project brings: what they are called, the command, and where it runs."""
     found: list[tuple[str, list[str], Path]] = []
-    manifest = path / "frontend" / "package.json"
-    if manifest.is_file() and "test" in json.loads(manifest.read_text()).get("scripts", {}):
+    if "test" in scripts_of(path):
         found.append(("front end's tests", ["npm", "test", "--silent"], path / "frontend"))
     if (path / "backend" / "go.mod").is_file():
         found.append(("backend's tests", ["go", "test", "./..."], path / "backend"))
@@ -102,18 +106,33 @@ def _own_tests(path: Path) -> list[tuple[str, list[str], Path]]:
 
 
 def _run_tests(step: Step, command: list[str], folder: Path) -> None:
-    import subprocess
-
     if shutil.which(command[0]) is None:
         step.skipped = f"{command[0]} is not installed"
         return
     if command[0] == "npm" and not (folder / "node_modules").exists():
         step.skipped = "npm install was not run in frontend/"
         return
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=600, check=False)
-    if done.returncode != 0:
-        said = (done.stdout + done.stderr).strip().split("\n")
-        step.problems.append(f"{' '.join(command)} failed:\n" + "\n".join(said[-20:]))
+    code, output = asyncio.run(_output(command, folder))
+    if code != 0:
+        how = "failed" if code is not None else f"did not end within {_PATIENCE:.0f} s"
+        step.problems.append(f"{' '.join(command)} {how}:\n" + "\n".join(output.strip().split("\n")[-20:]))
+
+
+async def _output(command: list[str], folder: Path) -> tuple[int | None, str]:
+    """The exit code of a program (None if it did not end) and what it printed."""
+    with tempfile.TemporaryFile() as file:
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=folder, stdin=asyncio.subprocess.DEVNULL, stdout=file, stderr=file, start_new_session=True
+        )
+        code = None
+        try:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_PATIENCE):
+                    code = await process.wait()
+        finally:
+            await processes.end(process)
+        file.seek(0)
+        return code, file.read().decode("utf-8", "replace")
 
 
 def _check(step: Step, path: Path) -> None:
@@ -169,7 +188,7 @@ async def _expected(path: Path) -> tuple[bool, list[str]]:
         str(entry.get("title", ""))
         for obj in examined.objects
         if obj.kind == "ExtensionEntry"
-        for entry in obj.value.get("spec", {}).get("entries", [])
+        for entry in map(mapping, items(mapping(obj.value.get("spec")).get("entries")))
     ]
     return "JSBundle" in kinds, [title for title in titles if title]
 

@@ -23,6 +23,7 @@ from .aggregation.backends import Backend
 from .compression import GZIP_HEADERS, compressed, compressed_chunks, wants_gzip
 from .discovery.endpoints import Endpoints
 from .errors import BadRequest, Forbidden, InternalError, MethodNotAllowed, NoSuchPath, StatusError, TooLarge
+from .media_types import JSON
 from .overload import Overload
 from .protobuf_replies import in_json, translated
 from .replies import headers_of, pretty, reply_to_error
@@ -30,7 +31,7 @@ from .requests import Query, RequestInfo, parse, timeout_seconds
 from .transport.messages import BODY_LIMIT, Reply, Request
 from .transport.outlets import bearer
 from .verbs import reading, watching
-from .verbs.answer import JSON, Answer, Stream
+from .verbs.answer import Answer, Stream
 from .verbs.call import Api, Call
 from .verbs.dispatch import dispatch
 
@@ -70,13 +71,12 @@ class App:
     def respond(self, request: Request) -> Reply | Awaitable[Reply]:
         started = perf_counter()
         served: list[RequestInfo] = []
-        accept = request.header(b"accept")
         reply = self._respond(request, served)
         if not isinstance(reply, Reply):
-            return self._counted(reply, served, started, accept)
+            return self._counted(reply, served, started)
         if served:
             self._endpoints.metrics.observed(served[0], reply.code, perf_counter() - started)
-        return translated(reply, accept)
+        return reply
 
     def _count_watch(self, watch: watching.Watch, served: list[RequestInfo]) -> None:
         if served:
@@ -84,9 +84,7 @@ class App:
             running(info, 1)
             watch.on_close = lambda: running(info, -1)
 
-    async def _counted(
-        self, waiting: Awaitable[Reply], served: list[RequestInfo], started: float, accept: bytes
-    ) -> Reply:
+    async def _counted(self, waiting: Awaitable[Reply], served: list[RequestInfo], started: float) -> Reply:
         metrics = self._endpoints.metrics
         for info in served:
             metrics.running(info, 1)
@@ -97,7 +95,7 @@ class App:
                 metrics.running(info, -1)
         for info in served:
             metrics.observed(info, reply.code, perf_counter() - started)
-        return translated(reply, accept)
+        return reply
 
     def _respond(self, request: Request, served: list[RequestInfo]) -> Reply | Awaitable[Reply]:
         """``served`` gets the request when what it asks for exists: only such requests are counted, by their names."""
@@ -112,7 +110,7 @@ class App:
                 return self._stream(request, result)
             if isinstance(result, watching.Watch):
                 self._count_watch(result, served)
-                return Reply(200, headers_of(request, result.content_type), result)
+                return _sent(request, Reply(200, headers_of(request, result.content_type), result))
             if isinstance(result, Elsewhere):
                 return self._forwarded(request, result)
             return self._finish(request, result, warnings)
@@ -149,7 +147,7 @@ class App:
         if not isinstance(error, StatusError):
             _log.error("request failed: %s %s", request.method, request.path, exc_info=error)
             error = InternalError(type(error).__name__)
-        return reply_to_error(request, error)
+        return _sent(request, reply_to_error(request, error))
 
     def _begin(
         self, request: Request, warnings: list[str], served: list[RequestInfo]
@@ -232,7 +230,8 @@ class App:
         pieces = answer.pieces
         if answer.content_type == JSON and (indented := pretty(request, pieces)) is not None:
             pieces = [indented]
-        return Reply(answer.code, headers_of(request, answer.content_type, answer.headers, warnings), pieces)
+        headers = headers_of(request, answer.content_type, answer.headers, warnings)
+        return _sent(request, Reply(answer.code, headers, pieces))
 
     async def _compress(self, request: Request, answer: Answer, warnings: list[str]) -> Reply:
         plain = self._reply(request, answer, warnings)
@@ -243,7 +242,12 @@ class App:
         headers = headers_of(request, stream.content_type)
         if wants_gzip(request, stream):
             return Reply(200, [*headers, *GZIP_HEADERS], compressed_chunks(stream.chunks))
-        return Reply(200, headers, stream.chunks)
+        return _sent(request, Reply(200, headers, stream.chunks))
+
+
+def _sent(request: Request, reply: Reply) -> Reply:
+    """The server's own replies in the form that the client takes; those of aggregated servers pass as they are."""
+    return translated(reply, request.header(b"accept"))
 
 
 def _selected_name(info: RequestInfo, query: Query) -> str:

@@ -9,6 +9,8 @@ import asyncio
 import zlib
 from collections.abc import AsyncIterator, Sequence
 
+from .media_types import JSON, takes_gzip
+from .protobuf_replies import translates
 from .transport.messages import Request
 from .verbs.answer import Answer, Stream
 
@@ -18,13 +20,19 @@ _LEVEL, _GZIP = 1, 31
 
 
 def wants_gzip(request: Request, answer: Answer | Stream) -> bool:
-    """Streams are lists of many objects: large by nature."""
+    """Streams of JSON are lists of many objects: large by nature; others (logs) must not wait in the compressor. What
+    is put into protobuf on its way out stays plain.
+    """
+    if isinstance(answer, Stream) and answer.content_type != JSON:
+        return False
     if isinstance(answer, Answer) and (
         sum(map(len, answer.pieces)) < THRESHOLD
         or any(name.lower() == b"content-encoding" for name, _ in answer.headers)
     ):
         return False
-    return any(token.strip() == b"gzip" for token in request.header(b"accept-encoding").split(b","))
+    if translates(request.header(b"accept"), answer.content_type):
+        return False
+    return takes_gzip(request.header(b"accept-encoding").decode("latin-1"))
 
 
 async def compressed(pieces: Sequence[bytes]) -> bytes:

@@ -14,31 +14,38 @@ from typing import cast
 import orjson
 
 from .errors import NotAcceptable
-from .schema.protobuf import MEDIA_TYPE
+from .media_types import JSON, OFFERED, PROTOBUF, ranges
 from .schema.protobuf_writing import NotEncodable, encode, encode_event
 from .transport.messages import Flow, Headers, Outlet, Reply
 
-_MEDIA = MEDIA_TYPE.encode()
-_JSON = b"application/json"
-_OFFERED = ("application/json", "application/yaml")
+_MEDIA = PROTOBUF.encode()
 
 
 def in_json(accept: str) -> str:
-    """The Accept header with JSON in the place of protobuf when the client takes no JSON; else as it is."""
-    if MEDIA_TYPE not in accept:
-        return accept
-    media = [item.partition(";")[0].strip() for item in accept.split(",")]
-    if any(kind in ("application/json", "application/yaml", "*/*", "application/*") for kind in media):
-        return accept
-    return accept.replace(MEDIA_TYPE, "application/json")
+    """The Accept header with JSON in the place of protobuf when the client takes nothing else; else as it is."""
+    return accept.replace(PROTOBUF, JSON) if _only_protobuf(accept) else accept
+
+
+def _only_protobuf(accept: str) -> bool:
+    if PROTOBUF not in accept:
+        return False
+    taken = ranges(accept)
+    return any(one.media == PROTOBUF for one in taken) and not any(
+        one.covers(offered) for one in taken for offered in OFFERED
+    )
+
+
+def translates(accept: bytes, content_type: str) -> bool:
+    """Whether an answer of this type leaves as protobuf. Until then it must stay readable: nothing compresses it."""
+    return _MEDIA in accept and content_type.partition(";")[0] == JSON and _only_protobuf(accept.decode("latin-1"))
 
 
 def translated(reply: Reply, accept: bytes) -> Reply:
     """The reply in protobuf, when the client takes nothing else and it is JSON."""
-    if _MEDIA not in accept or in_json(accept.decode("latin-1")) == accept.decode("latin-1"):
+    if _MEDIA not in accept or reply.code == NotAcceptable.code:
         return reply
     kinds = [value for name, value in reply.headers if name.lower() == b"content-type"]
-    if reply.code == NotAcceptable.code or not kinds or kinds[0].partition(b";")[0] != _JSON:
+    if not kinds or not translates(accept, kinds[0].decode("latin-1")):
         return reply
     if isinstance(reply.body, Sequence):
         return _whole(reply, reply.body)
@@ -52,7 +59,7 @@ def _whole(reply: Reply, pieces: Sequence[bytes]) -> Reply:
     try:
         body = encode(orjson.loads(b"".join(pieces)))
     except (NotEncodable, orjson.JSONDecodeError):
-        error = NotAcceptable(_OFFERED)
+        error = NotAcceptable(OFFERED)
         return Reply(error.code, reply.headers, (error.body(),))
     return Reply(reply.code, _typed(reply.headers, _MEDIA), (body,))
 

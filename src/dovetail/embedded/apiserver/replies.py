@@ -8,8 +8,8 @@ from collections.abc import Sequence
 import orjson
 
 from .errors import StatusError
+from .media_types import JSON
 from .transport.messages import Headers, Reply, Request
-from .verbs.answer import JSON
 
 _PRETTY_AGENTS = (b"curl", b"Wget", b"Mozilla/5.0")
 _NO_CACHE = (b"Cache-Control", b"no-cache, private")

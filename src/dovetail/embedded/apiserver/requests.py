@@ -37,13 +37,6 @@ class Query:
         """Anything but "0" and "false" is true, as in apimachinery's conversion."""
         return self.has(name) and self.get(name).lower() not in ("0", "false")
 
-    def with_value(self, name: str, value: str) -> Query:
-        """The same query with one more value (options that came in a body)."""
-        query = Query(b"")
-        query._pairs = [*self._pairs, (name, value)]
-        query._first = {**self._first, name: value}
-        return query
-
     def number(self, name: str, default: int = 0) -> int:
         text = self.get(name)
         if not text:

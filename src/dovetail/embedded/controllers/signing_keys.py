@@ -6,7 +6,6 @@ need them are not run. Files are read when something is to be signed, so that re
 """
 
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +23,8 @@ class SigningKeys:
         """The files as the embedded API server lays them out."""
         return cls(folder / "ca.crt", folder / "ca.key", folder / "sa.key")
 
-    @cached_property
     def accounts_jwk(self) -> Any:
-        """The key for tokens, with the key id that the API server publishes."""
+        """The key for tokens as it is now, with the key id that the API server publishes. Raises OSError."""
         from joserfc.jwk import ECKey
 
         pem = self.accounts_key.read_bytes()

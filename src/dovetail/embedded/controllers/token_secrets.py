@@ -80,7 +80,7 @@ def sign(keys: SigningKeys, secret: Mapping[str, Any], account: Mapping[str, Any
         f"{_CLAIM}service-account.name": name, f"{_CLAIM}service-account.uid": uid_of(account),
         "sub": f"system:serviceaccount:{key.namespace}:{name}",
     }  # fmt: skip
-    signer = keys.accounts_jwk
+    signer = keys.accounts_jwk()
     return jwt.encode({"alg": "ES256", "kid": signer.kid}, claims, signer, algorithms=["ES256"])
 
 

@@ -15,6 +15,7 @@ import msgspec
 import orjson
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from dovetail.gateway.backend_tls import client_context
 from dovetail.iam.assertions import HEADER
 from dovetail.iam.policy import Identity
 from dovetail.iam.rules import AUTHENTICATED
@@ -93,16 +94,7 @@ async def fetch(upstream: Upstream, group: str, version: str, known: Fetched = N
 
 
 def _verification(upstream: Upstream) -> ssl.SSLContext | bool:
-    tls = upstream.tls
-    if tls is None:
-        return True
-    context = ssl.create_default_context(cadata=tls.ca_pem or None)
-    if tls.insecure_skip_verify:
-        context.check_hostname = False
-        context.verify_mode = ssl.CERT_NONE
-    if tls.client_cert_file:
-        context.load_cert_chain(tls.client_cert_file, tls.client_key_file or None)
-    return context
+    return client_context(upstream.tls) if upstream.tls is not None else True
 
 
 class _Asking:

@@ -16,6 +16,8 @@ from dovetail.gateway.openapi import swagger
 Json = dict[str, Any]
 
 _REFERENCE: Final = "#/definitions/"
+_MOST_STEPS: Final = 200_000
+"""From schema to schema, in one document."""
 SECURITY: Final[Json] = {"BearerToken": {"type": "apiKey", "in": "header", "name": "authorization"}}
 
 
@@ -49,8 +51,7 @@ def _definitions(document: Json) -> Json:
 def _names(own: Json, meanings: dict[str, str]) -> dict[str, str]:
     """What the schemas of one document are called in the merged one. Adds to `meanings` what is new."""
     names: dict[str, str] = {}
-    for name in sorted(own):
-        meaning = _meaning(name, own)
+    for name, meaning in _meanings(own).items():
         called, number = name, 1
         while meanings.get(called, meaning) != meaning or (called != name and called in own):
             number += 1
@@ -60,16 +61,38 @@ def _names(own: Json, meanings: dict[str, str]) -> dict[str, str]:
     return names
 
 
-def _meaning(name: str, own: Json) -> str:
-    """A digest of a schema and of all that it refers to."""
-    found: dict[str, Any] = {}
+def _meanings(own: Json) -> dict[str, str]:
+    """A digest of each schema and of all that it refers to, by name, in order.
+
+    Where all refer to all that would be endless work: then a schema means its whole document.
+    """
+    digests = {name: _digest(schema) for name, schema in own.items()}
+    referred = {name: _referred(schema) for name, schema in own.items()}
+    meanings: dict[str, str] = {}
+    steps = 0
+    for name in sorted(own):
+        reached = _reached(name, referred)
+        steps += len(reached)
+        if steps > _MOST_STEPS:
+            whole = _digest(digests)
+            return {each: _digest([each, whole]) for each in sorted(own)}
+        meanings[name] = _digest([name, [(each, digests.get(each)) for each in sorted(reached)]])
+    return meanings
+
+
+def _reached(name: str, referred: Mapping[str, list[str]]) -> set[str]:
+    found: set[str] = set()
     waiting = [name]
     while waiting:
         one = waiting.pop()
         if one not in found:
-            found[one] = own.get(one)
-            waiting += _referred(found[one])
-    return hashlib.sha256(name.encode() + b"\0" + orjson.dumps(found, option=orjson.OPT_SORT_KEYS)).hexdigest()
+            found.add(one)
+            waiting += referred.get(one, ())
+    return found
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(orjson.dumps(value, option=orjson.OPT_SORT_KEYS)).hexdigest()
 
 
 def _referred(value: Any) -> list[str]:

@@ -6,7 +6,7 @@ between a client and a backend; `upstream` is a connection to a backend, `pool` 
 snapshot means, made ready for lookups; `following` gets snapshots from control.
 
 Both sides are parsed strictly (llhttp without leniency) and written anew: no byte of framing is passed through. It
-speaks HTTP/1.1 and 1.0; HTTP/2 is left to an ingress in front. Trailers are read and not passed on (RFC 9110 6.5.1).
+speaks HTTP/1.1 and 1.0; HTTP/2 is left to an ingress in front. Trailers go on where they can do no harm (`trailers`).
 """
 
 from dovetail.gateway.proxy.settings import Limits, WorkerSettings

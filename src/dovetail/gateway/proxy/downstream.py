@@ -167,7 +167,7 @@ class Downstream(asyncio.Protocol):
             exchange.begin(now, self.worker.wall())
         except Exception:
             _log.exception("serving a request failed", extra={"fields": {"method": exchange.head.method}})
-            exchange.refuse(Refusal(500, "the gateway could not serve this request", close=True))
+            exchange.failed()
 
     def exchange_over(self, exchange: Exchange) -> None:
         """An exchange is complete: serve the next one, or end the connection."""

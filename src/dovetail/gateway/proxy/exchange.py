@@ -126,7 +126,7 @@ class Exchange(Sending):
         elif connection.used > 1 and self._out.repeatable and not self._retried:
             # It was closed while it lay in the pool: nothing has reached the backend.
             self._retried = True
-            self.client.worker.spawn(self._dial(self._pool, self._out), "dial again")
+            self.client.worker.spawn(self._dial(self._pool, self._out), "dial again", self.failed)
         else:
             self.refuse(Refusal(502, "the backend closed the connection without an answer"))
 
@@ -184,7 +184,6 @@ class Exchange(Sending):
     # its end
 
     def refuse(self, refusal: Refusal) -> None:
-        """Answer without a backend, or cut the connection when an answer has begun."""
         if self.over:
             return
         if self.upstream is not None:
@@ -193,7 +192,7 @@ class Exchange(Sending):
         if self.answered:
             self._cut()
             return
-        self.code, self.reason = refusal.code, refusal.message
+        self.code, self.reason, self.quiet = refusal.code, refusal.message, refusal.quiet
         self.answered = True
         if refusal.close or not self.body_done or self.client.worker.draining:
             self.keep_alive = False

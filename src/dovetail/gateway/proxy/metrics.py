@@ -4,6 +4,8 @@ from collections import Counter
 from collections.abc import Mapping, Set
 from types import MappingProxyType
 
+from dovetail.gateway.figures import escape
+
 _BUCKETS = (0.001, 0.005, 0.02, 0.1, 0.5, 2.0, 10.0)
 
 _GONE = "(gone)"
@@ -49,7 +51,7 @@ class Metrics:
         """All of it."""
         lines = ["# TYPE dovetail_gateway_requests_total counter"]
         for (code, route), count in sorted(self._answers.items()):
-            lines.append(f'dovetail_gateway_requests_total{{code="{code}",route="{_escape(route)}"}} {count}')
+            lines.append(f'dovetail_gateway_requests_total{{code="{code}",route="{escape(route)}"}} {count}')
         lines.append("# TYPE dovetail_gateway_request_duration_seconds histogram")
         total = 0
         for bound in _BUCKETS:
@@ -68,9 +70,5 @@ class Metrics:
             lines += [f"# TYPE dovetail_gateway_{name} {kind}", f"dovetail_gateway_{name} {value}"]
         lines.append("# TYPE dovetail_gateway_reports_dropped_total counter")
         for kind, count in sorted(self._reports_dropped.items()):
-            lines.append(f'dovetail_gateway_reports_dropped_total{{kind="{_escape(kind)}"}} {count}')
+            lines.append(f'dovetail_gateway_reports_dropped_total{{kind="{escape(kind)}"}} {count}')
         return "\n".join(lines) + "\n"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

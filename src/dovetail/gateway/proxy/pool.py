@@ -11,8 +11,8 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dovetail.gateway.backend_tls import certificate_times, client_context
 from dovetail.gateway.proxy.settings import Limits
-from dovetail.gateway.proxy.tls import certificate_times, client_context
 from dovetail.gateway.proxy.upstream import UpstreamConnection
 from dovetail.routing.model import Address, Upstream
 

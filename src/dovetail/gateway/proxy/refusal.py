@@ -22,6 +22,8 @@ class Refusal:
     close: bool = False
     headers: tuple[str, ...] = ()
     """Further lines of the head."""
+    quiet: bool = False
+    """It is counted where it is made, and one of many: the log is not told of each."""
 
     def render(self, *, keep_alive: bool, head_only: bool = False) -> bytes:
         """The response on the wire."""

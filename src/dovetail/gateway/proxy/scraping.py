@@ -6,9 +6,10 @@ error rates) are nobody's business without a decision of the policy. Control rea
 
 import asyncio
 import contextlib
-import os
 from collections.abc import AsyncGenerator, Callable
 from pathlib import Path
+
+from dovetail.gateway.private_socket import listening
 
 _LONGEST_REQUEST = 8 << 10
 _PATIENCE = 5.0
@@ -23,27 +24,15 @@ async def scraped(socket: Path, render: Callable[[], str]) -> AsyncGenerator[Non
     """Answer `GET /metrics` on `socket` with what `render` says, one request a connection, while the block runs."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
-                async with asyncio.timeout(_PATIENCE):
-                    head = await reader.readuntil(b"\r\n\r\n")
-                    status = b"200 OK" if head.startswith(b"GET /metrics HTTP/1.") else b"404 Not Found"
-                    body = render().encode() if status == b"200 OK" else b""
-                    writer.write(_HEAD % (status, len(body)) + body)
-                    await writer.drain()
-        finally:
-            writer.close()
+        with contextlib.suppress(TimeoutError, asyncio.LimitOverrunError):
+            async with asyncio.timeout(_PATIENCE):
+                head = await reader.readuntil(b"\r\n\r\n")
+                status = b"200 OK" if head.startswith(b"GET /metrics HTTP/1.") else b"404 Not Found"
+                body = render().encode() if status == b"200 OK" else b""
+                writer.write(_HEAD % (status, len(body)) + body)
+                await writer.drain()
 
-    _remove(socket)
-    server = await asyncio.start_unix_server(answer, socket, limit=_LONGEST_REQUEST)
-    os.chmod(socket, 0o600)
-    try:
-        yield
-    finally:
-        server.close()
-        _remove(socket)
-
-
-def _remove(socket: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        socket.unlink()
+    with contextlib.ExitStack() as stack:
+        stack.callback(socket.unlink, missing_ok=True)  # control goes by the sockets that there are
+        async with listening(socket, answer, limit=_LONGEST_REQUEST):
+            yield

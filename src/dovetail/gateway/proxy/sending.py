@@ -4,6 +4,7 @@ The request is admitted or refused -> a connection is taken or dialled -> head a
 comes of the body before there is a connection is held, and the client is paused when that becomes too much.
 """
 
+from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -30,13 +31,13 @@ _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 _NO_LINES: list[str] = []
 
 
-class Sending:
+class Sending(ABC):
     """See the module. Times are the loop's, in seconds."""
 
     __slots__ = (
         "_admitted", "_attempts", "_framed", "_out", "_outbox", "_pending", "_pending_size", "_pool", "_retried",
         "answered", "audit_id", "begun", "body_done", "capture", "client", "code", "head", "keep_alive", "last", "over",
-        "peer", "reason", "received", "sent", "trailers", "tunnel", "upstream",
+        "peer", "quiet", "reason", "received", "sent", "trailers", "tunnel", "upstream",
     )  # fmt: skip
 
     def __init__(self, client: "Downstream") -> None:
@@ -47,7 +48,7 @@ class Sending:
         self.keep_alive = True
         self.begun = self.last = 0.0
         self.upstream: UpstreamConnection | None = None
-        self.answered = self.body_done = self.over = self.tunnel = False
+        self.answered = self.body_done = self.over = self.quiet = self.tunnel = False
         self.code = 0
         self._admitted: Admitted | None = None
         self._attempts: Attempts | None = None
@@ -74,12 +75,17 @@ class Sending:
         """The route's, or empty."""
         return self._admitted.route.id if self._admitted else ""
 
+    @abstractmethod
     def refuse(self, refusal: Refusal) -> None:
-        """Answer without a backend."""
-        raise NotImplementedError
+        """Answer without a backend, or cut the connection when an answer has begun."""
 
+    @abstractmethod
     def _finish(self, *, keep: bool) -> None:
-        raise NotImplementedError
+        """The exchange is over; `keep` says that the backend's connection can be used again."""
+
+    def failed(self) -> None:
+        """Something of ours went wrong, which is in the log."""
+        self.refuse(Refusal(500, "the gateway could not serve this request", close=True))
 
     def begin(self, now: float, wall: float) -> None:
         """Admit the request and find it a connection. `wall` in seconds of the epoch."""
@@ -95,7 +101,7 @@ class Sending:
             self.refuse(admitted)
             return
         if isinstance(admitted, Unchecked):
-            worker.spawn(self._check_password(admitted, serving.snapshot.password_socket), "password")
+            worker.spawn(self._check_password(admitted, serving.snapshot.password_socket), "password", self.failed)
             return
         self._admitted = admitted
         if worker.recorder.wants_bodies:
@@ -128,7 +134,7 @@ class Sending:
             return
         connection = self._pool.take(now, repeatable=out.repeatable)
         if connection is None:
-            worker.spawn(self._dial(self._pool, out), "dial")
+            worker.spawn(self._dial(self._pool, out), "dial", self.failed)
         else:
             self.send(connection, out)
 

@@ -8,6 +8,7 @@ import resource
 import time
 from collections import Counter
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from dovetail.gateway.audit.recorder import Recorder
@@ -32,6 +33,8 @@ from dovetail.gateway.reports import Reports, beside
 from dovetail.gateway.snapshot import Snapshot
 
 _SWEEP_SECONDS = 0.5
+_AT_ONCE = 256
+"""Connections that are looked at in one go."""
 _DRAIN_STEP = 0.02
 _LAST_REPORTS_SECONDS = 0.5
 _log = logging.getLogger(__name__)
@@ -86,17 +89,18 @@ class Worker:
         self._forget_routes()
         return self.metrics.render() + figures(self.pools.guards.all(), self.limiter)
 
-    def spawn(self, work: Coroutine[Any, Any, None], name: str) -> "asyncio.Task[None]":
-        """Run something for a connection and hold it until it ends."""
+    def spawn(self, work: Coroutine[Any, Any, None], name: str, failed: Callable[[], None]) -> "asyncio.Task[None]":
+        """Run something for an exchange and hold it until it ends. `failed` is told if it raises: a client waits."""
         task = self._loop.create_task(work, name=name)
         self._tasks.add(task)
-        task.add_done_callback(self._done)
+        task.add_done_callback(partial(self._done, failed))
         return task
 
-    def _done(self, task: "asyncio.Task[None]") -> None:
+    def _done(self, failed: Callable[[], None], task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             _log.error("a connection's task failed", exc_info=task.exception())
+            failed()
 
     def joined(self, connection: Downstream) -> None:
         """A client has connected; it is turned away at once when there are too many."""
@@ -131,9 +135,10 @@ class Worker:
         seconds = exchange.last - exchange.begun if exchange.begun else 0.0
         self.metrics.answered(exchange.code, exchange.route_id, seconds)
         self.recorder.finished(exchange, seconds)
-        if self._log_requests or exchange.code >= 502:
+        ours = exchange.code >= 502 and not exchange.quiet
+        if self._log_requests or ours:
             _access.log(
-                logging.WARNING if exchange.code >= 502 else logging.DEBUG, "request",
+                logging.WARNING if ours else logging.DEBUG, "request",
                 extra={"fields": {
                     "method": exchange.head.method, "path": exchange.head.target.partition(b"?")[0].decode("latin-1"),
                     "code": exchange.code, "route": exchange.route_id or "-", "user": exchange.user or "-",
@@ -144,16 +149,31 @@ class Worker:
     async def sweep(self) -> None:
         """Enforce every limit on time, until cancelled. One timer for all connections costs less than one for each."""
         while True:
-            await asyncio.sleep(_SWEEP_SECONDS)
-            now = self.now()
-            for connection in tuple(self._connections):
-                connection.check(now)
-                if connection.active is not None:
-                    self.recorder.look(connection.active, now)
+            await self._sweep_connections()
             self.presence.look(self._under_way(), self.serving, self.wall())
-            self.pools.sweep(now)
+            self.pools.sweep(self.now())
             if self.metrics.large:
                 self._forget_routes()
+
+    async def _sweep_connections(self) -> None:
+        """Look at each once in a step: some at a time, so that no request waits for all of them to be looked at."""
+        connections = tuple(self._connections)
+        turns = 1 + len(connections) // _AT_ONCE
+        for turn in range(turns):
+            await asyncio.sleep(_SWEEP_SECONDS / turns)
+            now = self.now()
+            for connection in connections[turn * _AT_ONCE : (turn + 1) * _AT_ONCE]:
+                if connection in self._connections:
+                    self._check(connection, now)
+
+    def _check(self, connection: Downstream, now: float) -> None:
+        try:
+            connection.check(now)
+            if connection.active is not None:
+                self.recorder.look(connection.active, now)
+        except Exception:  # one connection must not take all the others with it
+            _log.exception("a connection could not be looked at")
+            connection.abort()
 
     def _under_way(self) -> list[Exchange]:
         return [connection.active for connection in self._connections if connection.active is not None]

@@ -45,6 +45,8 @@ class Contents(msgspec.Struct, frozen=True, kw_only=True):
     packages: tuple[PackageEntry, ...] = ()
     images: tuple[ImageEntry, ...] = ()
     files: tuple[File, ...] = ()
+    with_images: bool = True
+    """False if the images were left out on purpose, because the site has them."""
 
 
 def encode(contents: Contents) -> bytes:

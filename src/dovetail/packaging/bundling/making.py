@@ -13,7 +13,7 @@ from typing import BinaryIO, Final
 
 from dovetail.packaging.bundling.contents import CONTENTS, SEAL, Contents, File, ImageEntry, PackageEntry, encode, seal
 from dovetail.packaging.bundling.members import write_end, write_member
-from dovetail.packaging.bundling.verifying import INDEX, blob_path
+from dovetail.packaging.bundling.verifying import INDEX, LAYOUT, blob_path
 from dovetail.packaging.index import build_index
 from dovetail.packaging.package import Package
 from dovetail.packaging.registry.manifests import INDEX as INDEX_TYPE
@@ -41,8 +41,8 @@ class Layout:
     blobs: Mapping[str, Path]
 
 
-def make(out: BinaryIO, boxes: Sequence[Boxed], layout: Layout) -> Contents:
-    """Write a bundle; what is in it."""
+def make(out: BinaryIO, boxes: Sequence[Boxed], layout: Layout, *, with_images: bool = True) -> Contents:
+    """Write a bundle; what is in it. Without `with_images` it says that the site has those that it lacks."""
     files = {**_charts(boxes), **(_layout(layout) if layout.images else {})}
     listed = [File(path, len(data), hashlib.sha256(data).hexdigest()) for path, data in files.items()]
     blobs = sorted(layout.blobs.items())
@@ -51,6 +51,7 @@ def make(out: BinaryIO, boxes: Sequence[Boxed], layout: Layout) -> Contents:
         packages=tuple(_entry(box) for box in boxes),
         images=tuple(ImageEntry(name, one.digest) for name, one in sorted(layout.images.items())),
         files=tuple(listed),
+        with_images=with_images,
     )
     data = encode(contents)
     for path, content in {CONTENTS: data, SEAL: seal(data), **files}.items():
@@ -80,7 +81,7 @@ def _layout(layout: Layout) -> dict[str, bytes]:
     index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": manifests}
     return {
         "images/oci-layout": b'{"imageLayoutVersion":"1.0.0"}',
-        "images/index.json": json.dumps(index, separators=(",", ":")).encode(),
+        LAYOUT: json.dumps(index, separators=(",", ":")).encode(),
     }
 
 

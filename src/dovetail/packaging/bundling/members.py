@@ -1,6 +1,5 @@
 """The tar archive of a bundle, member by member, with one right value for every byte."""
 
-import hashlib
 import tarfile
 from collections.abc import Iterable, Iterator
 from typing import BinaryIO, Final
@@ -63,11 +62,3 @@ def read_data(source: BinaryIO, path: str, size: int) -> Iterator[bytes]:
     padding = source.read(-size % _BLOCK)
     if padding != bytes(-size % _BLOCK):
         raise DamagedBundle(path, "there are bytes after its end")
-
-
-def digest_of(chunks: Iterable[bytes]) -> str:
-    """The SHA-256 in hex of what comes."""
-    hashed = hashlib.sha256()
-    for chunk in chunks:
-        hashed.update(chunk)
-    return hashed.hexdigest()

@@ -8,7 +8,6 @@ cluster later, after work went into it.
 import re
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
-from urllib.parse import urlsplit
 
 from dovetail.packaging import names
 from dovetail.packaging.projects.errors import InvalidAnswer
@@ -53,7 +52,7 @@ def check(answers: Answers) -> None:
     """Raises InvalidAnswer for the first answer that will not do."""
     check_name(answers.name)
     check_category(answers.category)
-    _text("--author", answers.author, needed=True)
+    check_author(answers.author)
     check_email(answers.email)
     check_url("--url", answers.url)
     for option in ("title", "title_zh", "description", "description_zh"):
@@ -83,7 +82,7 @@ def check_email(email: str) -> None:
 
 def check_url(option: str, url: str) -> None:
     """Raises InvalidAnswer."""
-    if url and (urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname):
+    if url and not names.is_url(url):
         raise InvalidAnswer(option, url, "Write a whole address, such as https://example.org")
 
 

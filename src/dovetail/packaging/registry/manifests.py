@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from dovetail.packaging.chart_file import serialised
+from dovetail.packaging.manifests import mapping
 from dovetail.packaging.package import Package
 from dovetail.packaging.registry.errors import UnusableManifest
 from dovetail.packaging.registry.references import is_digest
@@ -99,6 +100,12 @@ def read(data: bytes, where: str) -> Parts:
     blobs = [_descriptor(given.get("config"), where)]
     blobs += [_descriptor(item, where) for item in _list(given, "layers", where)]
     return Parts(kind, tuple(blobs))
+
+
+def platform_of(value: object) -> str:
+    """`linux/amd64`: what an index says of a manifest, or an image's configuration of the image."""
+    platform = mapping(value)
+    return f"{platform.get('os') or 'unknown'}/{platform.get('architecture') or 'unknown'}"
 
 
 def chart_of(parts: Parts, where: str) -> tuple[Descriptor, Descriptor | None]:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from dovetail.packaging import names
 from dovetail.packaging.chart import VALUES_FILE, Chart
@@ -49,16 +48,8 @@ def addresses(examined: Examined) -> Iterator[Finding]:
     fields += [(("maintainers", at, "url"), person.url) for at, person in enumerate(metadata.maintainers)]
     fields += [(("provider", code, "url"), provider.url) for code, provider in metadata.provider.items()]
     for path, url in fields:
-        if url and not _is_url(url):
+        if url and not names.is_url(url):
             yield warning("url-invalid", examined.at(*path), f"{url!r} is not an absolute address", "Write https://...")
-
-
-def _is_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-    except ValueError:
-        return False
-    return parts.scheme in ("http", "https") and bool(parts.netloc)
 
 
 def maintainers(examined: Examined) -> Iterator[Finding]:

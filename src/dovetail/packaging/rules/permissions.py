@@ -57,13 +57,13 @@ def groups(examined: Examined) -> Iterator[Finding]:
                 message = f"{group!r} is not an API group, so this rule allows nothing there"
                 fix = "Give the group, such as apiextensions.k8s.io, and put the resource into resources"
                 yield warning("permission-group-unknown", place, message, fix)
-            elif _is_resource(group, rule):
+            elif _is_resource(group):
                 message = f"{group!r} is a resource, not an API group"
                 fix = f"Write apiGroups: [{group.partition('.')[2]}]"
                 yield warning("permission-group-unknown", place, message, fix)
 
 
-def _is_resource(group: str, rule: Rule) -> bool:
+def _is_resource(group: str) -> bool:
     """`jsbundles.extensions.kubesphere.io`: a resource with its group."""
     return group.count(".") >= 2 and group.partition(".")[2] in (
         "extensions.kubesphere.io",

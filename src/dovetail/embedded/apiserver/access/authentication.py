@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from ..errors import BadRequest, Forbidden, Unauthorized
+from ..gotext import quoted
 from .claims import CREDENTIAL
 from .identity import ANONYMOUS, AUTHENTICATED, UNAUTHENTICATED, User, authenticated
-from .rules import Attributes, quoted
+from .rules import Attributes
 from .service_tokens import ServiceTokens, TokenRejected
 
 Headers = Iterable[tuple[bytes, bytes]]

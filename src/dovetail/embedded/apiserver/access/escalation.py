@@ -13,9 +13,10 @@ from typing import Any
 
 from ..errors import Forbidden, NotFound
 from ..foreign import part, parts
+from ..gotext import quoted
 from .identity import MASTERS, User
 from .rbac import Authorizer
-from .rules import GROUP, Attributes, Rule, quoted
+from .rules import GROUP, Attributes, Rule
 
 Object = Mapping[str, Any]
 

@@ -11,9 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from ..foreign import part, parts
+from ..gotext import quoted
 from .identity import User
 
 GROUP = "rbac.authorization.k8s.io"
@@ -160,11 +159,6 @@ def _subject(subject: Object, namespace: str) -> tuple[str, str]:
     if kind in ("User", "Group"):
         return f"{'g' if kind == 'Group' else 'u'}:{name}", f"{kind} {quoted(name)}"
     return "", ""
-
-
-def quoted(text: str) -> str:
-    """As Go's %q shows it."""
-    return orjson.dumps(text).decode()
 
 
 def forbidden_sentence(user: User, asked: Attributes) -> str:

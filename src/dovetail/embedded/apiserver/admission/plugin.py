@@ -46,6 +46,10 @@ class Attributes:
     kind: tuple[str, str, str] | None = None
     reread: Callable[[Object], Object] | None = None
 
+    @property
+    def is_new_pod(self) -> bool:
+        return self.operation == CREATE and self.resource.store == "/pods" and not self.subresource
+
     def set_object(self, obj: Object) -> None:
         """Replace the object's content; it stays the same object to whoever holds it."""
         assert self.obj is not None

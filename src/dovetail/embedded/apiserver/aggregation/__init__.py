@@ -4,6 +4,7 @@
 
     backends    an APIService as a value: whom it names, what it trusts
     locals      the APIServices of the groups that this server serves itself
+    connections HTTPS to backends: where they are, whom to trust
     probing     is a backend there, and which resources does it have
     forwarding  one request to a backend and its answer back, with the user's identity in headers
     aggregator  keeps all of it in step: objects -> probes -> status, catalogue, discovery

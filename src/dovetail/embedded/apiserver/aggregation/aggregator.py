@@ -29,7 +29,7 @@ Object = dict[str, Any]
 
 PROBE_SECONDS = 30.0
 SETTLE_SECONDS = 0.05
-_WATCHED = frozenset({STORE, "/services", "/endpoints", "discovery.k8s.io/endpointslices"})
+_WATCHED = frozenset({"/services", "/endpoints", "discovery.k8s.io/endpointslices"})
 _log = logging.getLogger("dovetail.embedded.apiserver")
 
 
@@ -49,9 +49,10 @@ class Aggregator:
         if any(change.key.resource == STORE for change in changes):
             self._load()
             self._wake.set()
-        elif self._api.catalogue.revision != self._revision or (
-            self._backends and any(change.key.resource in _WATCHED for change in changes)
-        ):
+        if self._backends and any(change.key.resource in _WATCHED for change in changes):
+            self._connections.moved()
+            self._wake.set()
+        elif self._api.catalogue.revision != self._revision:
             self._wake.set()
 
     def _load(self) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..foreign import part
+from ..service_endpoints import Service
 
 Object = dict[str, Any]
 
@@ -33,6 +34,10 @@ class Backend:
     def host(self) -> str:
         """The name that the backend's certificate must carry."""
         return f"{self.service}.{self.namespace}.svc"
+
+    @property
+    def target(self) -> Service:
+        return Service(self.namespace, self.service, self.port)
 
 
 def backend_of(obj: Object) -> Backend | None:

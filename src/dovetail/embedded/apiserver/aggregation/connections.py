@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from ..admission.webhooks.configurations import Service
-from ..admission.webhooks.services import NoEndpoint, resolve
+from ..outgoing import AnswerTooLarge, read_limited, reason
 from ..pki import Credential
+from ..service_endpoints import NoEndpoint, resolve
 from ..storage.store import Store
 from .backends import Backend
 
@@ -30,15 +30,18 @@ class BackendUnreachable(ConnectionError):
 
 
 class Connections:
-    """All backends' connections; they belong to one event loop."""
+    """All backends' connections; they belong to one event loop. Where a backend is is kept until ``moved``."""
 
     def __init__(self, store: Store, credential: Credential) -> None:
         self._store, self._credential = store, credential
         self._contexts: dict[Backend, ssl.SSLContext] = {}
+        self._places: dict[Backend, tuple[str, int]] = {}
         self._session: aiohttp.ClientSession | None = None
 
     async def fetch(self, backend: Backend, path: str, seconds: float) -> tuple[int, Any]:
         """(status, JSON or None) of a GET as the aggregator itself. Raises BackendUnreachable."""
+        import aiohttp
+
         headers = {
             "X-Remote-User": "system:kube-aggregator",
             "X-Remote-Group": "system:masters",
@@ -47,12 +50,16 @@ class Connections:
         try:
             async with asyncio.timeout(seconds):
                 async with await self.open(backend, "GET", path, headers, b"") as response:
-                    content = await response.content.read(LIMIT)
+                    content = await read_limited(response, LIMIT)
                     return response.status, orjson.loads(content) if response.status == 200 else None
         except TimeoutError as error:
             raise BackendUnreachable("context deadline exceeded") from error
         except orjson.JSONDecodeError as error:
             raise BackendUnreachable("the answer is not JSON") from error
+        except BackendUnreachable:
+            raise
+        except (aiohttp.ClientError, OSError, AnswerTooLarge) as error:
+            raise BackendUnreachable(reason(error)) from error
 
     async def open(
         self, backend: Backend, method: str, target: str, headers: Mapping[str, str] | Any, body: bytes
@@ -61,10 +68,7 @@ class Connections:
         import aiohttp
         from yarl import URL
 
-        try:
-            host, port = resolve(self._store, Service(backend.namespace, backend.service, "", backend.port))
-        except NoEndpoint as error:
-            raise BackendUnreachable(str(error)) from error
+        host, port = self._place(backend)
         address = f"[{host}]" if ":" in host else host
         try:
             return await self._connected().request(
@@ -72,7 +76,20 @@ class Connections:
                 ssl=self._context(backend), server_hostname=backend.host, allow_redirects=False,
             )  # fmt: skip
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise BackendUnreachable(_why(error)) from error
+            raise BackendUnreachable(reason(error)) from error
+
+    def _place(self, backend: Backend) -> tuple[str, int]:
+        """(host, port). Raises BackendUnreachable."""
+        if backend not in self._places:
+            try:
+                self._places[backend] = resolve(self._store, backend.target)
+            except NoEndpoint as error:
+                raise BackendUnreachable(str(error)) from error
+        return self._places[backend]
+
+    def moved(self) -> None:
+        """Services or their endpoints changed: look again where backends are."""
+        self._places.clear()
 
     def _connected(self) -> aiohttp.ClientSession:
         import aiohttp
@@ -98,17 +115,11 @@ class Connections:
         return self._contexts[backend]
 
     def keep_only(self, backends: set[Backend]) -> None:
-        """Forget the contexts of backends that are gone."""
-        for backend in set(self._contexts) - backends:
-            del self._contexts[backend]
+        """Forget the contexts and places of backends that are gone."""
+        for kept in (self._contexts, self._places):
+            for backend in set(kept) - backends:
+                del kept[backend]
 
     async def close(self) -> None:
         if self._session is not None:
             await self._session.close()
-
-
-def _why(error: BaseException) -> str:
-    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"tls: failed to verify certificate: x509: {cause.verify_message}"
-    return str(cause) or type(cause).__name__

@@ -20,7 +20,6 @@ _HOP = {
     "upgrade", "content-length", "host", "expect",
 }  # fmt: skip
 _IDENTITY = ("authorization", "impersonate-", "x-remote-", "x-forwarded-", "cookie")
-CHUNK = 64 * 1024
 
 
 class UpgradeNotSupported(StatusError):

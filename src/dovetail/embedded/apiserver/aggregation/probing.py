@@ -9,11 +9,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from ..admission.webhooks.configurations import Service
-from ..admission.webhooks.services import NoEndpoint, resolve
 from ..foreign import part, parts
 from ..registry.resource import ResourceType
-from ..storage.records import ObjectKey
+from ..service_endpoints import NoEndpoint, NoService, NoServicePort, resolve
 from ..storage.store import Store
 from .backends import Backend
 from .connections import BackendUnreachable, Connections
@@ -35,13 +33,13 @@ class Verdict:
 
 async def probe(store: Store, connections: Connections, backend: Backend) -> Verdict:
     where = f'service/{backend.service} in "{backend.namespace}"'
-    if store.latest(ObjectKey("/services", backend.namespace, backend.service)) is None:
-        return Verdict(False, "ServiceNotFound", f"{where} is not present")
     try:
-        resolve(store, Service(backend.namespace, backend.service, "", backend.port))
-    except NoEndpoint as error:
-        if "no service port" in str(error):
-            return Verdict(False, "ServicePortError", f"{where} is not listening on port {backend.port}")
+        resolve(store, backend.target)
+    except NoService:
+        return Verdict(False, "ServiceNotFound", f"{where} is not present")
+    except NoServicePort:
+        return Verdict(False, "ServicePortError", f"{where} is not listening on port {backend.port}")
+    except NoEndpoint:
         return Verdict(False, "MissingEndpoints", f"endpoints for {where} have no addresses")
     path = f"/apis/{backend.group}/{backend.version}"
     shown = f"https://{backend.host}:{backend.port}{path}"

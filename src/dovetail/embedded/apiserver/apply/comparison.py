@@ -97,7 +97,7 @@ def _compare(node: Node, old: Any, new: Any) -> _Entries:
         return None, None
     here = old if new is MISSING or new is None else new
     if not granular(node, here) or (_is_empty(old) and _is_empty(new)):
-        return _leaf(old, new)
+        return _leaf(new)
     if not (_is_empty(old) or _is_empty(new)) and old.__class__ is not new.__class__:
         return {}, field_set(node, old) if granular(node, old) else None
     changed: FieldSet = {}
@@ -119,7 +119,7 @@ def _is_empty(value: Any) -> bool:
     return value is MISSING or value is None or value == {} or value == []
 
 
-def _leaf(old: Any, new: Any) -> _Entries:
+def _leaf(new: Any) -> _Entries:
     return (None, {}) if new is MISSING else ({}, None)
 
 

@@ -32,6 +32,7 @@ from .types import (
     same,
 )
 
+# Nobody reads this: importing a library is what defines its functions in OVERLOADS, and each must be imported.
 _LIBRARIES = (library_kubernetes, library_lists, library_standard, library_strings)
 _LITERALS = {
     "int": INT, "uint": UINT, "double": DOUBLE, "string": STRING, "bytes": BYTES, "bool": BOOL, "null_type": NULL,

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any, ClassVar
 from urllib.parse import SplitResult, parse_qs, urlsplit
 
+from ..objects.names import KEY_FORM, LABEL_1035_FORM, LABEL_FORM, SUBDOMAIN_FORM
 from ..quantities import QuantityMalformed
 from ..quantities import value as quantity_of
 from .errors import CelEvaluationError
@@ -219,11 +220,6 @@ binary("Semver.compareTo(Semver): int")(lambda left, right: (left.rank > right.r
 
 # -- named formats
 
-_LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
-_LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
-_QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
-
 
 @dataclass(frozen=True, slots=True)
 class NamedFormat:
@@ -273,16 +269,17 @@ def _date(value: str) -> None:
 
 
 _1123 = "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-'"
+_QUALIFIED = "name part must consist of alphanumeric characters"
 _1123_SUB = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.'"
 _1035 = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character"
 _FORMATS = (
-    _form("dns1123Label", _LABEL, 63, _1123), _form("dns1123Subdomain", _SUBDOMAIN, 253, _1123_SUB),
-    _form("dns1035Label", _LABEL_1035, 63, _1035),
-    _form("qualifiedName", rf"({_SUBDOMAIN}/)?{_QUALIFIED}", 317, "name part must consist of alphanumeric characters"),
-    _form("dns1123LabelPrefix", f"{_LABEL}-?", 63, _1123),
-    _form("dns1123SubdomainPrefix", rf"{_SUBDOMAIN}[-.]?", 253, _1123_SUB),
-    _form("dns1035LabelPrefix", f"{_LABEL_1035}-?", 63, _1035),
-    _form("labelValue", f"({_QUALIFIED})?", 63, "a valid label must be an empty string or consist of alphanumerics"),
+    _form("dns1123Label", LABEL_FORM, 63, _1123), _form("dns1123Subdomain", SUBDOMAIN_FORM, 253, _1123_SUB),
+    _form("dns1035Label", LABEL_1035_FORM, 63, _1035),
+    _form("qualifiedName", f"({SUBDOMAIN_FORM}/)?{KEY_FORM}", 317, _QUALIFIED),
+    _form("dns1123LabelPrefix", f"{LABEL_FORM}-?", 63, _1123),
+    _form("dns1123SubdomainPrefix", rf"{SUBDOMAIN_FORM}[-.]?", 253, _1123_SUB),
+    _form("dns1035LabelPrefix", f"{LABEL_1035_FORM}-?", 63, _1035),
+    _form("labelValue", f"({KEY_FORM})?", 63, "a valid label must be an empty string or consist of alphanumerics"),
     _form("uuid", "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}", 36, "does not match the UUID format"),
     _checked("uri", _url, "invalid URI"), _checked("byte", _base64, "invalid base64"),
     _checked("date", _date, "invalid date"), _checked("datetime", _stamp, "invalid datetime"),

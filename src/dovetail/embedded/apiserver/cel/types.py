@@ -27,7 +27,6 @@ DYN, INT, UINT, DOUBLE, BOOL, STRING, BYTES, NULL = map(
     Type, ("dyn", "int", "uint", "double", "bool", "string", "bytes", "null_type")
 )
 TIMESTAMP, DURATION, TYPE = Type("timestamp"), Type("duration"), Type("type")
-NUMERIC = frozenset(("int", "uint", "double"))
 Bindings = dict[str, Type]
 
 

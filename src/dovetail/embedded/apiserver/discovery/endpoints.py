@@ -9,19 +9,18 @@ import orjson
 
 from ..access.service_tokens import ISSUER, ServiceTokens
 from ..errors import MethodNotAllowed, NoSuchPath, NotAcceptable
+from ..media_types import JSON, OFFERED, YAML, ranges
 from ..registry.catalogue import Catalogue
 from ..requests import Query, RequestInfo
-from ..verbs.answer import JSON, Answer
+from ..verbs.answer import Answer
 from . import documents, metrics
 from .health import Health
 from .metrics import Metrics
-from .negotiation import accepted, choose, digest, kept, takes
+from .negotiation import choose, digest, kept
 from .openapi_endpoints import OpenApiEndpoints
 from .version import version_info
 
 _AGGREGATED = "application/json;g=apidiscovery.k8s.io;v={};as=APIGroupDiscoveryList"
-_YAML = "application/yaml"
-_OFFERED = (JSON, _YAML)
 _HEALTH = ("/healthz", "/livez", "/readyz")
 _AN_HOUR = ((b"Cache-Control", b"public, max-age=3600"),)
 
@@ -93,15 +92,15 @@ class Endpoints:
     # -- discovery
 
     def _groups(self, path: str, headers: Headers) -> Answer:
-        for media, parameters in accepted(headers):
-            if not takes(media, JSON):
+        for taken in ranges(headers.get(b"accept", b"").decode("latin-1")):
+            if not taken.covers(JSON):
                 continue
-            version = parameters.get("v", "")
-            if parameters.get("as") == "APIGroupDiscoveryList" and version in documents.AGGREGATED:
+            version = taken.parameters.get("v", "")
+            if taken.parameters.get("as") == "APIGroupDiscoveryList" and version in documents.AGGREGATED:
                 body, tag = self._aggregated(path, version)
                 further = ((b"Vary", b"Accept"), (b"Cache-Control", b"public"))
                 return kept(body, tag, _AGGREGATED.format(version), headers, further)
-            if "as" not in parameters:
+            if "as" not in taken.parameters:
                 break
         plain = documents.core_versions(self.server) if path == "/api" else documents.group_list(self._catalogue)
         return _negotiated(plain, headers)
@@ -130,12 +129,12 @@ class Endpoints:
 
 
 def _negotiated(document: documents.Document, headers: Headers) -> Answer:
-    kind = choose(headers, _OFFERED)
+    kind = choose(headers, OFFERED)
     if kind is None:
-        raise NotAcceptable(_OFFERED)
+        raise NotAcceptable(OFFERED)
     body = orjson.dumps(document)
     if kind == JSON:
         return Answer(body)
     from ..verbs.output import to_yaml
 
-    return Answer(to_yaml(body), content_type=_YAML)
+    return Answer(to_yaml(body), content_type=YAML)

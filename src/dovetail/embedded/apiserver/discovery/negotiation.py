@@ -6,46 +6,20 @@ A document that may be kept has an ETag (a digest of its bytes), and a client th
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
+from ..media_types import ranges
 from ..verbs.answer import Answer
 
 Headers = Mapping[bytes, bytes]
 
 
-def accepted(headers: Headers) -> Iterator[tuple[str, dict[str, str]]]:
-    """(media type, parameters) of the Accept header, the preferred first; ``*/*`` when there is none."""
-    text = headers.get(b"accept", b"").decode("latin-1").strip() or "*/*"
-    items = [_item(part) for part in text.split(",") if part.strip()]
-    return iter(sorted(items, key=lambda item: -_weight(item[1])))
-
-
-def _item(text: str) -> tuple[str, dict[str, str]]:
-    media, *options = (part.strip() for part in text.split(";"))
-    return media.lower(), {k.strip().lower(): v.strip() for k, _, v in (option.partition("=") for option in options)}
-
-
-def _weight(parameters: Mapping[str, str]) -> float:
-    try:
-        return float(parameters.get("q", "1"))
-    except ValueError:
-        return 0.0
-
-
-def takes(media: str, offered: str) -> bool:
-    """Whether a media range covers a media type."""
-    if media in ("*/*", offered):
-        return True
-    kind, _, sub = media.partition("/")
-    return sub == "*" and offered.startswith(kind + "/")
-
-
 def choose(headers: Headers, offered: Sequence[str]) -> str | None:
     """The first of the client's ranges that something offered fits; of equals the first offered."""
-    for media, parameters in accepted(headers):
-        if _weight(parameters) > 0 and not parameters.keys() - {"q", "charset"}:
+    for taken in ranges(headers.get(b"accept", b"").decode("latin-1")):
+        if not taken.parameters.keys() - {"charset"}:
             for candidate in offered:
-                if takes(media, candidate):
+                if taken.covers(candidate):
                     return candidate
     return None
 

@@ -11,9 +11,10 @@ from email.utils import formatdate
 from time import time
 
 from ..errors import NoSuchPath, NotAcceptable
+from ..media_types import JSON
 from ..registry.catalogue import Catalogue
 from ..requests import Query
-from ..verbs.answer import JSON, Answer
+from ..verbs.answer import Answer
 from .negotiation import choose, digest, kept
 from .openapi import OpenApi
 from .openapi_proto import CONTENT_TYPE

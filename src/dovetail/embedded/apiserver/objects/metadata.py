@@ -37,11 +37,6 @@ def generate_name(base: str) -> str:
     return base[:58] + "".join(secrets.choice(_ALPHABET) for _ in range(5))
 
 
-def name_problem(store: str, name: str) -> str:
-    """The first reason why a name is not valid for a kind, or ""."""
-    return next(iter(names.of_kind(store)(name)), "")
-
-
 def qualified_name_problem(key: str) -> str:
     """The first reason why a text is no label key, or ""."""
     return next(iter(names.qualified(key)), "")

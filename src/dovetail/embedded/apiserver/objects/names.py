@@ -12,13 +12,13 @@ from collections.abc import Callable
 
 Problems = list[str]
 
-_LABEL_FORM, _1035_FORM = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[a-z]([-a-z0-9]*[a-z0-9])?"
-_SUBDOMAIN_FORM = f"{_LABEL_FORM}(\\.{_LABEL_FORM})*"
-_KEY_FORM = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
-_WILDCARD_FORM = f"\\*\\.{_SUBDOMAIN_FORM}"
-_LABEL, _LABEL_1035 = re.compile(f"{_LABEL_FORM}\\Z"), re.compile(f"{_1035_FORM}\\Z")
-_SUBDOMAIN, _WILDCARD = re.compile(f"{_SUBDOMAIN_FORM}\\Z"), re.compile(f"{_WILDCARD_FORM}\\Z")
-_KEY, _VALUE = re.compile(f"{_KEY_FORM}\\Z"), re.compile(f"({_KEY_FORM})?\\Z")
+LABEL_FORM, LABEL_1035_FORM = "[a-z0-9]([-a-z0-9]*[a-z0-9])?", "[a-z]([-a-z0-9]*[a-z0-9])?"
+SUBDOMAIN_FORM = f"{LABEL_FORM}(\\.{LABEL_FORM})*"
+KEY_FORM = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
+_WILDCARD_FORM = f"\\*\\.{SUBDOMAIN_FORM}"
+_LABEL, _LABEL_1035 = re.compile(f"{LABEL_FORM}\\Z"), re.compile(f"{LABEL_1035_FORM}\\Z")
+_SUBDOMAIN, _WILDCARD = re.compile(f"{SUBDOMAIN_FORM}\\Z"), re.compile(f"{_WILDCARD_FORM}\\Z")
+_KEY, _VALUE = re.compile(f"{KEY_FORM}\\Z"), re.compile(f"({KEY_FORM})?\\Z")
 _PORT = re.compile("[-a-z0-9]+\\Z")
 
 
@@ -30,26 +30,26 @@ def _expected(sentence: str, form: str, *examples: str) -> str:
 SUBDOMAIN_TEXT = _expected(
     "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start "
     "and end with an alphanumeric character",
-    _SUBDOMAIN_FORM, "example.com",
+    SUBDOMAIN_FORM, "example.com",
 )  # fmt: skip
 LABEL_TEXT = _expected(
     "a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end "
     "with an alphanumeric character",
-    _LABEL_FORM, "my-name", "123-abc",
+    LABEL_FORM, "my-name", "123-abc",
 )  # fmt: skip
 LABEL_1035_TEXT = _expected(
     "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
     "and end with an alphanumeric character",
-    _1035_FORM, "my-name", "abc-123",
+    LABEL_1035_FORM, "my-name", "abc-123",
 )  # fmt: skip
 KEY_TEXT = _expected(
     "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character",
-    _KEY_FORM, "MyName", "my.name", "123-abc",
+    KEY_FORM, "MyName", "my.name", "123-abc",
 )  # fmt: skip
 VALUE_TEXT = _expected(
     "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start "
     "and end with an alphanumeric character",
-    f"({_KEY_FORM})?", "MyValue", "my_value", "12345",
+    f"({KEY_FORM})?", "MyValue", "my_value", "12345",
 )  # fmt: skip
 _WILDCARD_TEXT = _expected(
     "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of "

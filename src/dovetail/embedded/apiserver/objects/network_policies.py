@@ -28,7 +28,7 @@ def policy_errors(obj: Object, old: Object | None) -> Iterator[FieldError]:
             for place, port in enumerate(parts(rule, "ports")):
                 yield from _port_errors(port, f"{field}.ports[{place}]")
             for place, peer in enumerate(parts(rule, peers)):
-                yield from _peer_errors(peer, f"{field}.{peers}[{place}]", peers)
+                yield from _peer_errors(peer, f"{field}.{peers}[{place}]")
     kinds = parts(spec, "policyTypes")
     if len(kinds) > 2:
         yield fe.invalid("spec.policyTypes", kinds, "may not specify more than two policyTypes")
@@ -56,7 +56,7 @@ def _port_errors(port: Object, field: str) -> Iterator[FieldError]:
         yield from fe.every(f"{field}.endPort", last, names.port_number(last))
 
 
-def _peer_errors(peer: Object, field: str, way: str) -> Iterator[FieldError]:
+def _peer_errors(peer: Object, field: str) -> Iterator[FieldError]:
     for name in ("podSelector", "namespaceSelector"):
         if name in peer:
             yield from validate_selector(peer[name], f"{field}.{name}")

@@ -13,37 +13,19 @@ from ..fielderrors import FieldError
 from ..foreign import part, parts
 from ..quantities import compare, in_millis, value
 from .metadata import qualified_name_problem
+from .pods.resources import CONTAINER, COUNTED, HUGE, SIDES, STATED, is_extended, is_native, may_overcommit
 from .strategy import Context, Strategy
 
 Object = dict[str, Any]
 
 # -- names of resources
 
-_COMPUTE = frozenset({"cpu", "memory", "ephemeral-storage"})
-_COUNTED = frozenset(
-    {
-        "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "persistentvolumeclaims",
-        "configmaps", "services.nodeports", "services.loadbalancers",
-    }
-)  # fmt: skip
-_PREFIXED = frozenset(f"{prefix}.{name}" for prefix in ("requests", "limits") for name in _COMPUTE)
-_QUOTA = _COMPUTE | _COUNTED | _PREFIXED | {"requests.storage"}
-_HUGE, _REQUESTED_HUGE = "hugepages-", "requests.hugepages-"
-_POD_COMPUTE = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
-
-
-def _is_native(name: str) -> bool:
-    return "/" not in name or "kubernetes.io/" in name
-
-
-def _is_extended(name: str) -> bool:
-    if _is_native(name) or name.startswith("requests."):
-        return False
-    return not qualified_name_problem(f"requests.{name}")
+_QUOTA = CONTAINER | COUNTED | SIDES | {"requests.storage"}
+_REQUESTED_HUGE = f"requests.{HUGE}"
 
 
 def _is_quota_name(name: str) -> bool:
-    return name in _QUOTA or name.startswith((_HUGE, _REQUESTED_HUGE))
+    return name in _QUOTA or name.startswith((HUGE, _REQUESTED_HUGE))
 
 
 def _resource_name(name: str, field: str) -> Iterator[FieldError]:
@@ -56,9 +38,9 @@ def _resource_name(name: str, field: str) -> Iterator[FieldError]:
 def _container_resource_name(name: str, field: str) -> Iterator[FieldError]:
     yield from _resource_name(name, field)
     if "/" not in name:
-        if name not in _COMPUTE and not name.startswith(_HUGE):
+        if name not in CONTAINER and not name.startswith(HUGE):
             yield fe.invalid(field, name, "must be a standard resource for containers")
-    elif not _is_native(name) and not _is_extended(name):
+    elif not is_native(name) and not is_extended(name):
         yield fe.invalid(field, name, "doesn't follow extended resource name standard")
 
 
@@ -164,7 +146,7 @@ def _order_errors(item: Object, kind: str, name: str, field: str) -> Iterator[Fi
             yield fe.invalid(f"{field}.{wrong}[{name}]", shown, text)
     yield from _ratio_errors(found, f"{field}.maxLimitRequestRatio[{name}]")
     limit, request = found.get("default"), found.get("defaultRequest")
-    if limit and request and (not _is_native(name) or name.startswith(_HUGE)) and compare(limit, request) != 0:
+    if limit and request and not may_overcommit(name) and compare(limit, request) != 0:
         text = f"default value {limit} must equal to defaultRequest value {request} in {name}"
         yield fe.invalid(f"{field}.defaultRequest[{name}]", request, text)
 
@@ -221,13 +203,13 @@ def _amount_errors(amounts: Mapping[str, str], field: str) -> Iterator[FieldErro
         yield from _quota_resource_name(name, where)
         if value(amount) < 0:
             yield fe.invalid(where, amount, "must be greater than or equal to 0")
-        if (name in _COUNTED or _is_extended(name)) and value(amount) % 1:
+        if (name in COUNTED or is_extended(name)) and value(amount) % 1:
             yield fe.invalid(where, amount, "must be an integer")
 
 
 def _applies(scope: str, name: str) -> bool:
     if scope in _POD_SCOPES:
-        return name == "pods" or name in _POD_COMPUTE
+        return name == "pods" or name in STATED
     if scope == "BestEffort":
         return name == "pods"
     return name in ("persistentvolumeclaims", "requests.storage") if scope == "VolumeAttributesClass" else True

@@ -147,10 +147,7 @@ def _claim_changes(obj: Object, old: Object) -> Iterator[FieldError]:
     spec, before = part(obj, "spec"), part(old, "spec")
     bound = part(obj, "status").get("phase") == "Bound"
     if _fixed(spec, before, bound) != _fixed(before, before, bound):
-        text = (
-            "spec is immutable after creation except resources.requests and volumeAttributesClassName for bound claims"
-        )
-        yield fe.forbidden("spec", text)
+        yield fe.forbidden("spec", _CLAIM_FIXED)
     size, held = (part(side, "resources", "requests").get("storage") for side in (spec, before))
     if size and held and number(size) < number(held):
         reached = part(old, "status", "capacity").get("storage", "0")

@@ -59,9 +59,6 @@ class Catalogue:
     def resources(self) -> list[ResourceType]:
         return list(self._by_url.values())
 
-    def is_builtin_group(self, group: str) -> bool:
-        return any(r.group == group and r.custom is None and not r.remote for r in self._by_url.values())
-
     def groups(self) -> list[str]:
         """Group names in discovery order: core, then the well-known, then the rest by name."""
         names = {resource.group for resource in self._by_url.values()}

@@ -12,6 +12,8 @@ from datetime import date
 from email.utils import parseaddr
 from urllib.parse import urlsplit
 
+from ..objects.names import LABEL_FORM, SUBDOMAIN_FORM
+
 Check = Callable[[str], bool]
 
 _DATE_TIME = re.compile(r"(\d{4}-\d\d-\d\d)([Tt ](\d\d):(\d\d)(:\d\d)?([.,]\d+)?([Zz]|[+-]\d\d:?\d\d)?)?\Z")
@@ -20,7 +22,6 @@ _DURATION = re.compile(
     r"|s|sec(ond)?s?|m|min(ute)?s?|h|hr|hours?|d|days?|w|wk|weeks?)\s*)+\Z|[+-]?0\Z"
 )
 _HOST_PART = r"[0-9A-Za-z\u00a1-\uffff]([-0-9A-Za-z\u00a1-\uffff]{0,61}[0-9A-Za-z\u00a1-\uffff])?"
-_LABEL = r"[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _BYTE_OCTET = r"\s*(0|[1-9]\d?|1\d\d?|2[0-4]\d|25[0-5])\s*"
 _CARD = re.compile(
     r"(4\d{12}(\d{3})?|5[1-5]\d{14}|(222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}|6(011|5\d\d)\d{12}|3[47]\d{13}"
@@ -135,8 +136,8 @@ CHECKS: dict[str, Check] = {
     "isbn": lambda text: _isbn10(text) or _isbn13(text),
     "isbn10": _isbn10,
     "isbn13": _isbn13,
-    "k8s-long-name": _matches(rf"{_LABEL}(\.{_LABEL})*", 253),
-    "k8s-short-name": _matches(_LABEL, 63),
+    "k8s-long-name": _matches(SUBDOMAIN_FORM, 253),
+    "k8s-short-name": _matches(LABEL_FORM, 63),
     "mac": _mac,
     "rgbcolor": _matches(rf"rgb\({_BYTE_OCTET},{_BYTE_OCTET},{_BYTE_OCTET}\)"),
     "ssn": _matches(r"\d{3}[- ]?\d{2}[- ]?\d{4}"),

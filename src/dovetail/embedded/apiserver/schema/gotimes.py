@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
+from ..gotext import quoted
+
 _FORM = re.compile(r"(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:[.,](\d+))?(?:Z|([+-])(\d\d):(\d\d))\Z", re.ASCII)
 _DONE = re.compile(r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\dZ\Z", re.ASCII)
 _SECOND_LAYOUT, _MICRO_LAYOUT = "2006-01-02T15:04:05Z07:00", "2006-01-02T15:04:05.000000Z07:00"
@@ -44,12 +46,12 @@ def _moment(text: str, layout: str) -> datetime:
         (second > 59, "second"),
     ):  # fmt: skip
         if wrong:
-            raise TimeMalformed(f"parsing time {_quoted(text)}: {name} out of range")
+            raise TimeMalformed(f"parsing time {quoted(text)}: {name} out of range")
     offset = timedelta(hours=int(found[9] or 0), minutes=int(found[10] or 0)) * (-1 if found[8] == "-" else 1)
     try:
         return datetime(year, month, day, hour, minute, second, micros, timezone(offset)).astimezone(UTC)
     except (ValueError, OverflowError) as error:
-        raise TimeMalformed(f"parsing time {_quoted(text)}: day out of range") from error
+        raise TimeMalformed(f"parsing time {quoted(text)}: day out of range") from error
 
 
 def _problem(text: str, layout: str) -> str:
@@ -58,13 +60,6 @@ def _problem(text: str, layout: str) -> str:
     for element, pattern in _STEPS:
         found = re.match(pattern, rest, re.ASCII)
         if found is None:
-            return (
-                f"parsing time {_quoted(text)} as {_quoted(layout)}: cannot parse {_quoted(rest)} as {_quoted(element)}"
-            )
+            return f"parsing time {quoted(text)} as {quoted(layout)}: cannot parse {quoted(rest)} as {quoted(element)}"
         rest = rest[found.end() :]
-    return f"parsing time {_quoted(text)}: extra text: {_quoted(rest)}"
-
-
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f"parsing time {quoted(text)}: extra text: {quoted(rest)}"

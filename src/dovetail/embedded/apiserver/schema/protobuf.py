@@ -25,7 +25,6 @@ from .builtin import definitions
 from .node import Node, WireMap
 
 MAGIC = b"k8s\x00"
-MEDIA_TYPE = "application/vnd.kubernetes.protobuf"
 
 Object = dict[str, Any]
 Value = int | bytes

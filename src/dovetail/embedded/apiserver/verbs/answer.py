@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 
-JSON = "application/json"
+from ..media_types import JSON
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,10 +59,6 @@ class WriteOptions:
         """CreateOptions or UpdateOptions, as webhooks see them."""
         kind = "CreateOptions" if operation == "CREATE" else "UpdateOptions"
         return {"kind": kind, "apiVersion": "meta.k8s.io/v1", **self.stated}
-
-    def also_dry(self) -> WriteOptions:
-        """The same, as a dry run (asked for in a body)."""
-        return replace(self, dry_run=True, stated={**self.stated, "dryRun": ["All"]})
 
 
 @dataclass

@@ -7,6 +7,7 @@ be reached.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -16,6 +17,7 @@ from ..admission.plugin import CONNECT, Attributes
 from ..errors import BadRequest, Invalid, NotFound, StatusError, Unavailable
 from ..fielderrors import FieldError, forbidden, invalid
 from ..foreign import part, parts
+from ..service_endpoints import NoEndpoint, Service, resolve
 from ..storage.records import ObjectKey
 from .answer import Answer, Stream
 from .call import Call
@@ -45,7 +47,7 @@ async def logs(call: Call) -> Answer | Stream:
     if not part(pod, "spec").get("nodeName"):
         return Answer(b"", 204, "text/plain")  # nothing was said yet
     if call.api.nodes is not None:
-        return Stream(call.api.nodes.logs(pod, options), "text/plain")
+        return Stream(call.api.nodes.logs(pod, replace(options, container=container)), "text/plain")
     address = _node_address(call, pod)
     where = f"https://{address}/containerLogs/{call.namespace}/{call.info.name}/{container}"
     raise NodeUnreachable(f'Get "{where}": dial tcp {address}: connect: connection refused')
@@ -205,15 +207,12 @@ def _first_port(pod: Object) -> int:
 
 
 def _service_address(call: Call, service: Object, port: str) -> str:
-    from ..admission.webhooks.configurations import Service
-    from ..admission.webhooks.services import NoEndpoint, resolve
-
     ports, name = parts(service, "spec", "ports"), str(service["metadata"]["name"])
     found = [p for p in ports if port in (str(p.get("port")), p.get("name"))] if port else ports
     if not found:
         raise Unavailable(f'no service port "{port}" found for service "{name}"')
     try:
-        host, number = resolve(call.api.store, Service(call.namespace, name, "/", int(found[0]["port"])))
+        host, number = resolve(call.api.store, Service(call.namespace, name, int(found[0]["port"])))
     except NoEndpoint as error:
         raise Unavailable(str(error)) from error
     return f"{host}:{number}"

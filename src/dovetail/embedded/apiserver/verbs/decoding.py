@@ -16,6 +16,7 @@ from ..errors import BadRequest, Invalid, UnsupportedMediaType
 from ..fielderrors import invalid
 from ..foreign import part
 from ..gotext import plain
+from ..media_types import OFFERED, PROTOBUF, READ
 from ..objects.defaulting import apply_defaults
 from ..registry.resource import ResourceType
 from ..schema import protobuf
@@ -27,7 +28,6 @@ from .strictness import MAX_DEPTH, duplicates, json_problem
 
 Object = dict[str, Any]
 
-MEDIA_TYPES = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")
 APPLY = "application/apply-patch+yaml"
 _SHOWN = 30
 _SCHEME = "pkg/api/legacyscheme/scheme.go:30"
@@ -49,7 +49,7 @@ def media_type(header: str) -> str:
 def parse(raw: bytes, content_type: str) -> Any:
     """JSON, YAML or protobuf. Raises NotReadable, BadRequest, UnsupportedMediaType."""
     kind = media_type(content_type) or "application/json"
-    if kind == protobuf.MEDIA_TYPE:
+    if kind == PROTOBUF:
         try:
             return protobuf.decode(raw)
         except protobuf.NotDecodable as error:
@@ -57,7 +57,7 @@ def parse(raw: bytes, content_type: str) -> Any:
     if kind in ("application/yaml", APPLY):
         return _parse_yaml(raw)
     if not kind.endswith("json"):
-        raise UnsupportedMediaType(MEDIA_TYPES)
+        raise UnsupportedMediaType(READ)
     return parse_json(raw)
 
 
@@ -129,8 +129,8 @@ def _repeated_yaml(raw: bytes) -> dict[str, int]:
 
 def read_object(call: Call, options: WriteOptions) -> Object:
     """The body as a complete object of the resource's kind: conforming, pruned, defaulted."""
-    if call.resource.custom is not None and media_type(call.content_type) == protobuf.MEDIA_TYPE:
-        raise UnsupportedMediaType(MEDIA_TYPES[:2])
+    if call.resource.custom is not None and media_type(call.content_type) == PROTOBUF:
+        raise UnsupportedMediaType(OFFERED)
     try:
         value = parse(call.body, call.content_type)
     except NotReadable as error:

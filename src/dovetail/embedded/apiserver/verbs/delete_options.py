@@ -15,7 +15,10 @@ from .decoding import Object, parse
 _POLICIES = ("Foreground", "Background", "Orphan")
 _FINALIZERS = {"Orphan": "orphan", "Foreground": "foregroundDeletion"}
 _GC = ("orphan", "foregroundDeletion")
-_KNOWN = ("gracePeriodSeconds", "preconditions", "orphanDependents", "propagationPolicy", "dryRun")
+_UNREADABLE = "ignoreStoreReadErrorWithClusterBreakingPotential"
+_KNOWN = ("gracePeriodSeconds", "preconditions", "orphanDependents", "propagationPolicy", "dryRun", _UNREADABLE)
+
+_TYPES = {"gracePeriodSeconds": int, "orphanDependents": bool, "propagationPolicy": str, _UNREADABLE: bool}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,10 +35,6 @@ class Wishes:
 
     def wire(self) -> Object:
         return {"kind": "DeleteOptions", "apiVersion": "meta.k8s.io/v1", **self.stated}
-
-    def with_version(self, version: str) -> Wishes:
-        """The same, with a precondition that the client did not set."""
-        return Wishes(self.grace, self.uid, version, self.orphan, self.policy, self.dry_run, self.stated)
 
     def finalizers(self, present: list[str]) -> list[str]:
         """The finalizers of an object after this deletion: those of garbage collection are set or taken away."""
@@ -76,7 +75,7 @@ def _body(call: Call) -> Object:
     if kind != "DeleteOptions":
         scheme = "pkg/apis/meta/internalversion/scheme/register.go:29"
         raise BadRequest(f'no kind "{kind}" is registered for version "{version}" in scheme "{scheme}"')
-    for name, of in (("gracePeriodSeconds", int), ("orphanDependents", bool), ("propagationPolicy", str)):
+    for name, of in _TYPES.items():
         value = obj.get(name)
         if value is not None and value.__class__ is not of:
             raise BadRequest(
@@ -94,6 +93,8 @@ def _query(call: Call) -> Object:
         stated["orphanDependents"] = query.flag("orphanDependents")
     if query.get("propagationPolicy"):
         stated["propagationPolicy"] = query.get("propagationPolicy")
+    if query.has(_UNREADABLE):
+        stated[_UNREADABLE] = query.flag(_UNREADABLE)
     if dry_run := query.all("dryRun"):
         stated["dryRun"] = dry_run
     return stated
@@ -105,6 +106,10 @@ def _errors(stated: Object) -> Iterator[FieldError]:
         yield invalid("propagationPolicy", policy, "orphanDependents and deletionPropagation cannot be both set")
     if policy is not None and policy not in _POLICIES:
         yield not_supported("propagationPolicy", policy, [*_POLICIES, "nil"])
+    if stated.get(_UNREADABLE):
+        # There are no such objects here. A gated kube-apiserver deletes them so, and says this of all others.
+        text = "it is exclusively used to delete corrupt object(s), try again by removing this option"
+        yield invalid(_UNREADABLE, True, text)
     dry_run = stated.get("dryRun")
     if dry_run and any(value != "All" for value in cast("list[Any]", dry_run)):
         yield not_supported("dryRun", dry_run, ["All"])

@@ -20,7 +20,7 @@ Object = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class LogOptions:
-    """PodLogOptions; None means not given. ``since_time`` is RFC 3339."""
+    """PodLogOptions; None means not given. ``since_time`` is RFC 3339. A node is always told the container's name."""
 
     container: str
     follow: bool = False

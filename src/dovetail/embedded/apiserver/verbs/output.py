@@ -13,12 +13,12 @@ from typing import Any
 import orjson
 
 from ..errors import NotAcceptable
+from ..media_types import JSON, OFFERED, YAML, ranges
 from ..output.tables import table_of
 from ..registry.resource import ResourceType
 from ..storage.records import Record
 
 PLAIN, TABLE, PARTIAL = "plain", "table", "partial"
-_OFFERED = ("application/json", "application/yaml", "application/vnd.kubernetes.protobuf")[:2]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,19 +33,17 @@ class Form:
 
 def negotiate(accept: str, include: str = "") -> Form:
     """Raises NotAcceptable when nothing that the client takes is offered."""
-    if not accept or accept == "application/json":
+    if not accept or accept == JSON:
         return Form()
-    for item in accept.split(","):
-        media, *parameters = (part.strip() for part in item.split(";"))
-        options = dict(p.split("=", 1) for p in parameters if "=" in p)
-        form = _form(options.get("as", ""), options.get("v", "v1"), include)
+    for taken in ranges(accept):
+        form = _form(taken.parameters.get("as", ""), taken.parameters.get("v", "v1"), include)
         if form is None:
             continue
-        if media in ("application/json", "*/*", "application/*"):
+        if taken.covers(JSON):
             return form
-        if media == "application/yaml":
+        if taken.covers(YAML):
             return Form(form.kind, True, form.version, form.include)
-    raise NotAcceptable(_OFFERED)
+    raise NotAcceptable(OFFERED)
 
 
 def _form(wanted: str, version: str, include: str) -> Form | None:

@@ -21,6 +21,7 @@ import orjson
 
 from ..errors import Expired, InternalError, Invalid, StatusError, VersionTooLarge
 from ..fielderrors import invalid
+from ..media_types import JSON
 from ..output.tables import table_of
 from ..registry.resource import ResourceType
 from ..selecting.fields import FieldSelector
@@ -28,7 +29,6 @@ from ..selecting.labels import LabelSelector
 from ..storage.hub import BATCH, Cursor
 from ..storage.records import ADDED, DELETED, EVENT_NAMES, MODIFIED, Change
 from ..transport.messages import Outlet
-from .answer import JSON
 from .call import Call
 from .listoptions import version_problem, watch_errors
 from .output import PARTIAL, PLAIN, TABLE, Form, negotiate, partial

@@ -100,7 +100,7 @@ class Attempts:
         else:
             connection = pool.take(self._now(), repeatable=repeatable)
         if connection is None:
-            self._task = self._exchange.client.worker.spawn(self._dial(), "dial")
+            self._task = self._exchange.client.worker.spawn(self._dial(), "dial", self._exchange.failed)
         else:
             self._send(connection)
 

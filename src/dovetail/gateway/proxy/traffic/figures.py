@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from dovetail.gateway.figures import escape
 from dovetail.gateway.proxy.traffic.guard import Guard
 from dovetail.gateway.proxy.traffic.limiter import Limiter
 
@@ -49,9 +50,5 @@ def _series(name: str, kind: str, labels: tuple[str, ...], values: Mapping[tuple
         return
     yield f"# TYPE {_PREFIX}{name} {kind}"
     for key, value in sorted(values.items()):
-        pairs = ",".join(f'{label}="{_escape(text)}"' for label, text in zip(labels, key, strict=True))
+        pairs = ",".join(f'{label}="{escape(text)}"' for label, text in zip(labels, key, strict=True))
         yield f"{_PREFIX}{name}{{{pairs}}} {value}" if pairs else f"{_PREFIX}{name} {value}"
-
-
-def _escape(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

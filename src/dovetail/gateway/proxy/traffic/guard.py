@@ -37,7 +37,8 @@ class Refused(DialFailed):
     def refusal(self, route: str) -> Refusal:
         """The answer to the client."""
         seconds = max(round(self.retry_after + 0.5), 1)
-        return Refusal(503, f"the backend of {route} is spared by its {self}", headers=(f"Retry-After: {seconds}",))
+        text = f"the backend of {route} is spared by its {self}"
+        return Refusal(503, text, headers=(f"Retry-After: {seconds}",), quiet=True)
 
 
 class Guard:
@@ -91,15 +92,18 @@ class Guard:
             return
         after = step(self.rule, before, event, now, probe=probe)
         self._circuits[target] = after
-        if after.state != before.state:
+        if after.state != before.state and event != "gone":  # a probe that nobody waits for has found out nothing
             self._changed(target, after, now)
 
     def _changed(self, target: Target, circuit: Circuit, now: float) -> None:
-        self.ejected += circuit.state == "open"
-        fields = {"backend": self.name, "address": describe(target), "state": circuit.state}
+        """Tell of it once; what an open circuit refuses is counted."""
+        fields: dict[str, object] = {"backend": self.name, "address": describe(target)}
         if circuit.state == "open":
+            self.ejected += 1
             fields |= {"seconds": round(circuit.until - now, 1), "reason": circuit.reason}
-        _log.warning("a circuit has changed", extra={"fields": fields})
+            _log.warning("a circuit is open", extra={"fields": fields})
+        else:
+            _log.info("a circuit is closed again", extra={"fields": fields})
 
     def closed_for(self, targets: tuple[Target, ...], now: float) -> Refused:
         """The refusal when none of these addresses may be used."""

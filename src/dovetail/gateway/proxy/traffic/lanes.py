@@ -150,6 +150,7 @@ class Lanes(Pool):
     async def _room(self, loop: asyncio.AbstractEventLoop) -> "UpstreamConnection | None":
         """Wait for a place for one more connection, or for a connection that another request gives back."""
         guard, most = self.guard, self.guard.rule.max_connections
+        until = loop.time() + self.upstream.connect_timeout
         while most is not None and guard.connections >= most:
             now = loop.time()
             for lane in self._order(now, ()):
@@ -159,7 +160,7 @@ class Lanes(Pool):
                     return connection
             if any(lane.close_one() for lane in self._lanes):
                 return None  # its place is ours
-            connection = await self._waited(loop)
+            connection = await self._waited(loop, until)
             if connection is not None and not connection.closing:
                 return connection
             if connection is not None:
@@ -167,17 +168,18 @@ class Lanes(Pool):
         guard.connections += 1
         return None
 
-    async def _waited(self, loop: asyncio.AbstractEventLoop) -> "UpstreamConnection | None":
+    async def _waited(self, loop: asyncio.AbstractEventLoop, until: float) -> "UpstreamConnection | None":
+        """`until`: who is woken and finds nothing has waited that long already."""
         guard = self.guard
         most = guard.rule.max_connections
-        if guard.rule.max_pending is not None and len(guard.waiting) >= guard.rule.max_pending:
+        if guard.rule.max_pending_requests is not None and len(guard.waiting) >= guard.rule.max_pending_requests:
             raise guard.refuse("maxPendingRequests", f"{len(guard.waiting)} requests wait for a connection")
         future: asyncio.Future[UpstreamConnection | None] = loop.create_future()
         entry = (self, future)
         guard.waiting.append(entry)  # pyright: ignore[reportArgumentType] - what it holds is this module's business
         delivered = False
         try:
-            async with asyncio.timeout(self.upstream.connect_timeout):
+            async with asyncio.timeout_at(until):
                 connection = await future
                 delivered = True
                 return connection

@@ -17,17 +17,21 @@ if TYPE_CHECKING:
 
 _ACCEPT_ENCODING: Final = re.compile(rb"\r\naccept-encoding:[^\r]*", re.IGNORECASE)
 _COOKIE_PATH: Final = re.compile(rb"(;[ \t]*path[ \t]*=[ \t]*)(/[^;]*)", re.IGNORECASE)
-_TAG: Final = re.compile(rb"<(?:[A-Za-z](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*|/[A-Za-z][^<>]*|!--.*?--)>", re.DOTALL)
+_TAG: Final = re.compile(rb"<(?:[A-Za-z](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*|/[A-Za-z][^<>]*)>")
 _LINK: Final = re.compile(
     rb"(\s(?:href|src|action|formaction|poster|data|codebase|background|cite|longdesc|manifest)\s*=\s*[\"']?)"
     rb"((?:https?:/)?/[^\s\"'>]*)",
     re.IGNORECASE,
 )
-_UNFINISHED: Final = re.compile(
-    rb"<(?:[A-Za-z](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*(?:\"[^\"]*|'[^']*)?|/[^<>]*|!(?:-(?:-.*)?)?)?", re.DOTALL
-)
+_UNFINISHED: Final = re.compile(rb"<(?:[A-Za-z](?:[^\"'<>]|\"[^\"]*\"|'[^']*')*(?:\"[^\"]*|'[^']*)?|/[^<>]*|!-?)?")
 """What more could make a tag."""
 _RAW: Final = re.compile(rb"<(script|style|textarea|title)\b", re.IGNORECASE)
+_ENDS: Final = {name: re.compile(b"</" + name, re.IGNORECASE) for name in (b"script", b"style", b"textarea", b"title")}
+_COMMENT: Final = b"<!--"
+_COMMENT_ENDS: Final = re.compile(b"-->")
+_LONGEST_END: Final = len(b"</textarea")
+_OTHER_HOST: Final = re.compile(rb"/[\t\r\n]*[/\\]")
+"""What looks like a path and is the address of another host (WHATWG URL 4.4)."""
 _LONGEST_TAG: Final = 16 << 10
 
 
@@ -80,17 +84,23 @@ class Links:
         return HtmlLinks(self)
 
     def published(self, link: bytes) -> bytes:
-        """A link as the client can follow it."""
+        """A link as the client can follow it. What would lead to another host without its front is left alone."""
+        path = self._path(link)
+        if not path.startswith(b"/") or _OTHER_HOST.match(path):
+            return link
+        if self._is_published(path):
+            return path
+        if self._base and (path == self._base or path.startswith(self._base + b"/")):
+            path = path[len(self._base) :] or b"/"
+        return link if not self._prefix and _OTHER_HOST.match(path) else self._prefix + path
+
+    def _path(self, link: bytes) -> bytes:
+        """A link without the backend's own origin."""
         for origin in self._origins:
             if link.startswith(origin) and link[len(origin) : len(origin) + 1] in (b"", b"/", b"?", b"#"):
-                link = link[len(origin) :]
-                link = link if link.startswith(b"/") else b"/" + link
-                break
-        if not link.startswith(b"/") or link.startswith((b"//", b"/\\")) or self._is_published(link):
-            return link
-        if self._base and (link == self._base or link.startswith(self._base + b"/")):
-            link = link[len(self._base) :] or b"/"
-        return self._prefix + link
+                path = link[len(origin) :]
+                return path if path.startswith(b"/") else b"/" + path
+        return link
 
     def _is_published(self, link: bytes) -> bool:
         """A backend that does mind X-Forwarded-Prefix has written it itself."""
@@ -106,8 +116,8 @@ class HtmlLinks:
     def __init__(self, links: Links) -> None:
         self._links = links
         self._held = b""
-        self._raw = b""
-        """Inside an element whose text is no markup: what ends it."""
+        self._raw: re.Pattern[bytes] | None = None
+        """Inside a comment, or an element whose text is no markup: what ends it."""
 
     def feed(self, data: bytes) -> bytes:
         """The next piece, as far as it is certain."""
@@ -116,9 +126,13 @@ class HtmlLinks:
         at = 0
         while True:
             at = self._skip_raw(data, at, done)
-            start = -1 if self._raw else data.find(b"<", at)
+            start = -1 if self._raw is not None else data.find(b"<", at)
             if start < 0:
                 break
+            if data.startswith(_COMMENT, start):
+                done.append(data[at : start + 2])
+                self._raw, at = _COMMENT_ENDS, start + 2  # the hyphens of `<!-->` are those of its end, too
+                continue
             tag = _TAG.match(data, start)
             if tag is not None:
                 done += (data[at:start], self._tag(tag[0]))
@@ -130,8 +144,9 @@ class HtmlLinks:
             else:
                 done.append(data[at : start + 1])
                 at = start + 1
-        rest = b"" if self._raw else data[at:]
-        self._held = data[at:] if self._raw else b""
+        raw = self._raw is not None
+        rest = b"" if raw else data[at:]
+        self._held = data[at:] if raw else b""
         return b"".join((*done, rest))
 
     def end(self) -> bytes:
@@ -140,23 +155,21 @@ class HtmlLinks:
         return held
 
     def _skip_raw(self, data: bytes, at: int, done: list[bytes]) -> int:
-        if not self._raw:
+        if self._raw is None:
             return at
-        end = data.lower().find(self._raw, at)
-        if end >= 0:
-            self._raw = b""
-            done.append(data[at:end])
-            return end
-        keep = max(at, len(data) - len(self._raw) + 1)
+        end = self._raw.search(data, at)
+        if end is not None:
+            self._raw = None
+            done.append(data[at : end.start()])
+            return end.start()
+        keep = max(at, len(data) - _LONGEST_END + 1)
         done.append(data[at:keep])
         return keep
 
     def _tag(self, tag: bytes) -> bytes:
-        if tag.startswith(b"<!"):
-            return tag
         raw = _RAW.match(tag)
         if raw is not None:
-            self._raw = b"</" + raw[1].lower()
+            self._raw = _ENDS[raw[1].lower()]
         return _LINK.sub(self._link, tag)
 
     def _link(self, found: re.Match[bytes]) -> bytes:

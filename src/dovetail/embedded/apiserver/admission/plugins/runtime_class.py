@@ -9,7 +9,7 @@ from typing import Any
 
 from ...foreign import part, parts
 from ...quantities import compare
-from ..plugin import CREATE, Attributes, Plugin
+from ..plugin import Attributes, Plugin
 from .cluster import find
 from .refusal import forbidden
 
@@ -21,7 +21,7 @@ _MISMATCH = "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined O
 
 class RuntimeClass(Plugin):
     def mutate(self, attributes: Attributes) -> None:
-        if not _applies(attributes):
+        if not attributes.is_new_pod:
             return
         assert attributes.obj is not None
         spec: Object = attributes.obj.setdefault("spec", {})
@@ -33,7 +33,7 @@ class RuntimeClass(Plugin):
             _set_scheduling(attributes, spec, part(found, "scheduling"))
 
     def validate(self, attributes: Attributes) -> None:
-        if not _applies(attributes):
+        if not attributes.is_new_pod:
             return
         spec = part(attributes.obj or {}, "spec")
         found = _class_of(attributes, spec)
@@ -45,10 +45,6 @@ class RuntimeClass(Plugin):
             )
         if not _same(spec["overhead"], part(found, "overhead", "podFixed")):
             raise forbidden(attributes, _MISMATCH)
-
-
-def _applies(attributes: Attributes) -> bool:
-    return attributes.resource.store == "/pods" and not attributes.subresource and attributes.operation == CREATE
 
 
 def _class_of(attributes: Attributes, spec: Object) -> Object | None:

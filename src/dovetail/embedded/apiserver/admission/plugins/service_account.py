@@ -14,7 +14,7 @@ from typing import Any
 
 from ...foreign import part, parts
 from ...objects.metadata import generate_name
-from ..plugin import CREATE, UPDATE, Attributes, Plugin
+from ..plugin import UPDATE, Attributes, Plugin
 from .cluster import annotations_of, find
 from .refusal import forbidden
 
@@ -34,7 +34,7 @@ _ATTEMPTS = 10
 class ServiceAccount(Plugin):
     async def wait(self, attributes: Attributes) -> None:
         """A new namespace gets its account ``default`` from a controller: its first pod waits for that a while."""
-        if not _is_new_pod(attributes) or _is_mirror(attributes):
+        if not attributes.is_new_pod or _is_mirror(attributes):
             return
         assert attributes.obj is not None
         name = part(attributes.obj, "spec").get("serviceAccountName") or DEFAULT
@@ -47,7 +47,7 @@ class ServiceAccount(Plugin):
 
     def mutate(self, attributes: Attributes) -> None:
         """What may not be is refused here already, before the pod's own rules are asked."""
-        if not _is_new_pod(attributes):
+        if not attributes.is_new_pod:
             return
         if not _is_mirror(attributes):
             self._complete(attributes)
@@ -71,14 +71,10 @@ class ServiceAccount(Plugin):
         spec = part(attributes.obj, "spec")
         if attributes.subresource == "ephemeralcontainers" and attributes.operation == UPDATE:
             _check_references(attributes, spec, ephemeral=True)
-        elif _is_new_pod(attributes) and _is_mirror(attributes):
+        elif attributes.is_new_pod and _is_mirror(attributes):
             _check_mirror(attributes, spec)
-        elif _is_new_pod(attributes):
+        elif attributes.is_new_pod:
             _check_references(attributes, spec, ephemeral=False)
-
-
-def _is_new_pod(attributes: Attributes) -> bool:
-    return attributes.resource.store == "/pods" and not attributes.subresource and attributes.operation == CREATE
 
 
 def _is_mirror(attributes: Attributes) -> bool:

@@ -7,17 +7,16 @@ aiohttp is imported with the first call.
 from __future__ import annotations
 
 import asyncio
-import errno
-import os
 import ssl
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 import orjson
 
+from ...outgoing import read_limited, reason
+from ...service_endpoints import NoEndpoint, resolve
 from ...storage.store import Store
 from .configurations import Hook
-from .services import NoEndpoint, resolve
 
 if TYPE_CHECKING:
     import aiohttp
@@ -70,11 +69,11 @@ class Caller:
                 async with self._connected().post(
                     real, data=body, headers=headers, ssl=context, allow_redirects=False, **options
                 ) as response:
-                    return _read(response.status, await response.content.read(LIMIT))
+                    return _read(response.status, await read_limited(response, LIMIT))
         except TimeoutError as error:
             raise CallFailed(f'Post "{shown}": context deadline exceeded') from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise CallFailed(f'Post "{shown}": {_reason(error)}') from error
+            raise CallFailed(f'Post "{shown}": {reason(error)}') from error
 
     def _connected(self) -> aiohttp.ClientSession:
         import aiohttp
@@ -109,13 +108,13 @@ def _addresses(hook: Hook, store: Store) -> tuple[str, str, str]:
         shown = url + ("" if urlsplit(url).path else "/") + timeout
         return shown, shown, ""
     name = f"{service.name}.{service.namespace}.svc"
-    shown = f"https://{name}:{service.port}{service.path}{timeout}"
+    shown = f"https://{name}:{service.port}{hook.client.path}{timeout}"
     try:
         address, port = resolve(store, service)
     except NoEndpoint as error:
         raise CallFailed(f'Post "{shown}": {error}') from error
     bracketed = f"[{address}]" if ":" in address else address
-    return shown, f"https://{bracketed}:{port}{service.path}{timeout}", f"{name}:{service.port}"
+    return shown, f"https://{bracketed}:{port}{hook.client.path}{timeout}", f"{name}:{service.port}"
 
 
 def _read(code: int, body: bytes) -> Any:
@@ -136,33 +135,3 @@ def _read(code: int, body: bytes) -> Any:
         raise CallFailed(f'an error on the server ("{shown}") has prevented the request from succeeding')
     default = f"the server responded with the status code {code} but did not return more information"
     raise CallFailed(_ANSWERS.get(code, default))
-
-
-def _reason(error: BaseException) -> str:
-    cause = getattr(error, "certificate_error", None) or getattr(error, "os_error", None) or error.__cause__ or error
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return "tls: failed to verify certificate: x509: " + _certificate_problem(cause)
-    if isinstance(cause, ssl.SSLError):
-        if cause.reason in ("WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE"):
-            return "http: server gave HTTP response to HTTPS client"
-        return f"remote error: tls: {(cause.reason or str(cause)).lower().replace('_', ' ')}"
-    host, port = getattr(error, "host", ""), getattr(error, "port", "")
-    if type(error).__name__ == "ClientConnectorDNSError":
-        return f"dial tcp: lookup {host}: no such host"
-    if isinstance(cause, ConnectionRefusedError) or getattr(cause, "errno", 0) == errno.ECONNREFUSED:
-        return f"dial tcp {host}:{port}: connect: connection refused"
-    if type(error).__name__ in ("ServerDisconnectedError", "ClientPayloadError"):
-        return "EOF"
-    if isinstance(cause, OSError) and cause.errno:
-        return f"dial tcp {host}:{port}: connect: {os.strerror(cause.errno).lower()}"
-    return str(error)
-
-
-def _certificate_problem(error: ssl.SSLCertVerificationError) -> str:
-    if error.verify_code in (18, 19, 20, 21):
-        return "certificate signed by unknown authority"
-    if error.verify_code in (9, 10):
-        return "certificate has expired or is not yet valid"
-    if error.verify_code in (62, 64):
-        return error.verify_message.replace("Hostname mismatch, c", "c")
-    return error.verify_message

@@ -15,6 +15,7 @@ import orjson
 
 from ...foreign import part, parts
 from ...selecting.labels import LabelSelector, from_object
+from ...service_endpoints import Service
 from ...storage.records import Change
 from ...storage.store import Store
 from ..plugin import Attributes
@@ -26,19 +27,12 @@ _PORT, _SECONDS = 443, 10
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
-    namespace: str
-    name: str
-    path: str
-    port: int
-
-
-@dataclass(frozen=True, slots=True)
 class Client:
-    """Where a webhook is: a URL or a service. ``authority`` is PEM, b"" for the system's certificate authorities."""
+    """Where a webhook is: a URL, or a service and a path. ``authority`` is PEM, b"" for the system's authorities."""
 
     url: str
     service: Service | None
+    path: str
     authority: bytes
 
 
@@ -113,6 +107,6 @@ def _client(config: dict[str, Any]) -> Client:
     service = part(config, "service")
     target = None
     if service:
-        path = str(service.get("path") or "/")
-        target = Service(str(service.get("namespace")), str(service.get("name")), path, service.get("port") or _PORT)
-    return Client(str(config.get("url") or ""), target, b64decode(config.get("caBundle") or ""))
+        target = Service(str(service.get("namespace")), str(service.get("name")), service.get("port") or _PORT)
+    path = str(service.get("path") or "/")
+    return Client(str(config.get("url") or ""), target, path, b64decode(config.get("caBundle") or ""))

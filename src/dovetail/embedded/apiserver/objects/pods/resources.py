@@ -20,13 +20,15 @@ Object = dict[str, Any]
 Amounts = dict[str, str]
 
 _COMPUTE = ("cpu", "memory")
-_CONTAINER = {"cpu", "memory", "ephemeral-storage"}
-_INTEGER = {
+CONTAINER = {"cpu", "memory", "ephemeral-storage"}
+COUNTED = {
     "pods", "resourcequotas", "services", "replicationcontrollers", "secrets", "configmaps", "persistentvolumeclaims",
     "services.nodeports", "services.loadbalancers",
 }  # fmt: skip
-_SIDES = {f"{side}.{name}" for side in ("requests", "limits") for name in _CONTAINER}
-_STANDARD = _CONTAINER | _INTEGER | _SIDES | {"storage", "requests.storage"}
+SIDES = {f"{side}.{name}" for side in ("requests", "limits") for name in CONTAINER}
+# A quota on one of these makes every container state it: a mistake that Kubernetes keeps for compatibility.
+STATED = frozenset({*_COMPUTE, *(f"{side}.{name}" for side in ("requests", "limits") for name in _COMPUTE)})
+_STANDARD = CONTAINER | COUNTED | SIDES | {"storage", "requests.storage"}
 HUGE = "hugepages-"
 
 
@@ -144,7 +146,7 @@ def _name_errors(name: str, field: str) -> Iterator[FieldError]:
 def _container_name_errors(name: str, field: str) -> Iterator[FieldError]:
     yield from _name_errors(name, field)
     if name.count("/") == 0:
-        if name not in _CONTAINER and not name.startswith(HUGE):
+        if name not in CONTAINER and not name.startswith(HUGE):
             yield fe.invalid(field, name, "must be a standard resource for containers")
     elif not is_native(name) and not is_extended(name):
         yield fe.invalid(field, name, "doesn't follow extended resource name standard")
@@ -162,7 +164,7 @@ def amount_errors(name: str, amount: str, field: str) -> Iterator[FieldError]:
     number = value(amount)
     if number < 0:
         yield fe.invalid(field, amount, NOT_NEGATIVE)
-    if (name in _INTEGER or is_extended(name)) and number != number.to_integral_value():
+    if (name in COUNTED or is_extended(name)) and number != number.to_integral_value():
         yield fe.invalid(field, amount, "must be an integer")
 
 

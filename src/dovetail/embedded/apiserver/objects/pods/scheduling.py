@@ -14,7 +14,7 @@ from .formats import NOT_POSITIVE, dns_subdomain_with_underscore, each, selector
 
 Object = dict[str, Any]
 
-_REQUIRED, _PREFERRED = (
+REQUIRED, PREFERRED = (
     "requiredDuringSchedulingIgnoredDuringExecution",
     "preferredDuringSchedulingIgnoredDuringExecution",
 )
@@ -28,10 +28,10 @@ def affinity_errors(affinity: Any, field: str) -> Iterator[FieldError]:
     if is_object(affinity.get("nodeAffinity")):
         yield from _node_affinity(affinity["nodeAffinity"], f"{field}.nodeAffinity")
     for kind in ("podAffinity", "podAntiAffinity"):
-        for index, term in enumerate(parts(affinity, kind, _REQUIRED)):
-            yield from _pod_term(term, f"{field}.{kind}.{_REQUIRED}[{index}]")
-        for index, weighted in enumerate(parts(affinity, kind, _PREFERRED)):
-            where = f"{field}.{kind}.{_PREFERRED}[{index}]"
+        for index, term in enumerate(parts(affinity, kind, REQUIRED)):
+            yield from _pod_term(term, f"{field}.{kind}.{REQUIRED}[{index}]")
+        for index, weighted in enumerate(parts(affinity, kind, PREFERRED)):
+            where = f"{field}.{kind}.{PREFERRED}[{index}]"
             yield from _weight(weighted, where)
             yield from _pod_term(part(weighted, "podAffinityTerm"), f"{where}.podAffinityTerm")
 
@@ -42,10 +42,10 @@ def _weight(term: Object, field: str) -> Iterator[FieldError]:
 
 
 def _node_affinity(affinity: Object, field: str) -> Iterator[FieldError]:
-    if is_object(affinity.get(_REQUIRED)):
-        yield from node_selector_errors(affinity[_REQUIRED], f"{field}.{_REQUIRED}")
-    for index, term in enumerate(parts(affinity, _PREFERRED)):
-        where = f"{field}.{_PREFERRED}[{index}]"
+    if is_object(affinity.get(REQUIRED)):
+        yield from node_selector_errors(affinity[REQUIRED], f"{field}.{REQUIRED}")
+    for index, term in enumerate(parts(affinity, PREFERRED)):
+        where = f"{field}.{PREFERRED}[{index}]"
         yield from _weight(term, where)
         yield from _node_term(part(term, "preference"), f"{where}.preference", values=False)
 

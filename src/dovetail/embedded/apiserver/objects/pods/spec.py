@@ -52,7 +52,7 @@ def pod_spec_errors(
     yield from host_process_errors(spec, field)
     yield from host_users_errors(spec, field)
     yield from _name_errors(spec, field)
-    yield from _remaining_errors(spec, claims, field)
+    yield from _remaining_errors(spec, field)
     yield from os_errors(spec, field)
 
 
@@ -89,7 +89,7 @@ def _hostname_override_errors(spec: Object, field: str) -> Iterator[FieldError]:
         yield fe.forbidden(where, "hostNetwork and hostnameOverride are mutually exclusive")
 
 
-def _remaining_errors(spec: Object, claims: frozenset[str], field: str) -> Iterator[FieldError]:
+def _remaining_errors(spec: Object, field: str) -> Iterator[FieldError]:
     yield from toleration_errors(parts(spec, "tolerations"), f"{field}.tolerations")
     yield from alias_errors(parts(spec, "hostAliases"), f"{field}.hostAliases")
     if spec.get("priorityClassName"):

@@ -13,6 +13,7 @@ from ..strategy import Context, Strategy
 from .annotations import APP_ARMOR, annotation_errors, annotation_update_errors, app_armor_field, profile_match_errors
 from .containers import padded_image_errors
 from .resources import qos_class
+from .scheduling import PREFERRED, REQUIRED
 from .security import all_containers
 from .spec import pod_spec_errors, template_errors
 from .status import keep_generations, status_errors
@@ -22,10 +23,6 @@ from .warnings import pod_warnings, template_warnings
 Object = dict[str, Any]
 
 EPHEMERAL, RESIZE, STATUS = "ephemeralcontainers", "resize", "status"
-_REQUIRED, _PREFERRED = (
-    "requiredDuringSchedulingIgnoredDuringExecution",
-    "preferredDuringSchedulingIgnoredDuringExecution",
-)
 _NOT_OURS = ("labels", "annotations", "finalizers", "ownerReferences")
 
 
@@ -112,8 +109,8 @@ def _merge_label_keys(obj: Object) -> None:
     """Keys of labels become requirements with the values that this very pod has."""
     spec, labels = part(obj, "spec"), part(obj, "metadata", "labels")
     for kind in ("podAffinity", "podAntiAffinity"):
-        weighted = [part(term, "podAffinityTerm") for term in parts(spec, "affinity", kind, _PREFERRED)]
-        for term in [*weighted, *parts(spec, "affinity", kind, _REQUIRED)]:
+        weighted = [part(term, "podAffinityTerm") for term in parts(spec, "affinity", kind, PREFERRED)]
+        for term in [*weighted, *parts(spec, "affinity", kind, REQUIRED)]:
             _merge(term, "matchLabelKeys", "In", labels)
             _merge(term, "mismatchLabelKeys", "NotIn", labels)
     for constraint in parts(spec, "topologySpreadConstraints"):

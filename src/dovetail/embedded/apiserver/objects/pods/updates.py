@@ -17,7 +17,7 @@ from .annotations import MIRROR
 from .differences import difference
 from .formats import INT32_MAX, between
 from .resources import is_sidecar, qos_class
-from .scheduling import toleration_errors
+from .scheduling import REQUIRED, toleration_errors
 
 Object = dict[str, Any]
 
@@ -26,7 +26,6 @@ _MUTABLE = (
     "additions to existing tolerations),`spec.terminationGracePeriodSeconds` (allow it to be set to 1 if it was "
     "previously negative)"
 )
-_REQUIRED = "requiredDuringSchedulingIgnoredDuringExecution"
 
 
 def spec_update_errors(spec: Object, old: Object) -> Iterator[FieldError]:
@@ -125,8 +124,8 @@ def _gated_errors(munged: Object, old: Object) -> Iterator[FieldError]:
 
 
 def _affinity_errors(new: Object, old: Object) -> Iterator[FieldError]:
-    field = f"spec.affinity.nodeAffinity.{_REQUIRED}.nodeSelectorTerms"
-    before, after = parts(old, _REQUIRED, "nodeSelectorTerms"), parts(new, _REQUIRED, "nodeSelectorTerms")
+    field = f"spec.affinity.nodeAffinity.{REQUIRED}.nodeSelectorTerms"
+    before, after = parts(old, REQUIRED, "nodeSelectorTerms"), parts(new, REQUIRED, "nodeSelectorTerms")
     if before and len(before) != len(after):
         yield fe.invalid(field, after, "no additions/deletions to non-empty NodeSelectorTerms list are allowed")
         return

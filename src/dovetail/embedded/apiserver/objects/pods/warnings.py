@@ -9,6 +9,7 @@ from ...foreign import is_object, part, parts
 from ...quantities import value
 from ..names import dns_label
 from .annotations import APP_ARMOR, SECCOMP, SECCOMP_POD
+from .scheduling import PREFERRED, REQUIRED
 from .security import all_containers
 
 Object = dict[str, Any]
@@ -35,10 +36,6 @@ _VOLUMES = (
     ("glusterfs", "glusterfs", "deprecated in v1.25, non-functional in v1.26+"),
     ("cephfs", "cephfs", "deprecated in v1.28, non-functional in v1.31+"),
     ("rbd", "rbd", "deprecated in v1.28, non-functional in v1.31+"),
-)
-_REQUIRED, _PREFERRED = (
-    "requiredDuringSchedulingIgnoredDuringExecution",
-    "preferredDuringSchedulingIgnoredDuringExecution",
 )
 _NO_POD = "a null labelSelector results in matching no pod"
 
@@ -95,10 +92,10 @@ def _node_labels(spec: Object, field: str) -> Iterator[str]:
             yield f"{field}.nodeSelector[{key}]: {_LABELS[key]}"
     node = part(spec, "affinity", "nodeAffinity")
     where = f"{field}.affinity.nodeAffinity"
-    for index, term in enumerate(parts(node, _REQUIRED, "nodeSelectorTerms")):
-        yield from _term(term, f"{where}.{_REQUIRED}.nodeSelectorTerms[{index}]")
-    for index, term in enumerate(parts(node, _PREFERRED)):
-        yield from _term(part(term, "preference"), f"{where}.{_PREFERRED}[{index}].preference")
+    for index, term in enumerate(parts(node, REQUIRED, "nodeSelectorTerms")):
+        yield from _term(term, f"{where}.{REQUIRED}.nodeSelectorTerms[{index}]")
+    for index, term in enumerate(parts(node, PREFERRED)):
+        yield from _term(part(term, "preference"), f"{where}.{PREFERRED}[{index}].preference")
     for index, constraint in enumerate(parts(spec, "topologySpreadConstraints")):
         at, key = f"{field}.topologySpreadConstraints[{index}]", str(constraint.get("topologyKey", ""))
         if key in _LABELS:
@@ -229,9 +226,9 @@ def _clash(at: str, ip: str, host: int, other_at: str, other: Object) -> Iterato
 
 def _affinity(spec: Object, field: str) -> Iterator[str]:
     for kind in ("podAffinity", "podAntiAffinity"):
-        for index, term in enumerate(parts(spec, "affinity", kind, _REQUIRED)):
+        for index, term in enumerate(parts(spec, "affinity", kind, REQUIRED)):
             if term.get("labelSelector") is None:
-                yield f"{field}.{kind}.{_REQUIRED}[{index}].labelSelector: {_NO_POD}"
-        for index, term in enumerate(parts(spec, "affinity", kind, _PREFERRED)):
+                yield f"{field}.{kind}.{REQUIRED}[{index}].labelSelector: {_NO_POD}"
+        for index, term in enumerate(parts(spec, "affinity", kind, PREFERRED)):
             if part(term, "podAffinityTerm").get("labelSelector") is None:
-                yield f"{field}.{kind}.{_PREFERRED}[{index}].podAffinityTerm.labelSelector: {_NO_POD}"
+                yield f"{field}.{kind}.{PREFERRED}[{index}].podAffinityTerm.labelSelector: {_NO_POD}"

@@ -5,6 +5,7 @@ Source: ``pkg/apis/apps/validation``, ``pkg/apis/core/validation``.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Any
 
@@ -31,7 +32,7 @@ _SCHEDULED = (
 )  # fmt: skip
 
 
-class TemplateStrategy(Strategy):
+class TemplateStrategy(Strategy, ABC):
     """What the kinds with a pod template have in common: a rule for the spec, one for the status, warnings."""
 
     def validate(self, context: Context, obj: Object, old: Object | None) -> list[FieldError]:
@@ -39,11 +40,13 @@ class TemplateStrategy(Strategy):
             return list(self.status_errors(obj, old))
         return list(self.spec_errors(part(obj, "spec"), part(old, "spec") if old is not None else None))
 
+    @abstractmethod
     def spec_errors(self, spec: Object, old: Object | None) -> Iterator[FieldError]:
-        raise NotImplementedError
+        """What is wrong with the spec; ``old`` is the spec before an update, None for a new object."""
 
+    @abstractmethod
     def status_errors(self, obj: Object, old: Object) -> Iterator[FieldError]:
-        raise NotImplementedError
+        """What is wrong with a written status; both are whole objects."""
 
     def warnings(self, context: Context, obj: Object, old: Object | None) -> list[str]:
         template = part(obj, "spec", "template")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import orjson
+from ...gotext import quoted
 
 
 class IndexesMalformed(ValueError):
@@ -38,7 +38,7 @@ def _interval(item: str, completions: int) -> tuple[int, int]:
     limits = item.split("-")
     if len(limits) > 2:
         why = "violates the requirement that an index interval can have at most two parts separated by '-'"
-        raise IndexesMalformed(f"the fragment {_quoted(item)} {why}")
+        raise IndexesMalformed(f"the fragment {quoted(item)} {why}")
     low = _index(limits[0], completions)
     high = _index(limits[1], completions) if len(limits) > 1 else low
     if len(limits) > 1 and low >= high:
@@ -48,11 +48,7 @@ def _interval(item: str, completions: int) -> tuple[int, int]:
 
 def _index(text: str, completions: int) -> int:
     if not (text.isascii() and text.isdigit()):
-        raise IndexesMalformed(f"cannot convert string to integer for index: {_quoted(text)}")
+        raise IndexesMalformed(f"cannot convert string to integer for index: {quoted(text)}")
     if int(text) >= completions:
-        raise IndexesMalformed(f"too large index: {_quoted(text)}")
+        raise IndexesMalformed(f"too large index: {quoted(text)}")
     return int(text)
-
-
-def _quoted(text: str) -> str:
-    return orjson.dumps(text).decode()

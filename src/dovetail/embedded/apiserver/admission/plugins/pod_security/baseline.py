@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ....foreign import part, parts
+from ....gotext import quoted as in_go
 from .findings import (
     Finding,
     Object,
@@ -22,8 +23,8 @@ from .findings import (
 Meta = Mapping[str, Any]
 
 _APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
-_SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
-_SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
+SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
+SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 _CAPABILITIES = frozenset(
     {
         "AUDIT_WRITE", "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "MKNOD", "NET_BIND_SERVICE", "SETFCAP",
@@ -67,13 +68,8 @@ def app_armor(meta: Meta, spec: Object) -> Finding | None:
         return None
     all_values = [*values, *forbidden]
     reason = plural("forbidden AppArmor profile", "forbidden AppArmor profiles", len(all_values))
-    shown = ", ".join(_go_quoted(text) for text in all_values)
+    shown = ", ".join(in_go(text) for text in all_values)
     return Finding(reason, f"{' and '.join(who)} must not set AppArmor profile type to {shown}")
-
-
-def _go_quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
 
 
 def capabilities(meta: Meta, spec: Object) -> Finding | None:
@@ -183,7 +179,7 @@ def _selinux(spec: Object, allowed: frozenset[str]) -> Finding | None:
 def seccomp_1_0(meta: Meta, spec: Object) -> Finding | None:
     """Before 1.19 a profile was an annotation."""
     stated: dict[str, str] = part(meta, "annotations")
-    keys = [_SECCOMP_POD, *(_SECCOMP_CONTAINER + str(c.get("name", "")) for c in containers(spec))]
+    keys = [SECCOMP_POD, *(SECCOMP_CONTAINER + str(c.get("name", "")) for c in containers(spec))]
     forbidden = [f'{key}="{stated[key]}"' for key in keys if stated.get(key) == "unconfined"]
     if not forbidden:
         return None

@@ -12,6 +12,7 @@ from ....foreign import part, parts
 from ...plugin import CREATE, UPDATE, Attributes, Plugin
 from ..cluster import every, find
 from ..refusal import forbidden
+from .baseline import SECCOMP_CONTAINER, SECCOMP_POD
 from .evaluation import details, evaluate, reasons
 from .policy import PRIVILEGED, LevelVersion, Policy, policy_of, strictness
 
@@ -30,8 +31,6 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "batch/jobs": _TEMPLATE,
     "batch/cronjobs": ("spec", "jobTemplate", "spec", "template"),
 }
-_SECCOMP_POD = "seccomp.security.alpha.kubernetes.io/pod"
-_SECCOMP_CONTAINER = "container.seccomp.security.alpha.kubernetes.io/"
 
 
 class PodSecurity(Plugin):
@@ -141,7 +140,7 @@ def _first(names: list[str]) -> str:
 def significant(pod: Object, old: Object) -> bool:
     """Whether an update changes anything that rules look at: of what may change at all, images and profiles."""
     annotations, before = part(pod, "metadata", "annotations"), part(old, "metadata", "annotations")
-    if annotations.get(_SECCOMP_POD) != before.get(_SECCOMP_POD):
+    if annotations.get(SECCOMP_POD) != before.get(SECCOMP_POD):
         return True
     for key in ("containers", "initContainers", "ephemeralContainers"):
         known = {container.get("name"): container for container in parts(old, "spec", key)}
@@ -152,7 +151,7 @@ def significant(pod: Object, old: Object) -> bool:
             name = container.get("name")
             if name not in known or container.get("image") != known[name].get("image"):
                 return True
-            label = f"{_SECCOMP_CONTAINER}{name}"
+            label = f"{SECCOMP_CONTAINER}{name}"
             if annotations.get(label) != before.get(label):
                 return True
     return False

@@ -11,6 +11,7 @@ from decimal import ROUND_CEILING
 from typing import Any
 
 from ....foreign import part, parts
+from ....objects.pods.resources import STATED
 from ....quantities import compare, family_of, value, written
 from .. import pod_resources
 from ..claim_resize import class_of
@@ -29,8 +30,6 @@ _POD_NAMES = frozenset(
 _SERVICE_NAMES = frozenset({"services", "count/services", "services.nodeports", "services.loadbalancers"})
 _CLAIM_NAMES = ("persistentvolumeclaims", "requests.storage")
 _BY_CLASS = ".storageclass.storage.k8s.io/"
-# A quota on one of these makes every container state it: a mistake that Kubernetes keeps for compatibility.
-_MUST_STATE = frozenset({"cpu", "memory", "requests.cpu", "requests.memory", "limits.cpu", "limits.memory"})
 
 
 def count_name(store: str) -> str:
@@ -115,7 +114,7 @@ def _claim(claim: Object) -> Amounts:
 def unstated(pod: Object, names: Collection[str]) -> str:
     """``must specify cpu for: c1,c2; memory for: c1`` when a quota's names must be stated and are not; else ""."""
     missing: dict[str, set[str]] = {}
-    wanted = _MUST_STATE.intersection(names)
+    wanted = STATED.intersection(names)
     for container in pod_resources.containers(part(pod, "spec")):
         resources = part(container, "resources")
         stated = compute(part(resources, "requests"), part(resources, "limits"))
