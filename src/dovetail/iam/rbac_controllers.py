@@ -9,7 +9,7 @@ begin with `kubesphere:iam:` belong to these controllers, whoever wrote the obje
 When an API group comes or goes, roles that say `*` for groups are written anew, a moment later and all at once.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Final
 
 from dovetail.iam import rbac_objects as rbac
@@ -19,7 +19,7 @@ from dovetail.iam.rbac_sources import Sources
 from dovetail.kube.client import Client
 from dovetail.kube.controller import Controller
 from dovetail.kube.errors import AlreadyExists, NotFound
-from dovetail.kube.informer import Informer, without_managed_fields
+from dovetail.kube.informer import Handler, Informer, without_managed_fields
 from dovetail.kube.lister import Lister
 from dovetail.kube.objects import Key, key_of, uid_of
 from dovetail.kube.resources import (
@@ -37,6 +37,10 @@ from dovetail.kube.runtime import ControllerRuntime
 APISERVICES: Final = Resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", False)
 TARGETS: Final[dict[Kind, Resource]] = {
     "ClusterRole": CLUSTERROLES, "ClusterRoleBinding": CLUSTERROLEBINDINGS, "Role": ROLES, "RoleBinding": ROLEBINDINGS,
+}  # fmt: skip
+_KIND_OF: Final[dict[tuple[bool, bool], Kind]] = {
+    (True, False): "ClusterRole", (False, False): "ClusterRoleBinding", (True, True): "Role",
+    (False, True): "RoleBinding",
 }  # fmt: skip
 _WORLD_SETTLES: Final = 1.0
 
@@ -57,6 +61,8 @@ def controllers(runtime: ControllerRuntime) -> list[Controller]:
     made: dict[Kind, Controller] = {
         kind: _controller(runtime, sources, kind, target) for kind, target in TARGETS.items()
     }
+    for informer, concerned in _watched(sources):
+        informer.add_handler(_router(made, concerned))
     _follow_world(runtime, sources, made)
     return list(made.values())
 
@@ -67,8 +73,6 @@ def _controller(runtime: ControllerRuntime, sources: Sources, kind: Kind, target
     keeper = _Keeper(runtime.client, sources, kind, target, present.lister)
     controller = Controller(f"rbac {target.plural}", keeper.reconcile, workers=4)
     controller.watches(present, lambda obj: [key] if rbac.source_of((key := key_of(obj)).name, kind) else [])
-    for informer, concerned in _watched(sources):
-        controller.watches(informer, _keys(kind, concerned))
     return controller
 
 
@@ -81,14 +85,17 @@ def _watched(sources: Sources) -> Iterator[tuple[Informer, Concerned]]:
     yield sources.namespaces, sources.of_namespace
 
 
-def _keys(kind: Kind, concerned: Concerned) -> Callable[[Object], Iterable[Key]]:
-    """Of what a change concerns, that which is of this kind."""
-    about_roles, in_namespaces = kind in {"ClusterRole", "Role"}, kind in {"Role", "RoleBinding"}
+def _router(made: dict[Kind, Controller], concerned: Concerned) -> Handler:
+    """Queues what a change concerns, before and after it, where it belongs; asked once for all four controllers."""
 
-    def keys(obj: Object) -> list[Key]:
-        return [key for role, key in concerned(obj) if role == about_roles and bool(key.namespace) == in_namespaces]
+    def route(type: str, old: Object | None, new: Object, /) -> None:
+        found = dict.fromkeys(concerned(new))
+        if old is not None and old is not new:
+            found |= dict.fromkeys(concerned(old))
+        for role, key in found:
+            made[_KIND_OF[role, bool(key.namespace)]].queue.add(key)
 
-    return keys
+    return route
 
 
 def _follow_world(runtime: ControllerRuntime, sources: Sources, made: dict[Kind, Controller]) -> None:
@@ -98,9 +105,7 @@ def _follow_world(runtime: ControllerRuntime, sources: Sources, made: dict[Kind,
     def changed(type: str, old: Object | None, new: Object, /) -> None:
         if type == "MODIFIED":
             return
-        world = world_of(_names(definitions.lister), _names(services.lister))
-        if world != sources.world:
-            sources.world = world
+        if sources.meet(world_of(_names(definitions.lister), _names(services.lister))):
             for key in sources.wide():
                 made["Role" if key.namespace else "ClusterRole"].enqueue(key, _WORLD_SETTLES)
 

@@ -17,7 +17,6 @@ refuses.
 """
 
 from collections.abc import Iterable, Iterator
-from functools import lru_cache
 from typing import Final
 
 import msgspec
@@ -68,9 +67,8 @@ def world_of(definitions: Iterable[str], services: Iterable[str]) -> World:
     return World(KUBERNETES_GROUPS | groups, frozenset(one for one in defined if one[0] in _MIXED_GROUPS))
 
 
-@lru_cache(maxsize=4096)
 def kubernetes_rules(rules: tuple[Rule, ...], scope: RoleScope, world: World) -> tuple[Object, ...]:
-    """The rules of a Role or ClusterRole for a role of this scope. They are shared: never change one."""
+    """The rules of a Role or ClusterRole for a role of this scope."""
     made = [*(one for rule in rules for one in _resource_rules(rule, scope, world))]
     if scope in {"global", "cluster"}:
         made += [one for rule in rules for one in _path_rules(rule)]

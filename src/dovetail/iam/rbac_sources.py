@@ -17,7 +17,7 @@ from dovetail.iam.policy import RoleScope, Rule
 from dovetail.iam.process_roles import Object
 from dovetail.iam.rbac_objects import Kind, Source
 from dovetail.iam.rbac_rules import World, is_wide, kubernetes_rules
-from dovetail.iam.reading import Binding, Unreadable, read_account, read_role, read_role_binding
+from dovetail.iam.reading import Binding, Unreadable, read_account, read_role_binding, read_rules
 from dovetail.kube.informer import Informer
 from dovetail.kube.objects import Key, is_deleting, key_of, labels_of
 from dovetail.kube.resources import NAMESPACES
@@ -29,6 +29,8 @@ KINDS: Final[Mapping[RoleScope, tuple[ResourceName, ResourceName]]] = {
     "cluster": (iam.CLUSTERROLES, iam.CLUSTERROLEBINDINGS),
     "namespace": (iam.ROLES, iam.ROLEBINDINGS),
 }
+_NOTHING: Final[list[Object]] = []
+_MOST_KNOWN: Final = 4096
 _BY_ROLE: Final = "rbac-role"
 _BY_USER: Final = "rbac-user"
 _BY_PLACE: Final = "rbac-place"
@@ -47,6 +49,7 @@ class Sources:
 
     def __init__(self, runtime: ControllerRuntime) -> None:
         self.world = World()
+        self._known: dict[tuple[int, tuple[Rule, ...], RoleScope], tuple[list[Object], tuple[Object, ...]]] = {}
         self.users = runtime.informer(iam.USERS)
         self.namespaces = runtime.informer(NAMESPACES, metadata_only=True, indexers={_BY_WORKSPACE: _workspaces})
         self.roles: dict[RoleScope, Informer] = {
@@ -91,18 +94,32 @@ class Sources:
         return rbac.binding("RoleBinding", key.name, key.namespace, "ClusterRole", key.name, who)
 
     def _rules(self, role: Source, namespace: str) -> tuple[Object, ...]:
-        return kubernetes_rules(self._own_rules(role, namespace), role.scope, self.world)
+        """What Kubernetes is told of a role. Thousands of copies of a built-in role share one answer."""
+        own, added = self._own_rules(role, namespace)
+        key = (id(added), own, role.scope)
+        known = self._known.get(key)
+        if known is None or known[0] is not added:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            rules = kubernetes_rules((*own, *read_rules(added)), role.scope, self.world)
+            known = self._known[key] = (added, rules)
+        return known[1]
 
-    def _own_rules(self, role: Source, namespace: str) -> tuple[Rule, ...]:
-        """The rules of a role; none for the administrators' own, who are mirrored to cluster-admin."""
+    def _own_rules(self, role: Source, namespace: str) -> tuple[tuple[Rule, ...], list[Object]]:
+        """A role's own rules, and the list of those that templates add, which caches share (`with_shared_rules`)."""
         obj = self.roles[role.scope].lister.get(role.name, namespace)
-        if obj is None or role == Source("global", PLATFORM_ADMIN):
-            return ()
-        try:
-            read = read_role(obj, KINDS[role.scope][0].kind)
-        except Unreadable:
-            return ()
-        return read.rules if read is not None else ()
+        if obj is None or is_deleting(obj) or role == Source("global", PLATFORM_ADMIN):
+            return (), _NOTHING  # the administrators are mirrored to cluster-admin
+        status: Mapping[str, Any] = obj.get("status") or {}
+        return read_rules(obj.get("rules")), status.get("aggregatedRules") or _NOTHING
+
+    def meet(self, world: World) -> bool:
+        """Take note of what the cluster has; whether that is news."""
+        if world == self.world:
+            return False
+        self.world = world
+        self._known.clear()
+        return True
 
     def _is_bound(self, role: Source, namespace: str) -> bool:
         """Whether anybody may hold the role anywhere: a thousand idle workspaces shall not cost a ClusterRole each."""
@@ -181,7 +198,8 @@ class Sources:
         for scope, informer in self.roles.items():
             for role in informer.lister:
                 key = key_of(role)
-                if is_wide(self._own_rules(Source(scope, key.name), key.namespace), scope):
+                own, added = self._own_rules(Source(scope, key.name), key.namespace)
+                if is_wide((*own, *read_rules(added)), scope):
                     yield _target(scope, key)
 
     def _around(self, role: str, workspace: str) -> Iterator[tuple[bool, Key]]:
