@@ -22,7 +22,7 @@ _TERM = re.compile(
     r"|(?P<key>[^\s,()=!<>]+)(?:\s*(?P<sign>==|!=|=|>|<)\s*(?P<value>[^\s,()=!<>]*)"
     r"|\s+(?P<set>in|notin)\s*\((?P<values>[^()=!<>]*)\))?)\s*(?:,|\Z)"
 )
-_INTEGER = re.compile(r"-?[0-9]{1,18}\Z")
+_INTEGER = re.compile(r"[0-9]{1,18}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +118,7 @@ def _requirement(found: re.Match[str]) -> Requirement:
         case "!=":
             return Requirement(key, "notin", frozenset({_value(found["value"])}))
         case sign:
-            if not _INTEGER.match(found["value"]):
+            if not _INTEGER.match(_value(found["value"])):
                 raise ValueError(f"{found['value']!r} is not a whole number")
             return Requirement(key, "above" if sign == ">" else "below", frozenset({found["value"]}))
 
@@ -131,8 +131,6 @@ def _key(text: str) -> str:
 
 
 def _values(text: str) -> frozenset[str]:
-    if not text.strip():
-        raise ValueError("the set of values is empty")
     return frozenset(_value(one.strip()) for one in text.split(","))
 
 
