@@ -161,7 +161,6 @@ async def _serve(
         version=version,
     )  # fmt: skip
     app = create_app(deps, observing.routes())
-    observing.describe(documents(app.routes, version))
     trust.follow(runtime)
     runtime.add_task("idle sessions", idle.run)
     runtime.add_task("trust", lambda: trust.run(control.sign_with))
@@ -185,5 +184,7 @@ async def _serve(
         control.start()
         await listening.wait()
         on_ready()
+        # Nobody logs in by the documents, so the start does not wait for them.
+        observing.describe(await asyncio.to_thread(documents, app.routes, version))
         gc.collect()
         gc.freeze()  # the caches stay: a collection that looks at ten thousand objects would hold up every change
