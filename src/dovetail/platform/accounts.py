@@ -108,6 +108,7 @@ class Accounts:
             self._demand_rights_of(name, groups, caller, f"set the password of {name!r}")
         hashed = await self._deps.passwords.hash(new)
         await store_password(self._deps.client, self._deps.sessions.end_all, user, hashed, self._deps.clock())
+        await self._seen(lambda: not self._must_change(name))
 
     async def _set_state(self, user: Object, state: str) -> Object:
         name = str(user["metadata"]["name"])
@@ -162,6 +163,10 @@ class Accounts:
         for user in self._deps.users.list() if wanted else ():
             if user["metadata"]["name"] != name and str(user.get("spec", {}).get("email", "")).lower() == wanted:
                 raise Clash(f"another user has the e-mail address {wanted}")
+
+    def _must_change(self, name: str) -> bool:
+        account = self._deps.policy().accounts.get(name)
+        return account is not None and account.uninitialized
 
     def _version(self, name: str) -> str:
         user = self._deps.users.get(name)
