@@ -1,6 +1,7 @@
 """Waiting, shortly, until the caches show what was just written, so that the caller's next request sees it.
 
-Nothing depends on it: when the time is over the answer goes out all the same.
+Nothing depends on it: when the time is over the answer goes out all the same. It is not for a write that may take the
+caller's own right to the request away: the gateway ends a request that is no longer allowed, whatever it has done.
 """
 
 import asyncio

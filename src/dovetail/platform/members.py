@@ -104,7 +104,7 @@ class Members:
         self._demand_member(place, member)
         self._demand_may_give(caller(request), place, user, role)
         self._demand_not_manager(place, user, keeps=role)
-        await self._assign(place, user, role)
+        await self._assign(place, user, role, wait=user != caller(request).name)
         return json_answer({"username": user, "roleRef": role}, headers=NO_STORE)
 
     async def remove(self, request: Request) -> Response:
@@ -116,7 +116,8 @@ class Members:
         if not actions and not inside:
             raise Missing(f'{self._scope} member "{member}" not found')
         await carry_out(self._deps.client, [*inside, *actions])
-        await caught_up(lambda: member not in members_of(self._bindings(place)))
+        if member != caller(request).name:
+            await caught_up(lambda: member not in members_of(self._bindings(place)))
         return Response(status_body(200, "", f"{member} is no member any more"), 200, NO_STORE, JSON)
 
     def _place(self, request: Request) -> Community:
@@ -184,7 +185,7 @@ class Members:
         if keeps not in members_of(self._bindings(place)).get(user, ()):
             raise Clash(f"{user} is the manager of workspace {place.name}; give the workspace another manager first")
 
-    async def _assign(self, place: Community, user: str, role: str) -> None:
+    async def _assign(self, place: Community, user: str, role: str, *, wait: bool = True) -> None:
         """Create, then delete. When the name has been taken meanwhile, what is there is read anew."""
         for last in (False, False, True):
             actions = assigned(place, user, role, await self._listed(place), self._owner(place))
@@ -194,7 +195,8 @@ class Members:
             except AlreadyExists as error:
                 if last:
                     raise Clash(f"the roles of {user} keep changing; try again") from error
-        await caught_up(lambda: role in members_of(self._bindings(place)).get(user, ()))
+        if wait:
+            await caught_up(lambda: role in members_of(self._bindings(place)).get(user, ()))
 
     def _owner(self, place: Community) -> Mapping[str, Any] | None:
         template = self._deps.directory(WORKSPACETEMPLATES).get(place.name) if self._scope == "workspace" else None

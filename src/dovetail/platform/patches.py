@@ -1,14 +1,16 @@
 """What a patch would make of an object: tried as a dry run, so that it can be looked at before it is written.
 
-The patch is bound to the version that was read; what is written afterwards names that version, too.
+The patch is bound to the version that was read; what is written afterwards names that version, too. When somebody else
+(mostly a controller that writes a status) was faster, both are done again.
 """
 
-from collections.abc import Mapping
-from typing import Any, Final, cast
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar, cast
 
 import orjson
 
 from dovetail.kube.client import Client
+from dovetail.kube.errors import Conflict
 from dovetail.kube.objects import key_of, resource_version_of
 from dovetail.kube.resources import ResourceLike
 from dovetail.platform.errors import BadRequest, UnknownMediaType
@@ -18,6 +20,19 @@ Object = dict[str, Any]
 JSON_PATCH: Final = "application/json-patch+json"
 MERGE_PATCH: Final = "application/merge-patch+json"
 _VERSION: Final = "/metadata/resourceVersion"
+_TRIES: Final = 4
+T = TypeVar("T")
+
+
+async def again(once: Callable[[], Awaitable[T]]) -> T:
+    """Read, look and write until nobody comes in between. Raises what `once` raises, Conflict after a few tries: a
+    version that the client named stays another one."""
+    for _ in range(_TRIES):
+        try:
+            return await once()
+        except Conflict:
+            continue
+    return await once()
 
 
 async def patched(

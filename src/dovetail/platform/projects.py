@@ -23,11 +23,12 @@ from starlette.routing import Route
 from dovetail.apis.iam_v1beta1 import WORKSPACEROLEBINDINGS
 from dovetail.apis.labels import CREATOR, EXTENSION_NAMESPACE_PREFIX, WORKSPACE
 from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES
-from dovetail.iam.policy import Identity
+from dovetail.iam.policy import Identity, Place
 from dovetail.iam.tenancy.actions import carry_out
 from dovetail.iam.tenancy.membership import members_of
 from dovetail.iam.tenancy.projects import (
     GUARDED_ANNOTATIONS,
+    PROJECT_ADMIN,
     first_administrator,
     is_system,
     new_project,
@@ -44,7 +45,7 @@ from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing
 from dovetail.platform.listing import page_of, read_query
-from dovetail.platform.patches import patched
+from dovetail.platform.patches import again, patched
 from dovetail.platform.rights import demand_outside
 from dovetail.platform.shown_objects import shown
 from dovetail.platform.workspaces import BASES
@@ -122,16 +123,23 @@ class Projects:
 
     async def replace(self, request: Request) -> Response:
         """Give a project the labels and annotations of the body."""
-        before = self._found(request)
-        return await self._written(request, before, await json_body(request))
+        body = await json_body(request)
+
+        async def once() -> Response:
+            return await self._written(request, await self._latest(request), body)
+
+        return await again(once)
 
     async def patch(self, request: Request) -> Response:
         """A JSON patch or a merge patch of a project's labels and annotations."""
-        before = self._found(request)
-        content = media_type(request)
-        return await self._written(
-            request, before, await patched(self._deps.client, NAMESPACES, before, content, await body_of(request))
-        )
+        content, body = media_type(request), await body_of(request)
+
+        async def once() -> Response:
+            before = await self._latest(request)
+            after = await patched(self._deps.client, NAMESPACES, before, content, body)
+            return await self._written(request, before, after)
+
+        return await again(once)
 
     async def delete(self, request: Request) -> Response:
         """Delete a project with all that is in it."""
@@ -140,7 +148,6 @@ class Projects:
         if is_system(name):
             raise AccessDenied(f"the namespace {name} belongs to the system")
         await self._deps.client.delete(NAMESPACES, name, uid=uid_of(project))
-        await caught_up(lambda: _goes(self._deps.directory(NAMESPACES).get(name)))
         return Response(status_body(200, "", f"project {name} is being deleted"), 200, NO_STORE, JSON)
 
     def _seen_by(self, identity: Identity) -> Objects:
@@ -162,6 +169,13 @@ class Projects:
         found = self._deps.directory(NAMESPACES).get(name)
         if found is None or workspace_of_project(found) != workspace:
             raise Missing(f'namespaces "{name}" not found in the workspace "{workspace}"')
+        return found
+
+    async def _latest(self, request: Request) -> Object:
+        """The same as it is now, to be changed."""
+        found = await self._deps.client.get(NAMESPACES, key_of(self._found(request)).name)
+        if workspace_of_project(found) != request.path_params["workspace"]:
+            raise Missing(f'namespaces "{key_of(found).name}" has just left the workspace')
         return found
 
     def _demand_workspace(self, name: str) -> None:
@@ -194,9 +208,11 @@ class Projects:
         return _answer(stored)
 
     def _complete(self, name: str, workspace: str, user: str) -> bool:
-        policy = self._deps.policy()
+        """Whether the creator's next request in the project succeeds."""
+        policy, place = self._deps.policy(), Place("namespace", name)
         held = policy.user_bindings.get(user)
-        return policy.namespaces.get(name) == workspace and held is not None and name in held.namespaces
+        holds = held is not None and PROJECT_ADMIN in held.namespaces.get(name, ())
+        return holds and place.key(PROJECT_ADMIN) in policy.scoped_roles and policy.namespaces.get(name) == workspace
 
 
 def _bound(body: Mapping[str, Any], workspace: str, name: str = "") -> Mapping[str, Any]:
@@ -220,10 +236,6 @@ def _bound(body: Mapping[str, Any], workspace: str, name: str = "") -> Mapping[s
             "cannot be moved to another workspace here"
         )
     return body
-
-
-def _goes(namespace: Mapping[str, Any] | None) -> bool:
-    return namespace is None or is_deleting(namespace)
 
 
 def _answer(obj: Object, code: int = 200) -> Response:

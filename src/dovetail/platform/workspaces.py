@@ -24,11 +24,10 @@ from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES, WORKSPACETEMPLATES
 from dovetail.iam.builtin_roles import ADMIN, instance_name
 from dovetail.iam.escalation import EVERY_RESOURCE, missing
 from dovetail.iam.policy import Identity, Place
-from dovetail.iam.tenancy.membership import members_of
 from dovetail.iam.tenancy.workspaces import manager_of, propagation_of
 from dovetail.iam.visibility import visible
 from dovetail.kube.errors import AlreadyExists
-from dovetail.kube.objects import is_deleting, key_of, labels_of, uid_of
+from dovetail.kube.objects import key_of, labels_of, uid_of
 from dovetail.kube.resources import NAMESPACES
 from dovetail.kube.status import status_body
 from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json_body, media_type
@@ -37,7 +36,7 @@ from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.listing import page_of, read_query
-from dovetail.platform.patches import patched
+from dovetail.platform.patches import again, patched
 from dovetail.platform.rights import demand_outside
 from dovetail.platform.shown_objects import shown
 
@@ -110,17 +109,25 @@ class Workspaces:
 
     async def replace(self, request: Request) -> Response:
         """Change a workspace: labels, annotations and spec are taken from the body, everything else stays."""
-        name = request.path_params["workspace"]
-        before = await self._stored(name)
+        name, identity = request.path_params["workspace"], caller(request)
         given = as_template(await json_body(request), name)
-        return await self._written(caller(request), before, given)
+
+        async def once() -> Response:
+            return await self._written(identity, await self._stored(name), given)
+
+        return await again(once)
 
     async def patch(self, request: Request) -> Response:
         """A JSON patch (RFC 6902) or a merge patch (RFC 7396) of the template."""
-        name, content = request.path_params["workspace"], media_type(request)
-        before = await self._stored(name)
-        after = await patched(self._deps.client, WORKSPACETEMPLATES, before, content, await body_of(request))
-        return await self._written(caller(request), before, as_template(after, name))
+        name, content, identity = request.path_params["workspace"], media_type(request), caller(request)
+        body = await body_of(request)
+
+        async def once() -> Response:
+            before = await self._stored(name)
+            after = await patched(self._deps.client, WORKSPACETEMPLATES, before, content, body)
+            return await self._written(identity, before, as_template(after, name))
+
+        return await again(once)
 
     async def delete(self, request: Request) -> Response:
         """Delete a workspace; `propagationPolicy` (Orphan, Background, Foreground) in the query or the body says what
@@ -134,7 +141,6 @@ class Workspaces:
             marked = {"metadata": {"uid": uid_of(template), "annotations": {DELETION_PROPAGATION: policy}}}
             await self._deps.client.patch(WORKSPACETEMPLATES, name, marked)
         await self._deps.client.delete(WORKSPACETEMPLATES, name, uid=uid_of(template))
-        await caught_up(lambda: self._deps.directory(WORKSPACETEMPLATES).get(name) is None, _MADE_WITHIN)
         return Response(status_body(200, "", f"workspace {name} is deleted"), 200, NO_STORE, JSON)
 
     def _list(self, request: Request, resource: ResourceName) -> Response:
@@ -196,13 +202,13 @@ class Workspaces:
             )
 
     def _complete(self, name: str, manager: str) -> bool:
-        """Whether the controllers have made what makes the caller's next request succeed."""
-        workspace = self._deps.directory(WORKSPACES).get(name)
-        bindings = self._deps.directory(WORKSPACEROLEBINDINGS).list(selector={WORKSPACE: name})
-        held = self._deps.policy().user_bindings.get(manager)
-        roles = held.workspaces.get(name, ()) if held is not None else ()
-        ready = instance_name(name, ADMIN) in roles and manager in members_of(bindings)
-        return workspace is not None and (ready or is_deleting(workspace))
+        """Whether the controllers have made what makes the manager's next request succeed."""
+        policy, role, place = self._deps.policy(), instance_name(name, ADMIN), Place("workspace", name)
+        held = policy.user_bindings.get(manager)
+        holds = held is not None and role in held.workspaces.get(name, ())
+        return (
+            holds and place.key(role) in policy.scoped_roles and self._deps.directory(WORKSPACES).get(name) is not None
+        )
 
 
 def as_template(body: Mapping[str, Any], name: str = "") -> Object:
