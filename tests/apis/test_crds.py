@@ -6,7 +6,7 @@ import argon2
 import pytest
 import yaml
 
-from dovetail.apis import iam_v1beta1, kubesphere_v1alpha1
+from dovetail.apis import iam_v1beta1, kubesphere_installplan, kubesphere_v1alpha1
 from dovetail.apis.crds import crds
 from dovetail.apis.wire import ObjectMeta, manifest
 from tests.apis.schemas import refusals
@@ -107,10 +107,10 @@ def test_the_hash_of_our_own_hasher_is_accepted():
 
 
 def test_a_wire_model_writes_an_object_that_its_schema_accepts():
-    model = kubesphere_v1alpha1.InstallPlan(
+    model = kubesphere_installplan.InstallPlan(
         metadata=ObjectMeta(name="greeter"),
-        spec=kubesphere_v1alpha1.InstallPlanSpec(
-            extension=kubesphere_v1alpha1.ExtensionReference(name="greeter", version="0.1.0")
+        spec=kubesphere_installplan.InstallPlanSpec(
+            extension=kubesphere_installplan.ExtensionReference(name="greeter", version="0.1.0")
         ),
     )
     obj = manifest(kubesphere_v1alpha1.INSTALLPLANS, model)
