@@ -279,8 +279,8 @@ def test_who_may_make_workspaces_gets_his_own_and_nothing_more(tenants: Tenants)
         expect_status(tenants.post("prov", f"{TENANT}/workspaces/provided/resourcequotas", quota), 403, "Forbidden")
     finally:
         expect(tenants.delete("prov", f"{path}/provided"), 200)
-    wait(lambda: tenants.shown("prov", f"{TENANT}/workspaces") == set(), "the workspace to go")
-    expect(tenants.get("admin", f"{path}/provided"), 404)
+    wait(lambda: tenants.get("admin", f"{path}/provided").code == 404, "the workspace to go")
+    assert tenants.names("prov", f"{TENANT}/workspaces") == set()
 
 
 def test_a_workspace_is_edited_within_its_url(tenants: Tenants) -> None:
