@@ -23,7 +23,7 @@ from dovetail.iam.idleness import Idleness
 from dovetail.iam.policy import Account
 from dovetail.iam.session import Session, Terms
 from dovetail.iam.session_store import TRIES, SessionStore
-from dovetail.iam.tokens import AUDIENCE, USERINFO, Lifetimes, RefreshToken, Subject, TokenIssuer
+from dovetail.iam.tokens import AUDIENCE, NO_SESSION, USERINFO, Lifetimes, RefreshToken, Subject, TokenIssuer
 from dovetail.kube.client import Client
 
 MOST_PER_USER = 50
@@ -147,7 +147,12 @@ class Sessions:
         raise SessionStoreBusy(token.subject.session)
 
     async def end(self, session: str, now: float) -> None:
-        """Log out. Unknown and ended sessions are fine. Raises SessionStoreBusy."""
+        """Log out. Unknown and ended sessions are fine. Raises SessionStoreBusy.
+
+        Tokens that belong to no session share its name, so nothing is ended by one of them: it would be all of them.
+        """
+        if session == NO_SESSION:
+            return
         await self._store.end(session, now)
         await self._ended([session])
 

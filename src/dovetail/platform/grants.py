@@ -16,6 +16,7 @@ from dovetail.apis.iam_v1beta1 import ROLETEMPLATES
 from dovetail.apis.labels import (
     AGGREGATE_TO_PREFIX,
     AUTO_AGGREGATE,
+    BUILTIN_ROLE,
     REGO_OVERRIDE,
     ROLE_REF,
     SCOPE,
@@ -44,7 +45,8 @@ _ROLE_KINDS: Final = {
     "global": "GlobalRole", "workspace": "WorkspaceRole", "cluster": "ClusterRole", "namespace": "Role",
 }  # fmt: skip
 _RESERVED: Final = ("system:", "kubesphere:")
-_PLACING: Final = frozenset({SCOPE, WORKSPACE})
+_PLACING: Final = frozenset({SCOPE, WORKSPACE, BUILTIN_ROLE})
+"""Labels that say where a role holds, and by which name templates join it."""
 _LONGEST_LABEL: Final = 63
 
 
