@@ -21,6 +21,8 @@ class Informer:
 
     def add_handler(self, handler: Any) -> None:
         self._handlers.append(handler)
+        for obj in self.lister:
+            handler("ADDED", None, obj)
 
     def tell(self, changes: list[Change]) -> None:
         for change in changes:
@@ -45,7 +47,7 @@ class Cluster:
         self._version += 1
         informer = self.informer(resource)
         there = informer.lister.get(obj["metadata"]["name"], obj["metadata"].get("namespace"))
-        uid = there["metadata"]["uid"] if there else f"uid-{self._version}"
+        uid = there["metadata"]["uid"] if there else obj["metadata"].get("uid", f"uid-{self._version}")
         metadata = {**obj["metadata"], "uid": uid, "resourceVersion": str(self._version)}
         informer.tell(informer.lister.put({**obj, "metadata": metadata}))
 
@@ -68,7 +70,7 @@ def reverse_proxy(name: str, path: str, port: int) -> Object:
 
 def people() -> tuple[Object, Object, Object]:
     """A User, a GlobalRole that allows every path, and the GlobalRoleBinding between them."""
-    user = {"metadata": {"name": USER}, "spec": {"email": "bench@dovetail.dev"}}
+    user = {"metadata": {"name": USER, "uid": f"uid-{USER}"}, "spec": {"email": "bench@dovetail.dev"}}
     role = {"metadata": {"name": ROLE}, "rules": [{"verbs": ["*"], "nonResourceURLs": ["*"]}]}
     binding = {
         "metadata": {"name": ROLE}, "roleRef": {"kind": "GlobalRole", "name": ROLE},

@@ -64,7 +64,7 @@ async def measure(directory: Path, backend: int, routes: int, changes: int) -> T
         cluster.put(resource, obj)
     for number in range(routes):
         cluster.put(REVERSEPROXIES, reverse_proxy(f"other-{number}", f"/other-{number}/*", 9))
-    async with _control(cluster, directory / f"p{routes}.sock"), _worker(port, directory / f"p{routes}.sock"):
+    async with control_over(cluster, directory / f"p{routes}.sock"), worker_on(port, directory / f"p{routes}.sock"):
         pipe, theirs = multiprocessing.Pipe()
         token = snapshots.token(USER)
         asker = multiprocessing.get_context("spawn").Process(target=ask, args=(theirs, port, token), daemon=True)
@@ -72,7 +72,7 @@ async def measure(directory: Path, backend: int, routes: int, changes: int) -> T
         gc.collect()
         gc.freeze()  # as control does
         try:
-            return _times([await _change(cluster, pipe, backend, n) for n in range(changes + 3)][3:])
+            return times_of([await _change(cluster, pipe, backend, n) for n in range(changes + 3)][3:])
         finally:
             gc.unfreeze()
             asker.kill()
@@ -94,13 +94,13 @@ async def _change(cluster: Cluster, pipe: Connection, backend: int, number: int)
     return cast("float", pipe.recv()) - begun
 
 
-def _times(seconds: list[float]) -> Times:
+def times_of(seconds: list[float]) -> Times:
     ordered = sorted(each * 1000 for each in seconds)
     return Times(ordered[len(ordered) // 2], ordered[min(len(ordered) * 95 // 100, len(ordered) - 1)], ordered[-1])
 
 
 @asynccontextmanager
-async def _control(cluster: Cluster, socket: Path) -> AsyncGenerator[None]:
+async def control_over(cluster: Cluster, socket: Path) -> AsyncGenerator[None]:
     built_in = BuiltIn(internal("/none/control"), internal("/none/console"), internal("/none/cluster"))
     runtime = cast("ControllerRuntime", cluster)
     publisher = Publisher(socket)
@@ -118,7 +118,7 @@ async def _control(cluster: Cluster, socket: Path) -> AsyncGenerator[None]:
 
 
 @asynccontextmanager
-async def _worker(port: int, socket: Path) -> AsyncGenerator[None]:
+async def worker_on(port: int, socket: Path) -> AsyncGenerator[None]:
     command = ["taskset", "-c", str(PROXY_CORE), *dovetail.command(port, socket)]
     process = await asyncio.create_subprocess_exec(*command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:

@@ -18,6 +18,7 @@ Groups are resolved here: those that a User names, and those that GroupBindings 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from hashlib import blake2b
+from sys import intern
 from typing import Any
 
 import msgspec
@@ -147,7 +148,7 @@ class PolicyCompiler:
         """An object is there, or has changed. Whether it means something else than before."""
         key = _key(kind, obj)
         try:
-            read = read_object(kind, obj) if key[2] else None
+            read = self._shared(read_object(kind, obj)) if key[2] else None
             self._unreadable.pop(key, None)
         except Unreadable as problem:
             read = None
@@ -192,6 +193,18 @@ class PolicyCompiler:
         """The bindings that name a User (or service account) or a Group: kind, name and what they say."""
         found = self._bindings.get(("Group" if kind == "Group" else "User", name), {})
         return sorted(((key[0], key[2], binding) for key, binding in found.items()), key=lambda one: one[:2])
+
+    def _shared(self, read: Any) -> Any:
+        """The same, sharing what many have alike: the rules of built-in roles, names of users and places."""
+        if isinstance(read, Role) and read.place.scope != "global":
+            known = self._fields.get("rule_sets").get(_set_name(read.rules), read.rules)
+            return Role(read.place, read.name, known, read.rego)
+        if isinstance(read, Binding):
+            place = Place(read.place.scope, intern(read.place.name))
+            return Binding(
+                place, intern(read.role), tuple((intern(kind), intern(name)) for kind, name in read.subjects)
+            )
+        return read
 
     def _exchange(self, key: tuple[str, str, str], new: Any) -> bool:
         old = self._read.get(key)
@@ -238,7 +251,7 @@ class PolicyCompiler:
             self._release_set(before)
 
     def _use_set(self, rules: tuple[Rule, ...]) -> str:
-        name = blake2b(_encode(rules), digest_size=16).hexdigest()
+        name = _set_name(rules)
         self._sets[name] = self._sets.get(name, 0) + 1
         self._fields.set("rule_sets", name, rules)
         return name
@@ -299,6 +312,10 @@ class PolicyCompiler:
         for kind, name in read.subjects:
             if kind == "User" and name not in self._own and name not in self._others:
                 yield Problem(key[0], key[2], f"User {name!r} does not exist")
+
+
+def _set_name(rules: tuple[Rule, ...]) -> str:
+    return blake2b(_encode(rules), digest_size=16).hexdigest()
 
 
 def _key(kind: str, obj: Object) -> tuple[str, str, str]:

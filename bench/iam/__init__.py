@@ -1,0 +1,1 @@
+"""What bench_iam.py is made of."""
