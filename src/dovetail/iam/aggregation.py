@@ -3,7 +3,7 @@
 A role names its templates (`aggregationRoleTemplates.templateNames`), or selects them by label among those of its own
 scope (`roleSelector`, which then counts alone, as published). A role with the annotation
 `iam.kubesphere.io/auto-aggregate: "true"` also takes every template of its scope that carries the label
-`iam.kubesphere.io/aggregate-to-<role>`; the copies of a built-in role go by the name of their pattern.
+`iam.kubesphere.io/aggregate-to-<role>`.
 
 What is added stands in the role's status, so the role's own rules stay what somebody wrote and an edit never meets it.
 It is computed anew from what is there each time: a rule that left a template leaves the role, a template that vanished
@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, WORKSPACEROLES
-from dovetail.apis.labels import AUTO_AGGREGATE, REGO_OVERRIDE, SCOPE
-from dovetail.iam.builtin_roles import aggregation_label
+from dovetail.apis.labels import AGGREGATE_TO_PREFIX, AUTO_AGGREGATE, REGO_OVERRIDE, SCOPE
 from dovetail.kube.informer import without_managed_fields
 from dovetail.kube.objects import annotations_of, is_deleting, key_of, labels_of
 from dovetail.kube.resources import Object
@@ -57,11 +56,20 @@ class Wish:
             return of_scope and matches(self.selector, labels)
         return key_of(template).name in self.names
 
+    @property
+    def needed_label(self) -> str:
+        """A label that the selector wants a template to carry; empty when it asks for none."""
+        selector = self.selector or {}
+        wanted: Mapping[str, str] = selector.get("matchLabels") or {}
+        expressions: list[Mapping[str, Any]] = selector.get("matchExpressions") or []
+        positive = (str(one.get("key")) for one in expressions if one.get("operator") in {"In", "Exists"})
+        return next(iter(wanted), next(positive, ""))
+
 
 def wish_of(role: Mapping[str, Any]) -> Wish:
     """What a role asks for."""
     aggregation: Mapping[str, Any] = role.get("aggregationRoleTemplates") or {}
-    label = aggregation_label(role) if annotations_of(role).get(AUTO_AGGREGATE) == "true" else ""
+    label = AGGREGATE_TO_PREFIX + key_of(role).name if annotations_of(role).get(AUTO_AGGREGATE) == "true" else ""
     return Wish(tuple(aggregation.get("templateNames") or ()), aggregation.get("roleSelector"), label)
 
 

@@ -19,14 +19,16 @@ from dovetail.kube.runtime import ControllerRuntime
 ROLE_KINDS: Final = (GLOBALROLES, WORKSPACEROLES, CLUSTERROLES, ROLES)
 INCOMPLETE: Final = "TemplatesMissing"
 _INDEX: Final = "wished-templates"
-_SELECTS: Final = "selector"
+_SELECTS: Final = "any"
 
 
 def _files(role: Mapping[str, Any]) -> list[str]:
-    """Under which words a role is found when a template changes: its names, the label it goes by, that it selects."""
+    """Under which words a role is found when a template changes: its name, a label of it, or that it is a template."""
     wish = wish_of(role)
-    named = [f"name:{name}" for name in wish.names] if wish.selector is None else [_SELECTS]
-    return [*named, f"label:{wish.label}"] if wish.label else named
+    labels = [f"label:{label}" for label in (wish.label, wish.needed_label) if label]
+    if wish.selector is None:
+        return [*labels, *(f"name:{name}" for name in wish.names)]
+    return labels if wish.needed_label else [*labels, _SELECTS]
 
 
 def controllers(runtime: ControllerRuntime) -> list[Controller]:

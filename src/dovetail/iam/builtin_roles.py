@@ -19,7 +19,6 @@ from typing import Any, Final, Literal
 from dovetail.apis import iam_v1beta1 as iam
 from dovetail.apis.labels import (
     AGGREGATE_TO_PREFIX,
-    AUTO_AGGREGATE,
     BUILTIN_ROLE,
     MANAGED,
     ROLE_REF,
@@ -114,7 +113,8 @@ def _role(resource: ResourceName, name: str, rules: list[Object], *, aggregates:
         "rules": rules,
     }
     if aggregates:
-        made["metadata"]["annotations"] = {AUTO_AGGREGATE: "true"}
+        labelled = {"key": AGGREGATE_TO_PREFIX + name, "operator": "Exists"}
+        made["aggregationRoleTemplates"] = {"roleSelector": {"matchExpressions": [labelled]}}
     return made
 
 
@@ -142,7 +142,8 @@ def instance(pattern: Mapping[str, Any], place: str) -> Object:
     name = str(metadata.get("name", ""))
     written: Mapping[str, str] = metadata.get("labels") or {}
     labels = {**written, **OWN_LABELS, MANAGED: "true", BUILTIN_ROLE: name}
-    in_workspace = role.get("kind") == iam.WORKSPACEROLES.kind
+    of_pattern: Mapping[str, str] = pattern["metadata"].get("labels") or {}
+    in_workspace = of_pattern.get(SCOPE) == "workspace"
     placed: Object = (
         {"name": instance_name(place, name), "labels": {**labels, WORKSPACE: place}}
         if in_workspace
@@ -158,13 +159,6 @@ def instance(pattern: Mapping[str, Any], place: str) -> Object:
     if aggregation := role.get("aggregationRoleTemplates"):
         made["aggregationRoleTemplates"] = aggregation
     return made
-
-
-def aggregation_label(role: Mapping[str, Any]) -> str:
-    """The label by which templates become part of a role; a copy goes by the name of its pattern."""
-    metadata: Mapping[str, Any] = role.get("metadata") or {}
-    labels: Mapping[str, str] = metadata.get("labels") or {}
-    return AGGREGATE_TO_PREFIX + labels.get(BUILTIN_ROLE, str(metadata.get("name", "")))
 
 
 def binding_name(user: str, role: str) -> str:
