@@ -14,10 +14,13 @@ class Authentication:
 
     basic: bool = False
     idle_timeout: float = 40 * 60.0
+    single_session: bool = False
 
     def arguments(self) -> tuple[str, ...]:
         """The same as options of `gateway-control`."""
-        return (*(("--basic-auth",) if self.basic else ()), "--session-idle-timeout", f"{self.idle_timeout:g}s")
+        flags = {"--basic-auth": self.basic, "--single-session": self.single_session}
+        told = tuple(flag for flag, on in flags.items() if on)
+        return (*told, "--session-idle-timeout", f"{self.idle_timeout:g}s")
 
 
 class _Duration(click.ParamType[float]):
@@ -49,8 +52,14 @@ def authentication_options(command: Callable[..., Any]) -> Callable[..., Any]:
         show_default=True,
         help="End a session after so long without a request; 0 for never.",
     )
+    @click.option(
+        "--single-session",
+        is_flag=True,
+        help="A log-in ends the user's other sessions at the same client.",
+    )
     @functools.wraps(command)
-    def wrapped(*args: Any, basic_auth: bool, session_idle_timeout: float, **more: Any) -> Any:
-        return command(*args, authentication=Authentication(basic_auth, session_idle_timeout), **more)
+    def wrapped(*args: Any, basic_auth: bool, session_idle_timeout: float, single_session: bool, **more: Any) -> Any:
+        authentication = Authentication(basic_auth, session_idle_timeout, single_session)
+        return command(*args, authentication=authentication, **more)
 
     return wrapped

@@ -129,7 +129,9 @@ async def _serve(
     )  # fmt: skip
     control = Control(runtime, publisher, objects, start, issuer.lifetimes, availability.refresh)
     idleness = Idleness(settings.authentication.idle_timeout)
-    sessions = Sessions(client, issuer, control.revoke, idleness)
+    sessions = Sessions(
+        client, issuer, control.revoke, idleness, multiple_login=not settings.authentication.single_session
+    )
     stored_clients = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=oauth_clients.SELECTOR)
     stored = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
     idle = IdleSessions(sessions, lambda: stored.lister, idleness)

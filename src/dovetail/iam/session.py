@@ -146,6 +146,8 @@ def end(session: Session, now: int) -> Session:
 
 def forgettable(session: Session, lifetimes: Lifetimes, now: int) -> bool:
     """Whether neither a refresh token nor an access token of the session can still be good."""
+    if session.code is not None and not session.code.redeemed_at:  # it never had a token
+        return now > session.code.expires_at + CLOCK_SKEW
     last = session.ended_at or session.expires_at
     return now > last + lifetimes_of(session, lifetimes).access + CLOCK_SKEW
 
