@@ -97,7 +97,7 @@ def _page(request: Request, body: str, code: int, form_action: str, head: str = 
         "frame-ancestors 'none'; base-uri 'none'"
     )
     headers = {
-        "Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer",
+        "Content-Security-Policy": policy, "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin",
         "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff",
     }  # fmt: skip
     return Response(text, code, headers, "text/html; charset=utf-8")
