@@ -104,11 +104,12 @@ def one_change(compiler: PolicyCompiler, before: Snapshot) -> dict[str, float]:
     compiler.put("WorkspaceRoleBinding", bound("WorkspaceRole", "one-more", "ws-5-admin", "user-9", workspace="ws-5"))
     after = Snapshot(generation=2, policy=compiler.policy())
     compiled = time.process_time()
-    frame = encode_delta(delta_between(before, after))
+    delta = delta_between(before, after)
+    frame = encode_delta(delta)
     sent = time.process_time()
     serving = Serving(before)
     taken = time.process_time()
-    Serving(applied(before, delta_between(before, after)), serving)
+    Serving(applied(before, delta), serving)
     done = time.process_time()
     return {
         "compile_ms": round((compiled - begun) * 1000, 2), "delta_ms": round((sent - compiled) * 1000, 2),

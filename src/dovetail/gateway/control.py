@@ -19,6 +19,7 @@ import msgspec
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.gateway.audit.policy import AuditPolicy
+from dovetail.gateway.delta import same_but_for_generation
 from dovetail.gateway.objects import RoutingObjects
 from dovetail.gateway.policy_objects import PolicyObjects
 from dovetail.gateway.publisher import Publisher
@@ -154,7 +155,7 @@ class Control:
 
     async def _put(self, after: Snapshot) -> None:
         before = self._snapshot
-        if before.generation and after == before:
+        if before.generation and same_but_for_generation(before, after):
             return
         self._snapshot = msgspec.structs.replace(after, generation=before.generation + 1)
         await self._publisher.publish(self._snapshot)

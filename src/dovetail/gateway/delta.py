@@ -17,7 +17,7 @@ from zlib import crc32
 import msgspec
 
 from dovetail.gateway.snapshot import LENGTH, Snapshot
-from dovetail.iam.policy import Policy
+from dovetail.iam.policy import Policy, alike
 from dovetail.routing.edits import RouteEdit, edit_between, edited
 from dovetail.routing.model import RouteTable, Upstream
 
@@ -107,7 +107,15 @@ def checksum(table: RouteTable) -> int:
 
 
 def _same(first: object, second: object) -> bool:
+    if isinstance(first, Policy) and isinstance(second, Policy):
+        return alike(first, second)
     return first is second or first == second
+
+
+def same_but_for_generation(before: Snapshot, after: Snapshot) -> bool:
+    """Whether two snapshots say the same."""
+    names = (name for name in after.__struct_fields__ if name != "generation")
+    return all(_same(getattr(before, name), getattr(after, name)) for name in names)
 
 
 def _table_edit(before: RouteTable, after: RouteTable) -> TableEdit | None:

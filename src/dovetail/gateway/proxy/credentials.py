@@ -119,7 +119,7 @@ class Credentials:
             self.signed_like(snapshot)
             and (mine.revoked_sessions, mine.assertion_key, mine.password_socket)
             == (snapshot.revoked_sessions, snapshot.assertion_key, snapshot.password_socket)
-            and self._accounts == snapshot.policy.accounts
+            and (self._accounts is snapshot.policy.accounts or self._accounts == snapshot.policy.accounts)
         )
 
     def lately(self, header: bytes, now: float) -> User | None:

@@ -11,7 +11,7 @@ from dovetail.gateway.proxy.credentials import Credentials, User
 from dovetail.gateway.proxy.recent import Recent
 from dovetail.gateway.snapshot import Snapshot
 from dovetail.iam.authorizer import Authorizer
-from dovetail.iam.policy import Policy
+from dovetail.iam.policy import Policy, alike
 from dovetail.routing.matching import Matcher
 from dovetail.routing.model import RouteTable
 
@@ -42,6 +42,6 @@ class Serving:
 
 
 def _authorizer(policy: Policy, before: Authorizer | None) -> Authorizer:
-    if before is not None and (policy is before.policy or policy == before.policy):
+    if before is not None and alike(policy, before.policy):
         return before
     return Authorizer(policy, before)
