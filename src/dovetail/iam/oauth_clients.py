@@ -12,18 +12,27 @@ Where two have one name, the older one counts. The client `kubesphere` is there 
 
 import hmac
 import logging
-from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any, Final, Literal, cast
 from urllib.parse import urlsplit
 
+from dovetail.iam.labelled_secrets import (
+    DATA_KEY,
+    LabelledSecrets,
+    UnusableConfiguration,
+    configuration,
+    text,
+    texts,
+    whole,
+)
 from dovetail.iam.policy import Account
+
+__all__ = ["DATA_KEY", "DEFAULT", "SECRET_TYPE", "SELECTOR", "OAuthClient", "OAuthClients", "default_client"]
 
 SECRET_TYPE: Final = "config.kubesphere.io/oauthclient"
 SELECTOR: Final = "config.kubesphere.io/type=oauthclient"
-DATA_KEY: Final = "configuration.yaml"
 DEFAULT: Final = "kubesphere"
 ACCOUNT_PREFIX: Final = "kubesphere:oauthclient:"
 SHORTEST_SECONDS: Final = 600
@@ -32,10 +41,6 @@ _METHODS: Final = ("auto", "prompt", "deny")
 _SCRIPTS: Final = frozenset({"javascript", "data", "vbscript", "file", "about", "blob", "view-source", "filesystem"})
 
 _log = logging.getLogger(__name__)
-
-
-class UnusableClient(Exception):
-    """A Secret describes no client that could be used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,34 +90,31 @@ def default_client(issuer: str) -> OAuthClient:
 
 
 def read_client(obj: Mapping[str, Any]) -> OAuthClient:
-    """The client that a Secret describes. Raises UnusableClient."""
-    if obj.get("type") != SECRET_TYPE:
-        raise UnusableClient(f"its type is not {SECRET_TYPE}")
-    said = _configuration(obj)
+    """The client that a Secret describes. Raises UnusableConfiguration."""
+    said = configuration(obj, SECRET_TYPE)
     redirects = _redirects(said, "redirectURIs")
-    method = _text(said, "grantMethod") or "prompt"
-    name = _text(said, "name")
+    method = text(said, "grantMethod") or "prompt"
+    name = text(said, "name")
     if not name or ":" in name or len(name) > 200 or not name.isprintable():
-        raise UnusableClient("name is missing or not usable")
+        raise UnusableConfiguration("name is missing or not usable")
     if method not in _METHODS:
-        raise UnusableClient(f"grantMethod must be one of {', '.join(_METHODS)}")
+        raise UnusableConfiguration(f"grantMethod must be one of {', '.join(_METHODS)}")
     return OAuthClient(
-        name=name, secret=_text(said, "secret"), trusted=said.get("trusted") is True,
-        grant_method=cast("Any", method), scope_restrictions=_texts(said, "scopeRestrictions"),
+        name=name, secret=text(said, "secret"), trusted=said.get("trusted") is True,
+        grant_method=cast("Any", method), scope_restrictions=texts(said, "scopeRestrictions"),
         redirect_uris=redirects, post_logout_redirect_uris=_redirects(said, "postLogoutRedirectURIs") or redirects,
-        access_seconds=_seconds(said, "accessTokenMaxAgeSeconds"),
-        inactivity_seconds=_seconds(said, "accessTokenInactivityTimeoutSeconds"),
+        access_seconds=whole(said, "accessTokenMaxAgeSeconds", SHORTEST_SECONDS, LONGEST_SECONDS),
+        inactivity_seconds=whole(said, "accessTokenInactivityTimeoutSeconds", SHORTEST_SECONDS, LONGEST_SECONDS),
         uid=str(obj["metadata"].get("uid", "")),
     )  # fmt: skip
 
 
 class OAuthClients:
-    """The clients of now, by name. `stored` gives the Secrets of a lister; each version of one is read once."""
+    """The clients of now, by name. `stored` gives the Secrets of a lister."""
 
     def __init__(self, stored: Callable[[], Iterable[Mapping[str, Any]]], issuer: str) -> None:
-        self._stored = stored
         self._default = default_client(issuer)
-        self._read: dict[str, tuple[str, OAuthClient | None]] = {}
+        self._secrets = LabelledSecrets(stored, read_client, _left_out)
 
     def get(self, name: str) -> OAuthClient | None:
         """The client of this name."""
@@ -120,32 +122,16 @@ class OAuthClients:
 
     def all(self) -> dict[str, OAuthClient]:
         """All of them."""
-        found: dict[str, OAuthClient] = {}
-        read: dict[str, tuple[str, OAuthClient | None]] = {}
-        for obj in sorted(self._stored(), key=_age):
-            metadata = obj["metadata"]
-            client = read.setdefault(str(metadata["name"]), self._client(obj))[1]
-            if client is not None and not metadata.get("deletionTimestamp"):
-                found.setdefault(client.name, client)
-        self._read = read
-        found.setdefault(DEFAULT, self._default)
-        return found
+        return {DEFAULT: self._default, **self._secrets.all()}
 
     def accounts(self) -> dict[str, Account]:
         """As whom the clients with a secret of their own may call."""
         clients = self.all().values()
         return {one.account: Account(uid=one.uid) for one in clients if one.uid and not one.public}
 
-    def _client(self, obj: Mapping[str, Any]) -> tuple[str, OAuthClient | None]:
-        name, version = str(obj["metadata"]["name"]), str(obj["metadata"].get("resourceVersion", ""))
-        before = self._read.get(name)
-        if before is not None and before[0] == version:
-            return before
-        try:
-            return version, read_client(obj)
-        except UnusableClient as problem:
-            _log.warning("no OAuth client", extra={"fields": {"secret": name, "reason": problem}})
-            return version, None
+
+def _left_out(obj: Mapping[str, Any], problem: str) -> None:
+    _log.warning("no OAuth client", extra={"fields": {"secret": obj["metadata"]["name"], "reason": problem}})
 
 
 def safe_redirect(uri: str) -> bool:
@@ -159,54 +145,13 @@ def safe_redirect(uri: str) -> bool:
     return bool(parts.hostname) if parts.scheme.lower() in ("http", "https") else True
 
 
-def _age(obj: Mapping[str, Any]) -> tuple[str, str]:
-    return str(obj["metadata"].get("creationTimestamp", "")), str(obj["metadata"]["name"])
-
-
 def _digest(secret: str) -> bytes:
     return sha256(secret.encode()).digest()
 
 
-def _configuration(obj: Mapping[str, Any]) -> Mapping[str, Any]:
-    import yaml
-
-    try:
-        said = yaml.safe_load(b64decode(str(obj["data"][DATA_KEY])))
-    except (KeyError, TypeError, ValueError, yaml.YAMLError) as error:
-        raise UnusableClient(f"{DATA_KEY} is missing or is not YAML") from error
-    if not isinstance(said, dict):
-        raise UnusableClient(f"{DATA_KEY} is not a map")
-    return cast("Mapping[str, Any]", said)
-
-
-def _text(said: Mapping[str, Any], name: str) -> str:
-    value = said.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str):
-        raise UnusableClient(f"{name} is not text")
-    return value
-
-
-def _texts(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    values: object = said.get(name) or []
-    if not isinstance(values, list) or not all(isinstance(one, str) for one in cast("list[object]", values)):
-        raise UnusableClient(f"{name} is not a list of texts")
-    return tuple(cast("list[str]", values))
-
-
 def _redirects(said: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    uris = _texts(said, name)
+    uris = texts(said, name)
     for uri in uris:
         if not safe_redirect(uri):
-            raise UnusableClient(f"{name}: {uri!r} is not an absolute address that a browser may be sent to")
+            raise UnusableConfiguration(f"{name}: {uri!r} is not an absolute address that a browser may be sent to")
     return uris
-
-
-def _seconds(said: Mapping[str, Any], name: str) -> int:
-    value = said.get(name) or 0
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise UnusableClient(f"{name} is not a whole number")
-    if value and not SHORTEST_SECONDS <= value <= LONGEST_SECONDS:
-        raise UnusableClient(f"{name} must be {SHORTEST_SECONDS} to {LONGEST_SECONDS}")
-    return value
