@@ -5,7 +5,6 @@ CommandError
 ├── NotAPackage
 ├── DirectoryTaken
 ├── CredentialsUnusable
-├── RegistryRefused
 ├── RepositoryRefused
 ├── DirectoryUnusable
 ├── NoSuchPackage
@@ -56,14 +55,6 @@ class CredentialsUnusable(CommandError):
 
     def __init__(self, path: str, reason: str, remedy: str) -> None:
         super().__init__(f"{path} is not used: {reason}. {remedy}.")
-
-
-class RegistryRefused(CommandError):
-    """A registry does not give, or does not take. `status` is what it answered, 0 if it was not its answer."""
-
-    def __init__(self, what: str, reason: str, status: int = 0) -> None:
-        self.status = status
-        super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")
 
 
 class RepositoryRefused(CommandError):

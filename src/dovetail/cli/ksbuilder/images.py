@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
 from dovetail.cli.ksbuilder.waiting import Waiting
 from dovetail.packaging.bundling.making import Layout
 from dovetail.packaging.manifests import items, mapping
+from dovetail.packaging.registry.errors import RegistryRefused
 from dovetail.packaging.registry.manifests import Descriptor, platform_of, read
 from dovetail.packaging.registry.references import Reference, parse_image
 

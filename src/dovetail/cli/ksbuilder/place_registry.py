@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Final, Self
 
-from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
 from dovetail.cli.ksbuilder.place_directory import checked
 from dovetail.cli.ksbuilder.places import Listed, Parcel
 from dovetail.packaging.limits import MAX_ARCHIVE
 from dovetail.packaging.package import Package
+from dovetail.packaging.registry.errors import RegistryRefused
 from dovetail.packaging.registry.manifests import MANIFEST, chart_of, push_of, read
 from dovetail.packaging.registry.references import Reference, parse, tag_of, version_of
 

@@ -10,7 +10,6 @@ from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Final
 
-from dovetail.cli.ksbuilder.errors import RegistryRefused
 from dovetail.cli.ksbuilder.oci import Registry
 from dovetail.packaging.annex import ImageFacts
 from dovetail.packaging.errors import PackagingError
@@ -19,7 +18,7 @@ from dovetail.packaging.findings import Finding, error, note, warning
 from dovetail.packaging.images import images_of
 from dovetail.packaging.manifests import items, mapping
 from dovetail.packaging.registry import manifests
-from dovetail.packaging.registry.errors import UnusableManifest
+from dovetail.packaging.registry.errors import RegistryRefused, UnusableManifest
 from dovetail.packaging.registry.references import Reference, parse_image
 
 WANTED: Final = ("linux/amd64", "linux/arm64")

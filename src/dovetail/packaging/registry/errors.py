@@ -18,3 +18,11 @@ class UnusableManifest(PackagingError):
 
     def __init__(self, where: str, reason: str) -> None:
         super().__init__(f"{where} cannot be used: {reason}. Push it again, or ask whoever runs the registry.")
+
+
+class RegistryRefused(PackagingError):
+    """A registry does not give, or does not take. `status` is what it answered, 0 if it was not its answer."""
+
+    def __init__(self, what: str, reason: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(f"{what}: {reason.rstrip('.')}. Check the address and the login.")

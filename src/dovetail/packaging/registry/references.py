@@ -6,6 +6,7 @@ A version's `+` (build metadata) is not allowed in a tag; Helm writes `_` for it
 import re
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlsplit
 
 from dovetail.packaging import images
 from dovetail.packaging.registry.errors import InvalidReference
@@ -95,3 +96,14 @@ def tag_of(version: str) -> str:
 def version_of(tag: str) -> str:
     """The version that a tag stands for."""
     return tag.replace("_", "+")
+
+
+def same_origin(one: str, other: str) -> bool:
+    """Whether two addresses have the same scheme, host and port: what credentials are good for."""
+    return _origin(one) == _origin(other)
+
+
+def _origin(url: str) -> tuple[str, str, int | None]:
+    parts = urlsplit(url)
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    return parts.scheme, (parts.hostname or "").lower(), port
