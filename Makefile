@@ -11,10 +11,10 @@ JOBS   ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo corpus bench bench-gateway bench-kube crash lint docs web lock format clean
+.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube authz-matrix crash lint docs web lock format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 up: $(VENV)/runtime.done $(PAGE) ## Start the platform on this machine (options: make up ARGS="--port 8080")
 	@exec $(BIN)/dovetail up $(ARGS)
@@ -32,8 +32,14 @@ bench: $(VENV)/dev.done machine ## Benchmarks with their peers, as ratios measur
 bench-gateway: $(VENV)/dev.done machine ## The gateway in figures, beside Envoy, nginx, Caddy and an aiohttp proxy
 	@$(BIN)/python bench/bench_gateway.py $(ARGS)
 
+bench-iam: $(VENV)/dev.done machine ## Authorization in figures: decisions, memory, the time until a binding is in force
+	@$(BIN)/python bench/bench_iam.py $(ARGS)
+
 bench-kube: $(VENV)/dev.done machine ## The embedded Kubernetes API in figures, beside uvicorn and etcd
 	@$(BIN)/python bench/bench_kube.py $(ARGS)
+
+authz-matrix: $(VENV)/dev.done $(PAGE) machine ## Every endpoint as every kind of caller, against a table written by hand
+	@$(BIN)/python -m tests.e2e.authz_matrix $(ARGS)
 
 crash: $(VENV)/dev.done ## Kill the embedded cluster with -9 under load, again and again (make crash ROUNDS=300)
 	@DOVETAIL_CRASH_ROUNDS=$(or $(ROUNDS),300) $(BIN)/pytest -q tests/embedded_apiserver/test_crash.py
