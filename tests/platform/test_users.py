@@ -319,6 +319,10 @@ async def test_the_history_ends(platform: Platform) -> None:
         assert len(await records.list_of(name)) == 3
         assert await records.familiar(name, "192.0.2.5")
         assert not await records.familiar(name, "192.0.2.99")
+        records.note(LoginAttempt(other := await platform.user(), True, "192.0.2.1"))
+        records.forget(other)
+        await records.drained()
+        assert await records.list_of(other) == []
         platform.now += 8 * 24 * 3600
         await records.sweep()
         assert await records.list_of(name) == []

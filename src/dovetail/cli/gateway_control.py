@@ -153,6 +153,9 @@ async def _serve(
     directories = Directories(runtime)
     login_records = LoginRecords(client)
     runtime.add_task("login records", login_records.run)
+    control.users.add_handler(
+        lambda type, old, new: login_records.forget(str(new["metadata"]["name"])) if type == "DELETED" else None
+    )
     deps = PlatformDeps(
         client=client, directory=directories, definitions=directories.definitions,
         users=control.users.lister, global_roles=control.roles.lister,

@@ -56,6 +56,13 @@ class LoginAttempt:
     at: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """A user who is no more."""
+
+    user: str
+
+
 @dataclass(slots=True)
 class _Failures:
     since: float
@@ -100,7 +107,7 @@ class LoginRecords:
         self._rules = retention or Retention()
         self._clock = clock
         self._budget = FailureBudget(self._rules)
-        self._line: asyncio.Queue[LoginAttempt] = asyncio.Queue(_LONGEST_LINE)
+        self._line: asyncio.Queue[LoginAttempt | Gone] = asyncio.Queue(_LONGEST_LINE)
 
     def note(self, attempt: LoginAttempt) -> None:
         """Have a try written down, if it should be. Does not wait; what does not fit into the line is logged."""
@@ -109,10 +116,17 @@ class LoginRecords:
             noted = self._budget.spend(noted)
         if noted is None:
             return
+        self._put(noted)
+
+    def forget(self, user: str) -> None:
+        """Have the records of a user who is gone deleted: whoever gets the name next has no history."""
+        self._put(Gone(user))
+
+    def _put(self, work: LoginAttempt | Gone) -> None:
         try:
-            self._line.put_nowait(noted)
+            self._line.put_nowait(work)
         except asyncio.QueueFull:
-            _log.warning("a log-in is not written down", extra={"fields": {"user": attempt.user}})
+            _log.warning("a log-in is not written down", extra={"fields": {"user": work.user}})
 
     async def run(self) -> None:
         """Write until cancelled, and sweep now and then."""
@@ -143,11 +157,11 @@ class LoginRecords:
 
     async def _write_forever(self) -> None:
         while True:
-            attempt = await self._line.get()
+            work = await self._line.get()
             try:
-                await self._write(attempt)
+                await (self._write(work) if isinstance(work, LoginAttempt) else self._forget_all(work.user))
             except KubeError as error:
-                fields = {"user": attempt.user, "reason": error}
+                fields = {"user": work.user, "reason": error}
                 _log.warning("a log-in is not written down", extra={"fields": fields})
             finally:
                 self._line.task_done()
@@ -159,6 +173,10 @@ class LoginRecords:
             await self._client.patch(USERS, attempt.user, {"status": {"lastLoginTime": stamp}}, subresource="status")
         for surplus in (await self.list_of(attempt.user))[self._rules.per_user :]:
             await self._forget(surplus)
+
+    async def _forget_all(self, user: str) -> None:
+        for obj in await self.list_of(user):
+            await self._forget(obj)
 
     async def _sweep_forever(self) -> None:
         while True:
