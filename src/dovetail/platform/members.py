@@ -31,6 +31,7 @@ from dovetail.platform.answers import JSON, NO_STORE, json_answer, json_value
 from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.describing import LIST_QUERY, Json, describes
 from dovetail.platform.errors import BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.grants import demand_no_gain
 from dovetail.platform.listing import page_of, read_query
@@ -55,6 +56,12 @@ _SHOWN_AS: Final[Mapping[Scope, str]] = {
 }
 _MOST: Final = 100
 
+_MEMBER: Final[Json] = {
+    "type": "object",
+    "required": ["username", "roleRef"],
+    "properties": {"username": {"type": "string"}, "roleRef": {"type": "string"}},
+}
+
 
 class Members:
     """The endpoints of one sort of members."""
@@ -73,16 +80,19 @@ class Members:
             Route(path + "/{member}", self.remove, methods=["DELETE"]),
         ]
 
+    @describes(answer="UserList", query=LIST_QUERY)
     async def list(self, request: Request) -> Response:
         """The members, each with his role."""
         place = self._place(request)
         query = read_query(request.query_params.multi_items())
         return json_answer(page_of(self._members(place), query), headers=NO_STORE)
 
+    @describes(answer="User")
     async def get(self, request: Request) -> Response:
         """One member."""
         return json_answer(self._member(self._place(request), request.path_params["member"]), headers=NO_STORE)
 
+    @describes(body={"type": "array", "items": _MEMBER}, answer={"type": "array", "items": _MEMBER}, code=201)
     async def invite(self, request: Request) -> Response:
         """Make members of users; one who is a member gets the role instead of his own."""
         place, body = self._place(request), await json_value(request)
@@ -97,6 +107,7 @@ class Members:
         given = [{"username": user, "roleRef": role} for user, role in wanted]
         return json_answer(given if isinstance(body, list) else given[0], 201, NO_STORE)
 
+    @describes(body=_MEMBER, answer=_MEMBER)
     async def change(self, request: Request) -> Response:
         """Give a member another role."""
         place, member = self._place(request), request.path_params["member"]
@@ -107,6 +118,7 @@ class Members:
         await self._assign(place, user, role, wait=user != caller(request).name)
         return json_answer({"username": user, "roleRef": role}, headers=NO_STORE)
 
+    @describes(answer="Status")
     async def remove(self, request: Request) -> Response:
         """Take a member out; out of a workspace's projects, too."""
         place, member = self._place(request), request.path_params["member"]

@@ -13,6 +13,7 @@ from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict
 from dovetail.kube.objects import key_of, resource_version_of
 from dovetail.kube.resources import ResourceLike
+from dovetail.platform.describing import Schema
 from dovetail.platform.errors import BadRequest, UnknownMediaType
 
 Object = dict[str, Any]
@@ -22,6 +23,19 @@ MERGE_PATCH: Final = "application/merge-patch+json"
 _VERSION: Final = "/metadata/resourceVersion"
 _TRIES: Final = 4
 T = TypeVar("T")
+
+_TEXT: Final = {"type": "string"}
+PATCH_BODIES: Final[Mapping[str, Schema]] = {
+    JSON_PATCH: {
+        "type": "array",
+        "items": {
+            "type": "object", "required": ["op", "path"],
+            "properties": {"op": _TEXT, "path": _TEXT, "from": _TEXT, "value": {}},
+        },
+    },
+    MERGE_PATCH: {"type": "object"},
+}  # fmt: skip
+"""What a patch may be, for the OpenAPI documents."""
 
 
 async def again(once: Callable[[], Awaitable[T]]) -> T:

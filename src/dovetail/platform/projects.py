@@ -43,9 +43,10 @@ from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json
 from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.describing import LIST_QUERY, Json, describes
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing
 from dovetail.platform.listing import page_of, read_query
-from dovetail.platform.patches import again, patched
+from dovetail.platform.patches import PATCH_BODIES, again, patched
 from dovetail.platform.rights import demand_outside
 from dovetail.platform.shown_objects import shown
 from dovetail.platform.workspaces import BASES
@@ -55,6 +56,26 @@ Objects = list[Object]  # said here because a method is called `list` below
 
 _INSIDE: Final = "/workspaces/{workspace}/namespaces"
 _LIFTING: Final = ("pod-security.kubernetes.io/",)
+
+_PROJECT: Final[Json] = {
+    "type": "object",
+    "description": "A Namespace of Kubernetes.",
+    "properties": {
+        "apiVersion": {"type": "string"}, "kind": {"type": "string"},
+        "metadata": {
+            "type": "object",
+            "properties": {
+                "name": {"type": "string"},
+                "labels": {"type": "object", "additionalProperties": {"type": "string"}},
+                "annotations": {"type": "object", "additionalProperties": {"type": "string"}},
+            },
+        },
+    },
+}  # fmt: skip
+_PROJECTS: Final[Json] = {
+    "type": "object",
+    "properties": {"items": {"type": "array", "items": _PROJECT}, "totalItems": {"type": "integer"}},
+}
 
 
 class Projects:
@@ -84,10 +105,12 @@ class Projects:
             ),
         ]
 
+    @describes(answer=_PROJECTS, query=LIST_QUERY)
     async def list(self, request: Request) -> Response:
         """The namespaces that the caller may see, of one workspace if the URL names one."""
         return self._listed(request, self._seen_by(caller(request)))
 
+    @describes(answer=_PROJECTS, query=LIST_QUERY)
     async def of_member(self, request: Request) -> Response:
         """The projects of the workspace that a member of it sees, as far as the caller sees them, too."""
         member, workspace = request.path_params["member"], request.path_params["workspace"]
@@ -100,10 +123,12 @@ class Projects:
         own = {key_of(one).name for one in self._seen_by(identity)} if member != identity.name else None
         return self._listed(request, [one for one in theirs if own is None or key_of(one).name in own])
 
+    @describes(answer=_PROJECT)
     async def get(self, request: Request) -> Response:
         """One project of the workspace."""
         return json_answer(self._found(request), headers=NO_STORE)
 
+    @describes(body=_PROJECT, answer=_PROJECT, code=201)
     async def create(self, request: Request) -> Response:
         """A new project of the workspace; the caller is its administrator."""
         identity, workspace = caller(request), request.path_params["workspace"]
@@ -121,6 +146,7 @@ class Projects:
         await caught_up(lambda: self._complete(name, workspace, identity.name), 2.0)
         return _answer(stored, 201)
 
+    @describes(body=_PROJECT, answer=_PROJECT)
     async def replace(self, request: Request) -> Response:
         """Give a project the labels and annotations of the body."""
         body = await json_body(request)
@@ -130,6 +156,7 @@ class Projects:
 
         return await again(once)
 
+    @describes(body=PATCH_BODIES, answer=_PROJECT)
     async def patch(self, request: Request) -> Response:
         """A JSON patch or a merge patch of a project's labels and annotations."""
         content, body = media_type(request), await body_of(request)
@@ -141,6 +168,7 @@ class Projects:
 
         return await again(once)
 
+    @describes(answer="Status")
     async def delete(self, request: Request) -> Response:
         """Delete a project with all that is in it."""
         project = self._found(request)

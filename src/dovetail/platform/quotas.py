@@ -24,6 +24,7 @@ from dovetail.platform.answers import JSON, NO_STORE, json_answer, json_body
 from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.describing import LIST_QUERY, describes
 from dovetail.platform.errors import BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.rights import demand_outside
@@ -59,6 +60,7 @@ class Quotas:
             Route(path + "/{quota}", self.delete, methods=["DELETE"]),
         ]
 
+    @describes(answer="ResourceQuotaList", query=LIST_QUERY)
     async def list(self, request: Request) -> Response:
         """The quotas of a workspace, with what is used."""
         workspace, kept = request.path_params["workspace"], self._deps.directory(RESOURCEQUOTAS).list()
@@ -66,10 +68,12 @@ class Quotas:
         shown = [quota for quota in kept if workspace_of_quota(quota) == workspace]
         return json_answer(page_of(shown, query), headers=NO_STORE)
 
+    @describes(answer="ResourceQuota")
     async def get(self, request: Request) -> Response:
         """One quota."""
         return json_answer(self._found(request), headers=NO_STORE)
 
+    @describes(body="ResourceQuota", answer="ResourceQuota", code=201)
     async def create(self, request: Request) -> Response:
         """A new quota."""
         workspace = request.path_params["workspace"]
@@ -85,6 +89,7 @@ class Quotas:
         await caught_up(lambda: self._deps.directory(RESOURCEQUOTAS).get(key_of(quota).name) is not None)
         return _answer(stored, 201)
 
+    @describes(body="ResourceQuota", answer="ResourceQuota")
     async def replace(self, request: Request) -> Response:
         """Change a quota."""
         before = self._found(request)
@@ -96,6 +101,7 @@ class Quotas:
         stored = await self._deps.client.update(RESOURCEQUOTAS, {**before, "metadata": metadata, "spec": quota["spec"]})
         return _answer(stored)
 
+    @describes(answer="Status")
     async def delete(self, request: Request) -> Response:
         """Delete a quota: nothing is limited any more."""
         quota = self._found(request)

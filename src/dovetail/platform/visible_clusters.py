@@ -22,6 +22,7 @@ from dovetail.kube.objects import annotations_of
 from dovetail.platform.answers import NO_STORE, json_answer
 from dovetail.platform.callers import caller
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.describing import LIST_QUERY, describes
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.workspaces import BASES
 
@@ -46,12 +47,14 @@ class VisibleClusters:
             )
         ]
 
+    @describes(answer={"type": "object"}, query=LIST_QUERY)
     async def list(self, request: Request) -> Response:
         """The clusters that the caller may see."""
         query = read_query(request.query_params.multi_items())
         seen = [HOST] if self._sees_host(caller(request)) else []
         return json_answer(page_of([cluster(name) for name in seen], query), headers=NO_STORE)
 
+    @describes(answer={"type": "object"}, query=LIST_QUERY)
     async def of_workspace(self, request: Request) -> Response:
         """The clusters of a workspace, if the caller may see the workspace."""
         query, name = read_query(request.query_params.multi_items()), request.path_params["workspace"]

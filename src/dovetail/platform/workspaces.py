@@ -34,9 +34,10 @@ from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json
 from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.describing import LIST_QUERY, describes
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.listing import page_of, read_query
-from dovetail.platform.patches import again, patched
+from dovetail.platform.patches import PATCH_BODIES, again, patched
 from dovetail.platform.rights import demand_outside
 from dovetail.platform.shown_objects import shown
 
@@ -45,6 +46,8 @@ Object = dict[str, Any]
 BASES: Final = (f"/kapis/{GROUP}/v1beta1", f"/kapis/{GROUP}/v1alpha3")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
 _MADE_WITHIN: Final = 2.0
+
+_DELETION: Final = {"propagationPolicy": "Orphan, Background or Foreground: what becomes of the projects."}
 
 
 class Workspaces:
@@ -73,22 +76,27 @@ class Workspaces:
             Route(path + "/{workspace}", self.delete, methods=["DELETE"]),
         ]
 
+    @describes(answer="WorkspaceTemplateList", query=LIST_QUERY)
     async def list_templates(self, request: Request) -> Response:
         """The WorkspaceTemplates that the caller may see."""
         return self._list(request, WORKSPACETEMPLATES)
 
+    @describes(answer="WorkspaceList", query=LIST_QUERY)
     async def list_workspaces(self, request: Request) -> Response:
         """The Workspaces that the caller may see."""
         return self._list(request, WORKSPACES)
 
+    @describes(answer="WorkspaceTemplate")
     async def get_template(self, request: Request) -> Response:
         """One WorkspaceTemplate."""
         return json_answer(self._found(WORKSPACETEMPLATES, request.path_params["workspace"]), headers=NO_STORE)
 
+    @describes(answer="Workspace")
     async def get_workspace(self, request: Request) -> Response:
         """One Workspace."""
         return json_answer(self._found(WORKSPACES, request.path_params["workspace"]), headers=NO_STORE)
 
+    @describes(body="WorkspaceTemplate", answer="WorkspaceTemplate", code=201)
     async def create(self, request: Request) -> Response:
         """A new workspace; the caller is its manager unless the body says otherwise."""
         identity, template = caller(request), as_template(await json_body(request))
@@ -107,6 +115,7 @@ class Workspaces:
         await caught_up(lambda: self._complete(name, manager), _MADE_WITHIN)
         return _answer(stored, 201)
 
+    @describes(body="WorkspaceTemplate", answer="WorkspaceTemplate")
     async def replace(self, request: Request) -> Response:
         """Change a workspace: labels, annotations and spec are taken from the body, everything else stays."""
         name, identity = request.path_params["workspace"], caller(request)
@@ -117,6 +126,7 @@ class Workspaces:
 
         return await again(once)
 
+    @describes(body=PATCH_BODIES, answer="WorkspaceTemplate")
     async def patch(self, request: Request) -> Response:
         """A JSON patch (RFC 6902) or a merge patch (RFC 7396) of the template."""
         name, content, identity = request.path_params["workspace"], media_type(request), caller(request)
@@ -129,6 +139,7 @@ class Workspaces:
 
         return await again(once)
 
+    @describes(answer="Status", query=_DELETION)
     async def delete(self, request: Request) -> Response:
         """Delete a workspace; `propagationPolicy` (Orphan, Background, Foreground) in the query or the body says what
         becomes of its projects, else the annotation kubesphere.io/deletion-propagation."""
