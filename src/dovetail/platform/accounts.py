@@ -1,8 +1,10 @@
 """Creating, changing, deleting and re-keying users in the cluster: the order of writes, and who may grant what.
 
 Nobody grants what he does not hold: the caller's rights must cover those of a role that he gives, of groups that he
-puts somebody into, and of a user whose password he sets or whom he enables (`dovetail.iam.escalation`). Everything is
-checked before the first write. Each operation is ordered so that being killed in the middle leaves nobody with more
+puts somebody into, and of a user whose password he sets or whom he enables (`dovetail.iam.escalation`). A new user gets
+what is promised to its name, so that counts, too (`promised_rights`). Nor does anybody disable, delete or demote a user
+who may do more than he himself: otherwise who manages users could lock out every administrator. Everything is checked
+before the first write. Each operation is ordered so that being killed in the middle leaves nobody with more
 rights than before: a user exists before its binding does, and loses its bindings before it goes.
 After a write the caches are waited for, shortly, so that the caller's next list shows it.
 """
@@ -24,6 +26,7 @@ from dovetail.platform.errors import AccessDenied, Clash, Missing, Unacceptable
 from dovetail.platform.global_role import GlobalRoleOfUser
 from dovetail.platform.login import check_password, find_user
 from dovetail.platform.new_user import NewUser
+from dovetail.platform.promised_rights import lacking, promised
 from dovetail.platform.user_edit import ACTIVE, DISABLED, UserEdit
 
 Object = dict[str, Any]
@@ -57,6 +60,7 @@ class Accounts:
         what = f"create a user with the rights of {new.name!r}"
         self._demand_role(new.name, new.role, caller, what)
         self._demand_rights_of(new.name, new.groups, caller, what)
+        _demand_nothing(lacking(self._deps.policy(), caller, promised(self._deps, new.name)), caller, what)
         async with self._e_mail:
             self._demand_unused_email(new.name, new.texts.get("email", ""))
             stored = await self._store(new)
@@ -87,6 +91,7 @@ class Accounts:
         if name == caller.name:
             raise Clash("nobody deletes the own account; ask another administrator")
         user = await self.get(name)
+        self._demand_rights_of(name, self._groups_now(name), caller, f"delete {name!r}")
         await self._roles.assign(name, "")
         await self._deps.client.delete(USERS, name, uid=user["metadata"]["uid"])
         await self._deps.sessions.end_all(name, self._deps.clock())
@@ -143,9 +148,15 @@ class Accounts:
         if edit.name == caller.name and edit.state == DISABLED:
             raise Clash("nobody disables the own account; ask another administrator")
         self._demand_role(edit.name, edit.role or "", caller, f"change the role of {edit.name!r}")
-        before = self._deps.policy().accounts.get(edit.name)
-        if edit.state == ACTIVE or set(edit.groups) - set(before.groups if before is not None else ()):
+        before = self._groups_now(edit.name)
+        if edit.state == ACTIVE or set(edit.groups) - set(before):
             self._demand_rights_of(edit.name, edit.groups, caller, f"give {edit.name!r} these rights")
+        if edit.name != caller.name and (edit.state == DISABLED or edit.role is not None or edit.bars):
+            self._demand_rights_of(edit.name, before, caller, f"take rights from {edit.name!r}")
+
+    def _groups_now(self, name: str) -> tuple[str, ...]:
+        account = self._deps.policy().accounts.get(name)
+        return account.groups if account is not None else ()
 
     def _demand_role(self, user: str, role: str, caller: Identity, what: str) -> None:
         if not role:

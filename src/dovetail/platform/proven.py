@@ -24,6 +24,7 @@ from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import Clash, Unacceptable, Unauthenticated
 from dovetail.platform.granting import terms_of
 from dovetail.platform.login import USER_NAME, find_user
+from dovetail.platform.promised_rights import promised
 
 Method = Literal["auto", "manual", "lookup"]
 Object = dict[str, Any]
@@ -122,6 +123,8 @@ async def _created(deps: PlatformDeps, proven: Proven, name: str) -> Object:
             "apiVersion": API_VERSION, "kind": "User", "metadata": {"name": name, "annotations": marks},
             "spec": {key: text for key, text in spec.items() if text or key == "email"},
         }  # fmt: skip
+        if promised(deps, name):
+            raise Clash(f"rights are promised to the name {name!r} already; take another, or ask an administrator")
         try:
             await deps.client.create(USERS, user)
         except AlreadyExists as error:

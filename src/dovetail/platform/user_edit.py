@@ -27,6 +27,8 @@ class UserEdit:
     groups: tuple[str, ...]
     role: str | None
     state: str | None
+    bars: bool = False
+    """Whether it newly asks for a change of the password before anything else."""
 
     @property
     def name(self) -> str:
@@ -62,7 +64,8 @@ def read_edit(stored: Mapping[str, Any], role_now: str, wanted: Mapping[str, Any
         "metadata": {**stored["metadata"], "labels": labels, "annotations": marks, "resourceVersion": version},
         "spec": {"email": "", **texts, **kept, **({"groups": list(told)} if told else {})},
     }
-    return UserEdit(user, told, None if role is None or role == role_now else role, state)
+    bars = UNINITIALIZED in marks and UNINITIALIZED not in (stored["metadata"].get("annotations") or {})
+    return UserEdit(user, told, None if role is None or role == role_now else role, state, bars)
 
 
 def merged(target: Any, patch: Any) -> Any:
