@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, USERS
 from dovetail.apis.labels import MANAGED, MANAGED_BY
-from dovetail.iam.bootstrap import PLATFORM_ADMIN
+from dovetail.iam.builtin_roles import PLATFORM_ADMIN
 from dovetail.iam.compiler import RESERVED_PREFIX, account_of, read_binding
 from dovetail.kube.controller import Controller
 from dovetail.kube.errors import AlreadyExists, NotFound

@@ -12,9 +12,6 @@ from typing import Any, Final
 
 from dovetail.apis.labels import MANAGED_BY, SYSTEM_NAMESPACE
 from dovetail.apis.serviceaccounts_v1alpha1 import SERVICEACCOUNTS
-from dovetail.iam import token_keys
-from dovetail.iam.service_accounts import token_for
-from dovetail.iam.tokens import TokenIssuer
 from dovetail.kube import SECRETS, Client, Controller, ControllerRuntime, Informer, Key, RequeueAfter
 from dovetail.kube.errors import NotFound
 from dovetail.kube.objects import annotations_of, is_deleting, key_of, owners_of, uid_of
@@ -108,6 +105,11 @@ class _Keeper:
         return RequeueAfter(left)
 
     async def _written(self, account: Object, found: Object | None, issuer: str, now: float) -> Object:
+        # Cryptography is 10 MiB of a process that may have no service account at all.
+        from dovetail.iam import token_keys
+        from dovetail.iam.service_accounts import token_for
+        from dovetail.iam.tokens import TokenIssuer
+
         keys = await token_keys.ensure(self._client, self._clock)
         token, expires = token_for(TokenIssuer(issuer, keys), account, SECONDS, now)
         wanted, key = secret(account, issuer, token, expires), key_of(account)

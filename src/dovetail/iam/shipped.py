@@ -52,7 +52,7 @@ def controllers(runtime: ControllerRuntime) -> list[Controller]:
 def _controller(runtime: ControllerRuntime, kind: ResourceName, objects: list[Object]) -> Controller:
     informer = runtime.informer(kind, transform=with_shared_rules) if kind is CLUSTERROLES else runtime.informer(kind)
     reconciler = _Reconciler(runtime.client, kind, {key_of(obj): obj for obj in objects}, informer.lister)
-    controller = Controller(f"shipped {kind.plural}", reconciler.reconcile, workers=4)
+    controller = Controller(f"shipped {kind.plural}", reconciler.reconcile)
     controller.watches(informer)
     for obj in objects:
         controller.enqueue(key_of(obj))
