@@ -9,6 +9,7 @@ from dovetail.iam import (
     instances,
     materialise,
     rbac_controllers,
+    rego_conditions,
     served_definitions,
     service_account_secrets,
     shipped,
@@ -28,7 +29,7 @@ async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str
 
 def _of_identity(runtime: ControllerRuntime) -> list[Controller]:
     parts = (
-        materialise, rbac_controllers, shipped, instances, aggregation_controllers, deleted_users,
+        materialise, rbac_controllers, shipped, instances, aggregation_controllers, rego_conditions, deleted_users,
         service_account_secrets, served_definitions, tenancy,
     )  # fmt: skip
     return [controller for part in parts for controller in part.controllers(runtime)]
