@@ -25,7 +25,7 @@ from dovetail.apis.labels import CREATOR, EXTENSION_NAMESPACE_PREFIX, WORKSPACE
 from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES
 from dovetail.iam.policy import Identity, Place
 from dovetail.iam.tenancy.actions import carry_out
-from dovetail.iam.tenancy.membership import members_of
+from dovetail.iam.tenancy.membership import Community, members_of
 from dovetail.iam.tenancy.projects import (
     GUARDED_ANNOTATIONS,
     PROJECT_ADMIN,
@@ -41,7 +41,7 @@ from dovetail.kube.resources import NAMESPACES
 from dovetail.kube.status import status_body
 from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json_body, media_type
 from dovetail.platform.callers import caller
-from dovetail.platform.catching_up import caught_up
+from dovetail.platform.catching_up import caught_up, roles_are_made
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.describing import LIST_QUERY, Json, describes
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing
@@ -143,7 +143,7 @@ class Projects:
         name = key_of(stored).name
         with contextlib.suppress(AlreadyExists):  # the controller was faster
             await carry_out(self._deps.client, [first_administrator(name, identity.name)])
-        await caught_up(lambda: self._complete(name, workspace, identity.name), 2.0)
+        await caught_up(lambda: self._complete(name, workspace, identity.name), 4.0)
         return _answer(stored, 201)
 
     @describes(body=_PROJECT, answer=_PROJECT)
@@ -240,7 +240,8 @@ class Projects:
         policy, place = self._deps.policy(), Place("namespace", name)
         held = policy.user_bindings.get(user)
         holds = held is not None and PROJECT_ADMIN in held.namespaces.get(name, ())
-        return holds and place.key(PROJECT_ADMIN) in policy.scoped_roles and policy.namespaces.get(name) == workspace
+        known = place.key(PROJECT_ADMIN) in policy.scoped_roles and policy.namespaces.get(name) == workspace
+        return holds and known and roles_are_made(self._deps, Community("namespace", name))
 
 
 def _bound(body: Mapping[str, Any], workspace: str, name: str = "") -> Mapping[str, Any]:

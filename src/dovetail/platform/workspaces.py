@@ -24,6 +24,7 @@ from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES, WORKSPACETEMPLATES
 from dovetail.iam.builtin_roles import ADMIN, instance_name
 from dovetail.iam.escalation import EVERY_RESOURCE, missing
 from dovetail.iam.policy import Identity, Place
+from dovetail.iam.tenancy.membership import Community
 from dovetail.iam.tenancy.workspaces import manager_of, propagation_of
 from dovetail.iam.visibility import visible
 from dovetail.kube.errors import AlreadyExists
@@ -32,7 +33,7 @@ from dovetail.kube.resources import NAMESPACES
 from dovetail.kube.status import status_body
 from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json_body, media_type
 from dovetail.platform.callers import caller
-from dovetail.platform.catching_up import caught_up
+from dovetail.platform.catching_up import caught_up, roles_are_made
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.describing import LIST_QUERY, describes
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing, Unacceptable
@@ -45,7 +46,7 @@ Object = dict[str, Any]
 
 BASES: Final = (f"/kapis/{GROUP}/v1beta1", f"/kapis/{GROUP}/v1alpha3")
 _NAME: Final = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?\Z")
-_MADE_WITHIN: Final = 2.0
+_MADE_WITHIN: Final = 4.0
 
 _DELETION: Final = {"propagationPolicy": "Orphan, Background or Foreground: what becomes of the projects."}
 
@@ -216,10 +217,10 @@ class Workspaces:
         """Whether the controllers have made what makes the manager's next request succeed."""
         policy, role, place = self._deps.policy(), instance_name(name, ADMIN), Place("workspace", name)
         held = policy.user_bindings.get(manager)
-        holds = held is not None and role in held.workspaces.get(name, ())
-        return (
-            holds and place.key(role) in policy.scoped_roles and self._deps.directory(WORKSPACES).get(name) is not None
-        )
+        if held is None or role not in held.workspaces.get(name, ()) or place.key(role) not in policy.scoped_roles:
+            return False
+        made = self._deps.directory(WORKSPACES).get(name) is not None
+        return made and roles_are_made(self._deps, Community("workspace", name))
 
 
 def as_template(body: Mapping[str, Any], name: str = "") -> Object:
