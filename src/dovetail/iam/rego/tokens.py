@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 from dovetail.iam.rego.values import RegoError
 
 MAX_TEXT: Final = 64 * 1024
-MAX_TOKENS: Final = 8000
+MAX_TOKENS: Final = 3000
 
 _WORD: Final = re.compile(
     r"(?P<blank>[ \t\r\n]+|\#[^\n]*)"
