@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, USERS
+from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.iam import bootstrap
 from dovetail.iam.materialise import PREFIX, controllers, mirror, mirror_name, mirrors_of, plan
 from dovetail.iam.passwords import hash_password
@@ -122,6 +122,10 @@ async def test_in_step_with_the_cluster(platform_crds: Any) -> None:
         await client.patch(USERS, user, {"status": {"state": "Disabled"}}, subresource="status")
         await eventually(gone)
         await client.patch(USERS, user, {"status": {"state": "Active"}}, subresource="status")
+        await eventually(there)
+        await client.patch(GLOBALROLES, "platform-admin", {"rules": [{"verbs": ["get"], "nonResourceURLs": ["*"]}]})
+        await eventually(gone)
+        await bootstrap.ensure(client)
         await eventually(there)
         await client.delete(GLOBALROLEBINDINGS, user)
         await eventually(gone)

@@ -1,27 +1,30 @@
 """Platform administrators as Kubernetes administrators, so that an impersonated call is decided the same way below.
 
-Whoever holds the GlobalRole platform-admin gets a ClusterRoleBinding `kubesphere:iam:platform-admin:<user>` to
-cluster-admin; a group gets `kubesphere:iam:platform-admin:group:<group>` (a user's name has no colon, so these never
-meet). Names with that prefix belong to this controller: one that is changed is repaired, one that nobody holds any
-more is deleted, whoever wrote it. Groups of Kubernetes itself (`system:...`) are not mirrored: being logged in
-must never make anybody an administrator of the cluster.
+Whoever holds the GlobalRole platform-admin, while that role allows everything, gets a ClusterRoleBinding
+`kubesphere:iam:platform-admin:<user>` to cluster-admin; a group gets `kubesphere:iam:platform-admin:group:<group>` (a
+user's name has no colon, so these never meet). Names with that prefix belong to this controller: one that is changed is
+repaired, one that nobody holds any more is deleted, whoever wrote it. Groups of Kubernetes itself (`system:...`) are
+not mirrored: being logged in must never make anybody an administrator of the cluster.
 
-The planner (`plan`) is pure: what should be there and what is there in, one action out. Other roles follow later in the
-same way.
+The planner (`plan`) is pure: what should be there and what is there in, one action out. All roles, this one too, are
+also written rule by rule (`iam.rbac_controllers`); what that leaves out for an administrator is what no request to the
+platform is: to impersonate, to escalate, to bind.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, USERS
+from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import MANAGED, MANAGED_BY
+from dovetail.iam.aggregation import with_shared_rules
 from dovetail.iam.builtin_roles import PLATFORM_ADMIN
-from dovetail.iam.compiler import RESERVED_PREFIX, account_of, read_binding
+from dovetail.iam.compiler import account_of
+from dovetail.iam.reading import RESERVED_PREFIX, read_binding, read_rules
 from dovetail.kube.controller import Controller
 from dovetail.kube.errors import AlreadyExists, NotFound
 from dovetail.kube.lister import Lister
-from dovetail.kube.objects import Key, uid_of
+from dovetail.kube.objects import Key, is_deleting, key_of, uid_of
 from dovetail.kube.resources import CLUSTERROLEBINDINGS, Object
 from dovetail.kube.runtime import ControllerRuntime
 
@@ -92,12 +95,28 @@ def controllers(runtime: ControllerRuntime) -> list[Controller]:
     users = runtime.informer(USERS)
     bindings = runtime.informer(GLOBALROLEBINDINGS, indexers={_INDEX: mirrors_of})
     present = runtime.informer(CLUSTERROLEBINDINGS)
-    world = _World(runtime, users.lister, bindings.lister, present.lister)
+    roles = runtime.informer(GLOBALROLES, transform=with_shared_rules)
+    world = _World(runtime, users.lister, roles.lister, bindings.lister, present.lister)
     controller = Controller("platform-admin-mirrors", world.reconcile)
     controller.watches(users, lambda user: _keys([mirror_name("User", str(user["metadata"]["name"]))]))
     controller.watches(bindings, lambda binding: _keys(mirrors_of(binding)))
+    controller.watches(roles, lambda role: _of_role(role, bindings.lister))
     controller.watches(present, lambda mirrored: _keys([str(mirrored["metadata"]["name"])]))
     return [controller]
+
+
+def _of_role(role: Object, bindings: Lister) -> list[Key]:
+    if key_of(role).name != PLATFORM_ADMIN:
+        return []
+    return _keys(name for binding in bindings for name in mirrors_of(binding))
+
+
+def allows_everything(role: Mapping[str, Any] | None) -> bool:
+    """Whether the role is there to stay and one of its rules allows every request."""
+    if role is None or is_deleting(role):
+        return False
+    return any("*" in rule.verbs and "*" in rule.api_groups and "*" in rule.resources and not rule.resource_names
+               for rule in read_rules(role.get("rules")))  # fmt: skip
 
 
 def _keys(names: Iterable[str | None]) -> list[Key]:
@@ -107,9 +126,11 @@ def _keys(names: Iterable[str | None]) -> list[Key]:
 class _World:
     """The listers that the reconciler reads and the client it acts with."""
 
-    def __init__(self, runtime: ControllerRuntime, users: Lister, bindings: Lister, present: Lister) -> None:
+    def __init__(
+        self, runtime: ControllerRuntime, users: Lister, roles: Lister, bindings: Lister, present: Lister
+    ) -> None:
         self._client = runtime.client
-        self._users, self._bindings, self._present = users, bindings, present
+        self._users, self._roles, self._bindings, self._present = users, roles, bindings, present
 
     async def reconcile(self, key: Key) -> None:
         present = self._present.get(key.name)
@@ -123,14 +144,14 @@ class _World:
 
     def _wanted(self, name: str) -> bool:
         """Whether a binding that lasts asks for this mirror, for a user who exists and may log in."""
-        if not self._bindings.by_index(_INDEX, name):
+        if not self._bindings.by_index(_INDEX, name) or not allows_everything(self._roles.get(PLATFORM_ADMIN)):
             return False
         subject = name.removeprefix(PREFIX)
         if subject.startswith(_GROUP):
             return True
         user = self._users.get(subject)
         account = account_of(user) if user is not None else None
-        return account is not None and not account.disabled
+        return account is not None and not account.disabled and not account.uninitialized
 
     async def _create(self, obj: Object) -> None:
         try:

@@ -12,7 +12,6 @@ from dovetail.apis.labels import WORKSPACE
 from dovetail.apis.resource_name import ResourceName
 from dovetail.iam import rbac_objects as rbac
 from dovetail.iam.aggregation import with_shared_rules
-from dovetail.iam.builtin_roles import PLATFORM_ADMIN
 from dovetail.iam.policy import RoleScope, Rule
 from dovetail.iam.process_roles import Object
 from dovetail.iam.rbac_objects import Kind, Source
@@ -108,8 +107,8 @@ class Sources:
     def _own_rules(self, role: Source, namespace: str) -> tuple[tuple[Rule, ...], list[Object]]:
         """A role's own rules, and the list of those that templates add, which caches share (`with_shared_rules`)."""
         obj = self.roles[role.scope].lister.get(role.name, namespace)
-        if obj is None or is_deleting(obj) or role == Source("global", PLATFORM_ADMIN):
-            return (), _NOTHING  # the administrators are mirrored to cluster-admin
+        if obj is None or is_deleting(obj):
+            return (), _NOTHING
         status: Mapping[str, Any] = obj.get("status") or {}
         return read_rules(obj.get("rules")), status.get("aggregatedRules") or _NOTHING
 
