@@ -10,7 +10,7 @@ from dovetail.iam.attributes import Attributes
 from dovetail.iam.authorizer import decide, open_to_all, refused_outright, words
 from dovetail.iam.compiler import PolicyCompiler
 from dovetail.iam.policy import Identity, Place, Policy, Rule, places_of, rules_of_role
-from dovetail.iam.reading import Binding
+from dovetail.iam.reading import Binding, written_rule
 from dovetail.iam.rules import Grants, groups_of
 
 _MOST_NOTES = 12
@@ -25,7 +25,7 @@ class Explanation(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True,
     """By what the user holds the role: itself, or a group."""
     binding: str = ""
     role: str = ""
-    rule: Rule | None = None
+    rule: dict[str, list[str]] | None = None
     rego: str = ""
     notes: tuple[str, ...] = ()
 
@@ -53,7 +53,7 @@ def explain(compiler: PolicyCompiler, identity: Identity, attributes: Attributes
     holding, rule, rego = found
     return Explanation(
         allowed=True, reason=decision.reason, subject=holding.subject, binding=holding.binding,
-        role=words(holding.place, holding.role), rule=rule, rego=rego,
+        role=words(holding.place, holding.role), rule=written_rule(rule) if rule else None, rego=rego,
     )  # fmt: skip
 
 

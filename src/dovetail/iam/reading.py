@@ -127,6 +127,12 @@ def read_rules(rules: object) -> tuple[Rule, ...]:
     return tuple(rule for entry in cast("list[object]", rules) if (rule := _rule(entry)) is not None)
 
 
+def written_rule(rule: Rule) -> dict[str, list[str]]:
+    """A rule as a manifest has it."""
+    values = {theirs: getattr(rule, ours) for theirs, ours in _FIELDS.items()}
+    return {name: list(value) for name, value in values.items() if value}
+
+
 def read_role_binding(binding: Object, kind: str) -> Binding | None:
     """A binding to a role of this kind (`Role`, not `RoleBinding`). Raises Unreadable."""
     if terminating(binding):
