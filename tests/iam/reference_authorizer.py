@@ -133,7 +133,10 @@ def own(user: str, asked: Attributes) -> bool:
         return False
     account = asked.api_group == "iam.kubesphere.io" and asked.resource == "users" and asked.name == user
     if account and not asked.workspace and not asked.namespace:
-        return (asked.verb, asked.subresource) in [("get", ""), ("update", "password")]
+        looks = [("get", ""), ("get", "loginrecords"), ("get", "roletemplates")]
+        return (asked.verb, asked.subresource) in [*looks, ("update", "password")]
+    if asked.api_group == "resources.kubesphere.io" and asked.api_version == "v1alpha3":
+        return asked.verb in ["get", "list"]
     if asked.api_group == "tenant.kubesphere.io" and not asked.namespace and asked.verb == "list":
         return asked.resource in ["workspaces", "workspacetemplates", "namespaces", "clusters", "metrics"]
     return False

@@ -21,11 +21,13 @@ from dovetail.platform.access_reviews import AccessReviews
 from dovetail.platform.answers import HANDLERS
 from dovetail.platform.authorize import AuthorizationEndpoint
 from dovetail.platform.browser import BrowserSession
+from dovetail.platform.cluster_resources import ClusterResources
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.discovery import Discovery
 from dovetail.platform.effective_templates import EffectiveTemplates
 from dovetail.platform.gatekeeper import Gatekeeper
 from dovetail.platform.generic import Generic
+from dovetail.platform.identity_providers import ProviderEndpoints
 from dovetail.platform.logout import Logout
 from dovetail.platform.members import member_endpoints
 from dovetail.platform.oauth import TokenEndpoint
@@ -52,9 +54,11 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         Logout(deps),
         UserInfo(deps),
         BrowserSession(deps),
+        ProviderEndpoints(deps),
         Discovery(deps),
         Users(deps),
-        AccessReviews(deps), ServiceAccountTokens(deps),
+        AccessReviews(deps),
+        ServiceAccountTokens(deps),
         *member_endpoints(deps),
         Workspaces(deps),
         Projects(deps),
@@ -62,6 +66,7 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         VisibleClusters(deps),
         TenantMetrics(deps),
         EffectiveTemplates(deps),
+        ClusterResources(deps),
         Generic(deps),  # last: what has an endpoint of its own is not generic
     )
 

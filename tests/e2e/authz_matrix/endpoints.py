@@ -101,5 +101,6 @@ def _filled(endpoint: Endpoint, caller: str, tenants: Tenants) -> str:
         "workspace": workspace, "namespace": namespace, "place": workspace if in_workspace else namespace,
         "user": tenants.user_of(caller) if endpoint.place == "self" else "somebody",
         "group": "nowhere.example.org", "version": "v1", "plural": "things",
+        "resources": "pods",
     }  # fmt: skip
     return _PARAMETER.sub(lambda found: values.get(found[1], "no-such-thing"), endpoint.path)

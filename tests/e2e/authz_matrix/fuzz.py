@@ -83,6 +83,8 @@ def _place(case: Any) -> None:
         if name in {"workspace", "namespace", "place"}:
             in_workspace = name == "workspace" or "/workspaces/{place}" in case.operation.path
             case.path_parameters[name] = OURS if in_workspace else project(OURS)
+        elif name == "resources":
+            case.path_parameters[name] = "pods"
         else:
             case.path_parameters[name] = quote(str(case.path_parameters[name]), safe="") or "x"
 
