@@ -13,7 +13,7 @@ from dovetail.iam.policy import Identity, Place, Policy, Rule
 from dovetail.iam.rules import Grants
 
 if TYPE_CHECKING:
-    from dovetail.iam.rego import Program
+    from dovetail.iam.rego import Program, Purse
 
 
 class CompiledRoles:
@@ -42,16 +42,19 @@ class CompiledRoles:
             grants = self._sets[name] = Grants(self._policy.rule_sets.get(name, ()))
         return grants
 
-    def rego_allows(self, place: Place, role: str, identity: Identity, attributes: Attributes) -> bool:
-        """Whether the role has a Rego module that allows the request. A bad module allows nothing."""
+    def rego_allows(
+        self, place: Place, role: str, identity: Identity, attributes: Attributes, purse: "Purse | None" = None
+    ) -> bool:
+        """Whether the role has a Rego module that allows the request, out of the `purse` of the whole decision. A bad
+        module allows nothing."""
         modules = self._policy.rego.get(place.key(role), ())
-        if not modules or self.grants(place, role) is None:
+        if not modules or self.grants(place, role) is None or (purse is not None and purse.empty):
             return False
         from dovetail.iam.rego.question import question  # where no role has Rego, none of it is loaded
 
         programs = [program for text in modules if (program := self._program(text)) is not None]
         asked = question(identity, attributes) if programs else {}
-        return any(program.allows(asked) for program in programs)
+        return any(program.allows(asked, purse) for program in programs)
 
     def _program(self, text: str) -> "Program | None":
         if text not in self._programs:
@@ -73,3 +76,10 @@ class CompiledRoles:
         grants = Grants(rules)
         self._global[role] = (rules, grants)
         return grants
+
+
+def new_purse() -> "Purse":
+    """What the modules of one decision may spend together."""
+    from dovetail.iam.rego import Purse  # only asked for where some role has Rego
+
+    return Purse()

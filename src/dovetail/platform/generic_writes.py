@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final, Literal
 
-from dovetail.apis.iam_v1beta1 import GROUP
+from dovetail.apis.iam_v1beta1 import BUILTINROLES, GROUP
 from dovetail.apis.labels import CREATOR, WORKSPACE
 from dovetail.apis.tenant_v1beta1 import WORKSPACES, WORKSPACETEMPLATES
 from dovetail.iam.policy import Identity
@@ -25,6 +25,7 @@ from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.generic_reads import ObjectReads
 from dovetail.platform.grants import demand_no_gain, with_true_marks
+from dovetail.platform.kept_names import demand_free_name
 from dovetail.platform.shown_objects import with_kept_secrets
 
 Object = dict[str, Any]
@@ -64,6 +65,8 @@ class ObjectWrites:
         resource = target.kind.resource
         made = _created(bound(body, target), caller)
         self._demand_workspace(target, made)
+        if target.kind.home == "workspace":
+            demand_free_name(resource.plural, made, self._deps.directory(BUILTINROLES).list())
         made = self._checked(target, None, made, caller)
         try:
             stored = await self._deps.client.create(

@@ -3,8 +3,10 @@
     demand_no_gain(deps, caller, kind, before, after)
 
 Roles give their rules, and those of the templates they aggregate; a role with a Rego module gives everything, since
-nobody can tell what a module allows. Bindings give a role. Role templates and built-in roles end up in roles anywhere,
-so they count on the whole platform. Group bindings give what the group holds, anywhere. Other kinds give nothing.
+nobody can tell what a module allows. A module of a role's own is written only by who holds everything on the platform:
+it runs in the gateway, between the requests of others, and is not for tenants to bring along. Bindings give a role.
+Role templates and built-in roles end up in roles anywhere, so they count on the whole platform. Group bindings give
+what the group holds, anywhere. Other kinds give nothing.
 
 What is not changed is not asked about: who may rename a role need not hold its rules.
 """
@@ -25,7 +27,7 @@ from dovetail.apis.labels import (
 )
 from dovetail.iam.aggregation import SCOPE_OF_KIND, aggregate, rules_of_template
 from dovetail.iam.compiler import read_rules
-from dovetail.iam.escalation import may_bind, missing_for_role, missing_of
+from dovetail.iam.escalation import everything, may_bind, missing, missing_for_role, missing_of
 from dovetail.iam.policy import PLATFORM, Identity, Place, Policy, RoleScope, Rule
 from dovetail.kube.objects import annotations_of, key_of, labels_of
 from dovetail.platform.deps import PlatformDeps
@@ -89,7 +91,8 @@ def _lacking(policy: Policy, caller: Identity, plural: str, obj: Part, templates
     if plural in ROLE_SCOPES:
         scope = ROLE_SCOPES[plural]
         rules, more = _rules_of_role(_ROLE_KINDS[scope], obj, templates)
-        return missing_for_role(policy, caller, place_of(scope, obj), rules, rego=more)
+        own = missing(policy, caller, PLATFORM, everything(PLATFORM)) if REGO_OVERRIDE in annotations_of(obj) else ()
+        return own or missing_for_role(policy, caller, place_of(scope, obj), rules, rego=more)
     if plural in BINDING_SCOPES:
         scope = BINDING_SCOPES[plural]
         return may_bind(policy, caller, place_of(scope, obj), _bound_role(scope, obj))

@@ -25,10 +25,36 @@ from dovetail.iam.rego.parsing import parse
 from dovetail.iam.rego.running import BUDGET, State
 from dovetail.iam.rego.values import TRUE, UNDEFINED, RegoError, RegoLimit, of_json
 
-__all__ = ["Program", "RegoError", "RegoLimit", "compile_module"]
+__all__ = ["Program", "Purse", "RegoError", "RegoLimit", "compile_module"]
 
 PACKAGE: Final = "authz"
 ALLOW: Final = "allow"
+_ENTRANCE: Final = 20
+"""What it costs to ask a module at all."""
+
+
+class Purse:
+    """What all modules that are asked about one request may spend together: however many roles somebody has collected,
+    the worker that decides is not held up longer."""
+
+    def __init__(self, total: int = 2 * BUDGET) -> None:
+        self._left = total
+
+    @property
+    def empty(self) -> bool:
+        """Whether no further module is asked."""
+        return self._left <= _ENTRANCE
+
+    def taken(self) -> int:
+        """The budget of the next module: at most `BUDGET`."""
+        self._left -= _ENTRANCE
+        taken = max(0, min(BUDGET, self._left))
+        self._left -= taken
+        return taken
+
+    def put_back(self, rest: int) -> None:
+        """What a module left over."""
+        self._left += max(0, rest)
 
 
 class Program:
@@ -47,19 +73,25 @@ class Program:
 
     def evaluate(self, given: Mapping[str, Any], budget: int = BUDGET) -> bool:
         """Whether `allow` is true. Raises RegoLimit, and RegoError when rules contradict each other."""
-        state = State(self._rules, of_json(given), budget)
+        return self._allowed(State(self._rules, of_json(given), budget))
+
+    def _allowed(self, state: State) -> bool:
         try:
             value = state.rule(ALLOW)
         except RecursionError as error:
             raise RegoLimit("the evaluation goes too deep") from error
         return value is not UNDEFINED and value is TRUE
 
-    def allows(self, given: Mapping[str, Any]) -> bool:
-        """The same; what cannot be evaluated allows nothing."""
+    def allows(self, given: Mapping[str, Any], purse: "Purse | None" = None) -> bool:
+        """The same; what cannot be evaluated, or not be paid any more, allows nothing."""
+        purse = purse or Purse()
+        state = State(self._rules, of_json(given), purse.taken())
         try:
-            return self.evaluate(given)
+            return self._allowed(state)
         except (RegoError, RegoLimit):
             return False
+        finally:
+            purse.put_back(state.left)
 
 
 def compile_module(text: str) -> Program:

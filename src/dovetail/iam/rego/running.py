@@ -31,6 +31,11 @@ class State:
         self._depth = 0
         self._sizes: dict[int, tuple[Any, int]] = {}
 
+    @property
+    def left(self) -> int:
+        """What is left of the budget; below 0 once there was not enough."""
+        return self._left
+
     def spend(self, amount: int = 1) -> None:
         """Raises RegoLimit."""
         self._left -= amount
