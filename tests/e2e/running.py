@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tests.e2e.certificates import Certificate
 from tests.e2e.demo.platform import BIN, ROOT, Platform
-from tests.e2e.demo.web import Answer, Web
+from tests.e2e.demo.web import Answer, NoRedirect, Web
 from tests.e2e.demo.world import World, wait
 
 GREETINGS = "/kapis/greeter.dovetail.dev/v1alpha1/greetings"
@@ -104,7 +104,9 @@ class SecureWeb(Web):
         super().__init__()
         self.certificate = certificate
         self._opener = urllib.request.build_opener(
-            urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=certificate.client_context())
+            urllib.request.ProxyHandler({}),
+            NoRedirect(),
+            urllib.request.HTTPSHandler(context=certificate.client_context()),
         )
 
 

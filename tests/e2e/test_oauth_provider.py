@@ -13,11 +13,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 import pytest
 import yaml
 from authlib.integrations.requests_client import OAuth2Session
+from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from authlib.oidc.core import CodeIDToken
 from joserfc import jwt
 from joserfc.jwk import KeySet
@@ -265,3 +266,47 @@ def test_dovetail_user(world: World) -> None:
 def _logs_in(world: World, user: str, password: str) -> bool:
     form = {"grant_type": "password", "username": user, "password": password, "client_id": "kubesphere"}
     return world.web.call("POST", world.url + "/oauth/token", form=form).code == 200
+
+
+def test_over_tls(secure_world: World) -> None:
+    """The same through a gateway that speaks TLS: its cookies, its redirects, and a consent from elsewhere."""
+    world, name, callback = secure_world, "tls-" + secrets.token_hex(3), "https://app.example.com/callback"
+    said = {"name": name, "redirectURIs": [callback]}
+    body = {
+        "apiVersion": "v1", "kind": "Secret", "type": "config.kubesphere.io/oauthclient",
+        "metadata": {"name": f"oauthclient-{name}", "labels": {"config.kubesphere.io/type": "oauthclient"}},
+        "stringData": {"configuration.yaml": yaml.safe_dump(said)},
+    }  # fmt: skip
+    expect(world.send("POST", SECRETS, "admin", body), 201)
+    login = {"username": "admin", "password": up_of(world).password}
+    answer = world.web.call("POST", world.url + "/oauth/session", body=login)
+    expect(answer, 200)
+    cookie = {name.lower(): text for name, text in answer.headers.items()}["set-cookie"]
+    assert cookie.startswith(("__Host-dovetail-token=", "__Secure-dovetail-refresh="))
+    token = world.tokens["admin"]
+    headers = {"Cookie": f"__Host-dovetail-token={token}", "Sec-Fetch-Site": "none"}
+    verifier = secrets.token_urlsafe(48)
+    query = urlencode({
+        "response_type": "code", "client_id": name, "redirect_uri": callback, "state": "s", "scope": "openid",
+        "code_challenge": create_s256_code_challenge(verifier), "code_challenge_method": "S256",
+    })  # fmt: skip
+    asked = f"{world.url}/oauth/authorize?{query}"
+    wait(lambda: world.web.call("GET", asked, headers=headers).code == 200, "the client to be known")
+    page = world.web.call("GET", asked, headers=headers)
+    ticket = page.body.decode().partition('name="ticket" value="')[2].partition('"')[0]
+    form = {"ticket": ticket, "decision": "allow"}
+    for site in ("cross-site", "same-site"):
+        stolen = headers | {"Sec-Fetch-Site": site, "Origin": "https://evil.example.com"}
+        expect(world.web.call("POST", world.url + "/oauth/authorize", form=form, headers=stolen), 400)
+    own = headers | {"Sec-Fetch-Site": "same-origin", "Origin": world.url}
+    agreed = world.web.call("POST", world.url + "/oauth/authorize", form=form, headers=own)
+    expect(agreed, 303)
+    told = parse_qs(urlsplit({name.lower(): text for name, text in agreed.headers.items()}["location"]).query)
+    issuer = world.get("/.well-known/openid-configuration").json["issuer"]
+    assert told["iss"] == [issuer]
+    redeem = {
+        "grant_type": "authorization_code", "code": told["code"][0], "redirect_uri": callback, "client_id": name,
+        "code_verifier": verifier,
+    }  # fmt: skip
+    assert "id_token" in world.web.call("POST", world.url + "/oauth/token", form=redeem).json
+    expect(world.web.call("POST", world.url + "/oauth/token", form=redeem), 400)

@@ -11,6 +11,7 @@ from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.iam.errors import InvalidToken
 from dovetail.iam.session import SELECTOR, StoredSessions, revoked_sessions
+from dovetail.iam.sessions import Sessions
 from dovetail.kube.errors import Forbidden
 from dovetail.kube.resources import CLUSTERROLES, PODS, SECRETS
 
@@ -237,3 +238,14 @@ async def test_the_gateway_s_own_rights_end_where_they_should(platform: Platform
         with pytest.raises(Forbidden):
             await gateway.list(resource, namespace)
     assert await gateway.list(SECRETS, SYSTEM_NAMESPACE)
+
+
+async def test_a_single_session_where_that_is_asked_for(platform: Platform) -> None:
+    strict = Sessions(platform.deps.client, platform.deps.token_issuer, multiple_login=False)
+    user = await platform.user()
+    uid = platform.deps.policy().accounts[user].uid
+    first = await strict.begin(user, uid, "kubesphere", platform.now)
+    elsewhere = await strict.begin(user, uid, "other-client", platform.now)
+    second = await strict.begin(user, uid, "kubesphere", platform.now)
+    going = [pair.subject.session for pair in (first, elsewhere, second)]
+    assert [await strict.find(one) is not None for one in going] == [False, True, True]

@@ -25,7 +25,7 @@ class Web:
     """Requests to one platform. Redirects are not followed and error codes are answers."""
 
     def __init__(self) -> None:
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect())
+        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), NoRedirect())
 
     def call(
         self, method: str, url: str, *, token: str = "", form: dict[str, str] | None = None, body: Any = None,
@@ -60,6 +60,8 @@ class Web:
             return False
 
 
-class _NoRedirect(urllib.request.HTTPRedirectHandler):
+class NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Leaves redirects to the caller."""
+
     def redirect_request(self, *args: Any, **kwargs: Any) -> None:
         return None
