@@ -75,8 +75,12 @@ def wish_of(role: Mapping[str, Any]) -> Wish:
 
 def aggregate(kind: str, role: Mapping[str, Any], templates: Iterable[Mapping[str, Any]]) -> Aggregated:
     """What the templates add to a role of this kind (`Role`, `WorkspaceRole`, ...)."""
-    wish, there = wish_of(role), [template for template in templates if not is_deleting(template)]
-    scope = SCOPE_OF_KIND[kind]
+    return fulfil(SCOPE_OF_KIND[kind], wish_of(role), templates)
+
+
+def fulfil(scope: str, wish: Wish, templates: Iterable[Mapping[str, Any]]) -> Aggregated:
+    """What the templates add to a role of this scope that asks for this."""
+    there = [template for template in templates if not is_deleting(template)]
     try:
         chosen = sorted((one for one in there if wish.chooses(scope, one)), key=lambda one: key_of(one).name)
     except ValueError as error:

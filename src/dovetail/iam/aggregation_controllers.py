@@ -6,11 +6,12 @@ from typing import Any, Final
 
 from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, ROLETEMPLATES, WORKSPACEROLES
 from dovetail.apis.resource_name import ResourceName
-from dovetail.iam.aggregation import SCOPE_OF_KIND, Aggregated, aggregate, wish_of, with_shared_rules
+from dovetail.iam.aggregation import SCOPE_OF_KIND, Aggregated, fulfil, wish_of, with_shared_rules
 from dovetail.kube.client import Client
 from dovetail.kube.conditions import remove_condition, set_condition
 from dovetail.kube.controller import Controller
 from dovetail.kube.errors import NotFound
+from dovetail.kube.informer import Informer
 from dovetail.kube.lister import Lister
 from dovetail.kube.objects import Key, is_deleting, key_of, labels_of, metadata, resource_version_of
 from dovetail.kube.resources import Object
@@ -19,6 +20,7 @@ from dovetail.kube.runtime import ControllerRuntime
 ROLE_KINDS: Final = (GLOBALROLES, WORKSPACEROLES, CLUSTERROLES, ROLES)
 INCOMPLETE: Final = "TemplatesMissing"
 _INDEX: Final = "wished-templates"
+_MOST_KNOWN: Final = 1024
 _SELECTS: Final = "any"
 
 
@@ -33,13 +35,14 @@ def _files(role: Mapping[str, Any]) -> list[str]:
 
 def controllers(runtime: ControllerRuntime) -> list[Controller]:
     """One controller a kind of role; add them to the runtime they were made for."""
-    return [_controller(runtime, kind) for kind in ROLE_KINDS]
+    fulfilled = _Fulfilled(runtime.informer(ROLETEMPLATES))
+    return [_controller(runtime, kind, fulfilled) for kind in ROLE_KINDS]
 
 
-def _controller(runtime: ControllerRuntime, kind: ResourceName) -> Controller:
+def _controller(runtime: ControllerRuntime, kind: ResourceName, fulfilled: "_Fulfilled") -> Controller:
     roles = runtime.informer(kind, indexers={_INDEX: _files}, transform=with_shared_rules)
     templates = runtime.informer(ROLETEMPLATES)
-    reconciler = _Reconciler(runtime.client, kind, roles.lister, templates.lister)
+    reconciler = _Reconciler(runtime.client, kind, roles.lister, fulfilled)
     controller = Controller(f"aggregation of {kind.plural}", reconciler.reconcile, workers=4)
     controller.watches(roles)
     controller.watches(templates, _concerned(roles.lister))
@@ -54,17 +57,40 @@ def _concerned(roles: Lister) -> Callable[[Object], Iterable[Key]]:
     return keys
 
 
+class _Fulfilled:
+    """What templates add, by what is asked for: the copies of a built-in role all ask for the same."""
+
+    def __init__(self, templates: Informer) -> None:
+        self._templates = templates.lister
+        self._known: dict[tuple[str, str], Aggregated] = {}
+        templates.add_handler(self._forget)
+
+    def of(self, scope: str, role: Object) -> Aggregated:
+        wish = wish_of(role)
+        key = (scope, repr(wish))
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[key] = fulfil(scope, wish, self._templates)
+        return known
+
+    def _forget(self, type: str, old: Object | None, new: Object, /) -> None:
+        self._known.clear()
+
+
 class _Reconciler:
     """Writes the status of one role when it is not what it should be."""
 
-    def __init__(self, client: Client, kind: ResourceName, roles: Lister, templates: Lister) -> None:
-        self._client, self._kind, self._roles, self._templates = client, kind, roles, templates
+    def __init__(self, client: Client, kind: ResourceName, roles: Lister, fulfilled: _Fulfilled) -> None:
+        self._client, self._kind, self._roles, self._fulfilled = client, kind, roles, fulfilled
+        self._scope = SCOPE_OF_KIND[kind.kind]
 
     async def reconcile(self, key: Key) -> None:
         role = self._roles.by_key(key)
         if role is None or is_deleting(role):
             return
-        status = status_of(role, aggregate(self._kind.kind, role, self._templates), datetime.now(UTC))
+        status = status_of(role, self._fulfilled.of(self._scope, role), datetime.now(UTC))
         if status is None:
             return
         patch = {"metadata": {"resourceVersion": resource_version_of(role)}, "status": status}
