@@ -291,6 +291,15 @@ async def test_names_drift_and_the_work_of_one_change(platform_crds: Any) -> Non
         now = await _versions(client, prefix)
         assert now == {key: version for key, version in versions.items() if key in now}, "nothing else was written"
         assert len(versions) - len(now) == 1
+        await client.patch(iam.CLUSTERROLEBINDINGS, f"{prefix}-b0", {"metadata": {"finalizers": ["example.com/wait"]}})
+        await client.delete(iam.CLUSTERROLEBINDINGS, f"{prefix}-b0")
+
+        async def it_grants_nothing() -> bool:
+            return await found(client, CLUSTERROLEBINDINGS, f"{PREFIX}{prefix}-b0") is None
+
+        await eventually(it_grants_nothing)
+        await client.patch(iam.CLUSTERROLEBINDINGS, f"{prefix}-b0", {"metadata": {"finalizers": None}})
+        made["ClusterRoleBinding"] = []
         await bring_about(client, made, {"Namespace": made["Namespace"]})
         await eventually(lambda: nothing_is_left(client, prefix))
 
