@@ -1,5 +1,7 @@
 """Nobody grants what he does not hold."""
 
+import time
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -40,6 +42,26 @@ def test_one_named_object_is_not_all() -> None:
     named = Rule(verbs=("get",), api_groups=("",), resources=("secrets",), resource_names=("a",))
     every = Rule(verbs=("get",), api_groups=("",), resources=("secrets",))
     assert uncovered((named,), (every,)) == (every,)
+
+
+@pytest.mark.parametrize("name", ["", "-", "--", "*"])
+def test_no_name_stands_for_all_names(name: str) -> None:
+    named = Rule(verbs=("get",), api_groups=("",), resources=("secrets",), resource_names=(name,))
+    every = Rule(verbs=("get",), api_groups=("",), resources=("secrets",))
+    assert uncovered((named,), (every,)) == (every,)
+    assert uncovered((named,), (named,)) == ()
+
+
+def test_a_rule_that_is_too_much_to_look_at_is_not_covered() -> None:
+    """A thousand verbs by a thousand groups by a thousand resources would take an hour."""
+    words = tuple(f"w{number}" for number in range(1000))
+    huge = Rule(verbs=words, api_groups=words, resources=words)
+    viewer = Rule(verbs=("get", *words[:999]), api_groups=words, resources=("*",))
+    begun = time.process_time()
+    assert uncovered((USERS, viewer), (huge, USERS, huge)) == (huge, huge)
+    assert uncovered(EVERYTHING, (huge,)) == ()
+    assert uncovered((viewer, huge), (huge,)) == ()
+    assert time.process_time() - begun < 5
 
 
 WORDS = st.lists(st.sampled_from(["get", "list", "pods", "g", "*", "pods/log", "*/log"]), max_size=3).map(tuple)

@@ -13,12 +13,13 @@ else (his password, his groups).
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
-from dovetail.iam.attributes import Scope
+from dovetail.iam.attributes import Attributes, Scope
 from dovetail.iam.policy import CLUSTER, PLATFORM, Identity, Place, Policy, Rule, places_in, rules_of_role
-from dovetail.iam.rules import roles_of, rules_of, subjects_of
+from dovetail.iam.rules import Grants, roles_of, rules_of, subjects_of
 
 EVERY_RESOURCE = Rule(verbs=("*",), api_groups=("*",), resources=("*",))
 EVERY_PATH = Rule(verbs=("*",), non_resource_urls=("*",))
+MOST_PERMISSIONS = 10_000
 _SCOPES: dict[str, Scope] = {
     "global": "Global", "workspace": "Workspace", "namespace": "Namespace", "cluster": "Cluster",
 }  # fmt: skip
@@ -95,10 +96,28 @@ def _places_of_holdings(policy: Policy, identity: Identity) -> list[Place]:
 
 
 def uncovered(held: Sequence[Rule], wanted: Iterable[Rule]) -> tuple[Rule, ...]:
-    """The single permissions in `wanted` that no rule in `held` covers; empty when all may be granted."""
-    return tuple(
-        single for rule in wanted for single in _singles(rule) if not any(_covers(own, single) for own in held)
-    )
+    """The single permissions in `wanted` that no rule in `held` covers; empty when all may be granted.
+
+    A rule that is covered as a whole by one held rule is not taken apart. One that comes to more permissions than can
+    be looked at (they are a product) counts as not covered: whoever needs it writes it as several.
+    """
+    grants, left = Grants(tuple(held)), MOST_PERMISSIONS
+    any_name = "-" * (1 + max((len(name) for own in held for name in own.resource_names), default=0))
+    lacking: list[Rule] = []
+    for rule in wanted:
+        if any(_covers(own, rule) for own in held):
+            continue
+        left -= _size(rule)
+        if left < 0:
+            lacking.append(rule)
+        else:
+            lacking += [single for single in _singles(rule) if not grants.allow(_asked(single, any_name))]
+    return tuple(lacking)
+
+
+def _size(rule: Rule) -> int:
+    targets = len(rule.api_groups) * len(rule.resources) * max(1, len(rule.resource_names))
+    return len(rule.verbs) * (targets + len(rule.non_resource_urls))
 
 
 def _singles(rule: Rule) -> Iterator[Rule]:
@@ -109,27 +128,28 @@ def _singles(rule: Rule) -> Iterator[Rule]:
         yield Rule(verbs=(verb,), non_resource_urls=(url,))
 
 
-def _covers(own: Rule, single: Rule) -> bool:
-    if not _holds(own.verbs, single.verbs[0], fold=bool(single.non_resource_urls)):
-        return False
+def _asked(single: Rule, any_name: str) -> Attributes:
+    """A permission as a request: a `*` in it matches nothing but a `*` that is held, `any_name` no name that is."""
+    verb = single.verbs[0]
     if single.non_resource_urls:
-        return any(_path_covers(url, single.non_resource_urls[0]) for url in own.non_resource_urls)
-    return (
-        _holds(own.api_groups, single.api_groups[0])
-        and any(_resource_covers(resource, single.resources[0]) for resource in own.resources)
-        and (not own.resource_names or (bool(single.resource_names) and single.resource_names[0] in own.resource_names))
+        return Attributes(verb=verb.lower(), path=single.non_resource_urls[0])
+    resource, _, subresource = single.resources[0].partition("/")
+    return Attributes(
+        verb=verb, path="", resource_request=True, api_group=single.api_groups[0], resource=resource,
+        subresource=subresource, name=single.resource_names[0] if single.resource_names else any_name,
+    )  # fmt: skip
+
+
+def _covers(own: Rule, rule: Rule) -> bool:
+    """Whether one held rule covers another whole; says no more often than need be."""
+    resources = not rule.resources or (
+        _within(rule.api_groups, own.api_groups)
+        and _within(rule.resources, own.resources)
+        and (not own.resource_names or (bool(rule.resource_names) and _within(rule.resource_names, own.resource_names)))
     )
+    paths = not rule.non_resource_urls or _within(rule.non_resource_urls, own.non_resource_urls)
+    return _within(rule.verbs, own.verbs) and resources and paths
 
 
-def _holds(own: tuple[str, ...], one: str, *, fold: bool = False) -> bool:
-    return "*" in own or one in own or (fold and one.lower() in {verb.lower() for verb in own})
-
-
-def _resource_covers(own: str, wanted: str) -> bool:
-    if own in {"*", wanted}:
-        return True
-    return own.startswith("*/") and wanted.partition("/")[2] == own[2:]
-
-
-def _path_covers(own: str, wanted: str) -> bool:
-    return own == wanted or (own.endswith("*") and wanted.startswith(own[:-1]))
+def _within(wanted: tuple[str, ...], own: tuple[str, ...]) -> bool:
+    return "*" in own or set(wanted) <= set(own)
