@@ -171,6 +171,7 @@ async def test_a_repository_brings_extensions_that_install(platform_crds: KubeAp
         assert failure["version"] == "2.1.0"
         assert "0" * 64 in failure["message"]
         assert hashlib.sha256(museum.files["shelf-2.1.0.tgz"]).hexdigest() in failure["message"]
+        await resync(client, "museum")
         assert await versions(client, "shelf") == {"1.2.0", "1.3.0", "2.0.0"}, "one that is in use stays"
         assert museum.asked["shelf-1.3.0.tgz"] == asked["shelf-1.3.0.tgz"], "what is known is not fetched again"
         await client.delete(INSTALLPLANS, "shelf")

@@ -119,6 +119,10 @@ class ExtensionVersionSpec(ExtensionInfo, frozen=True, kw_only=True):
     chart_data_ref: DataReference | None = None
     chart_url: Annotated[str, about("Address of the package.")] = msgspec.field(default="", name="chartURL")
     namespace: Annotated[str, about("Namespace to install into; `extension-<name>` when absent.")] = ""
+    deprecated: Annotated[bool, about("Its author advises against it; it is recommended only if nothing else is.")] = (
+        False
+    )
+    channel: Annotated[str, about("stable, rc, beta, alpha: how ready it is.")] = ""
     installation_mode: Literal["HostOnly", "Multicluster"] | None = None
     external_dependencies: list[ExternalDependency] = []
 

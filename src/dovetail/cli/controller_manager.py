@@ -1,7 +1,6 @@
 """The controllers' process: extensions, roles mirrored into Kubernetes, and tenancy, on one set of caches."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 from dovetail.iam import (
     aggregation_controllers,
@@ -20,10 +19,8 @@ from dovetail.lifecycle import assembly
 from dovetail.lifecycle.settings import LifecycleSettings
 
 
-async def serve(kubeconfig: Path | None, leader_elect: bool, ingress_domain: str, on_ready: Callable[[], None]) -> None:
+async def serve(settings: LifecycleSettings, on_ready: Callable[[], None]) -> None:
     """Run all reconcilers until cancelled."""
-    ingress = {"domainSuffix": ingress_domain} if ingress_domain else {}
-    settings = LifecycleSettings(kubeconfig=kubeconfig, leader_elect=leader_elect, ingress=ingress)
     await assembly.serve(settings, on_ready, _of_identity)
 
 

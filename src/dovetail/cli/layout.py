@@ -93,7 +93,8 @@ class Layout:
     def controllers(self) -> ProcessSpec:
         """Every reconciler."""
         kubeconfig = str(self.kubeconfig_of("controllers"))
-        arguments = ["controller-manager", "--kubeconfig", kubeconfig]
+        packages = str(self.data.root / "packages")
+        arguments = ["controller-manager", "--kubeconfig", kubeconfig, "--local-repositories", packages]
         if self.ingress_domain:
             arguments += ["--ingress-domain", self.ingress_domain]
         return self._spec("controller-manager", *arguments)

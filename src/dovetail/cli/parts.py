@@ -123,20 +123,33 @@ def gateway_worker(
     help="The domain below which extensions get host names for their Ingresses (the value "
     "global.extension.ingress.domainSuffix of every release).",
 )
+@click.option(
+    "--local-repositories",
+    multiple=True,
+    type=_PATH,
+    help="A directory below which Repositories with file:/// addresses may be; may be given again. Without it none "
+    "may: who writes a Repository could read this machine's files.",
+)
 @tied
 def controller_manager(
     kubeconfig: Path | None,
     leader_elect: bool,
     ingress_domain: str,
+    local_repositories: tuple[Path, ...],
     ready_fd: int | None,
     lifeline_fd: int | None,
     verbose: bool,
 ) -> None:
     """Run every reconciler: repositories, extensions, install plans, roles."""
     from dovetail.cli.controller_manager import serve
+    from dovetail.lifecycle.settings import LifecycleSettings
 
+    ingress = {"domainSuffix": ingress_domain} if ingress_domain else {}
+    settings = LifecycleSettings(
+        kubeconfig=kubeconfig, leader_elect=leader_elect, ingress=ingress, local_repositories=local_repositories
+    )
     run(
-        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(kubeconfig, leader_elect, ingress_domain, on_ready)),
+        lambda on_ready: _with_kinds(kubeconfig, lambda: serve(settings, on_ready)),
         Ties(ready_fd, lifeline_fd),
         verbose=verbose,
     )

@@ -31,6 +31,7 @@ from dovetail.kube import (
     uid_of,
 )
 from dovetail.kube.resources import Object
+from dovetail.lifecycle.carrying_out import Publisher
 from dovetail.lifecycle.categories import BY_CATEGORY, CategoryReconciler, category_of
 from dovetail.lifecycle.constraints import Platform
 from dovetail.lifecycle.deployment import Deployer
@@ -42,6 +43,7 @@ from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.plans import Pauses, PlanReconciler
 from dovetail.lifecycle.repositories import RepositoryReconciler
 from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.sources import Sources
 from dovetail.lifecycle.subscriptions import SubscriptionReconciler, subscription_of
 from dovetail.lifecycle.switching import Switchboard, extension_of
 from dovetail.lifecycle.versions import VersionReconciler
@@ -114,16 +116,18 @@ def _assemble(
     platform: Platform,
 ) -> PlanReconciler:
     client, recorder = runtime.client, EventRecorder(runtime.client, COMPONENT)
+    sources = Sources(client, fetcher, settings.local_repositories)
     repositories = RepositoryReconciler(
         client,
-        fetcher,
+        sources,
+        Publisher(client, sources, helm, caches.extensions),
         recorder,
         repositories=caches.repositories,
         versions=caches.versions,
         extensions=caches.extensions,
         plans=caches.plans,
     )
-    packages = PackageSource(client, fetcher, repositories.find)
+    packages = PackageSource(client, sources, helm, repositories.find)
     switchboard = Switchboard(runtime)
     pauses = Pauses()
     deployer = Deployer(client, helm, packages, settings)

@@ -4,6 +4,7 @@
     +-- Refused                    an attempt that must be written into the plan's status; carries its patience
     |   +-- PackageUnavailable     the package could not be fetched (tried for ever)
     |   +-- DigestMismatch         the package is not the one that the version describes
+    |   +-- Unsigned               the package is not signed by anybody whom its repository trusts
     |   +-- UnusablePackage        the package cannot be read, or is another one
     |   +-- DeployFailed           Helm refused or a hook failed
     |   +-- UninstallFailed        Helm refused to uninstall, or objects stayed
@@ -46,6 +47,18 @@ class DigestMismatch(Refused):
             "DigestMismatch",
             f"the package at {where} has sha256 {actual}, but {expected} is promised; it is not used. "
             "Publish the version again, or correct the repository",
+            UNLIMITED,
+        )
+
+
+class Unsigned(Refused):
+    """The repository names whose signatures count, and there is none of them on the package."""
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(
+            "Unsigned",
+            f"the package at {where} is not used, because it must be signed: {why}. "
+            "Ask its author for the signature, or trust the key in the repository's keyring",
             UNLIMITED,
         )
 

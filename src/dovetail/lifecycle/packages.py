@@ -3,7 +3,8 @@
 The bytes are in a ConfigMap (`chartDataRef`, which wins; a large package goes on in further ones, as its annotation
 says) or behind `chartURL`. What is promised is checked before
 anything is used: the digest if the version has one, then that the package is this version of this extension. Nothing
-is cached; a package is read when something is installed, and that is rare.
+is cached; a package is read when something is installed, and that is rare. A package of a repository that names a
+keyring must be signed, now as when it was found.
 """
 
 import asyncio
@@ -15,9 +16,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from dovetail.apis.dialects import ExtensionVersion, Repository
+from dovetail.helm import HelmWorker
 from dovetail.kube import CONFIGMAPS, Client, NotFound, annotations_of
 from dovetail.lifecycle.errors import DigestMismatch, PackageUnavailable, UnusablePackage
-from dovetail.lifecycle.fetching import MAX_PACKAGE, Fetcher, FetchFailed, Origin
+from dovetail.lifecycle.fetching import FetchFailed, Origin
+from dovetail.lifecycle.signatures import verify
+from dovetail.lifecycle.sources import SecretUnusable, Sources
 from dovetail.packaging.errors import PackagingError
 from dovetail.packaging.parts import MAX_PARTS, PARTS, part_name
 
@@ -39,9 +43,10 @@ class Fetched:
 class PackageSource:
     """Where packages come from. `repository` finds a Repository by name, for its credentials."""
 
-    def __init__(self, client: Client, fetcher: Fetcher, repository: FindRepository) -> None:
+    def __init__(self, client: Client, sources: Sources, helm: HelmWorker, repository: FindRepository) -> None:
         self._client = client
-        self._fetcher = fetcher
+        self._sources = sources
+        self._helm = helm
         self._repository = repository
 
     async def load(self, version: ExtensionVersion) -> Fetched:
@@ -76,20 +81,16 @@ class PackageSource:
 
     async def _download(self, version: ExtensionVersion) -> bytes:
         url = version.chart_url
-        if not url.startswith(("http://", "https://")):
-            scheme = url.partition(":")[0]
-            raise UnusablePackage(url, f"{scheme} addresses are not read; offer it over https")
         repository = self._repository(version.repository) if version.repository else None
-        origin = origin_of(repository) if repository is not None else Origin(url)
         try:
-            return await self._fetcher.get(url, origin, limit=MAX_PACKAGE, timeout=FETCH_TIMEOUT)
-        except FetchFailed as error:
+            origin = await self._sources.origin(repository) if repository is not None else Origin(url)
+            keyring = await self._sources.keyring(repository) if repository is not None else b""
+            parcel = await self._sources.package(url, origin, signed=bool(keyring), timeout=FETCH_TIMEOUT)
+        except (FetchFailed, SecretUnusable) as error:
             raise PackageUnavailable(url, str(error)) from error
-
-
-def origin_of(repository: Repository) -> Origin:
-    """How to speak to a repository."""
-    return Origin(repository.url, repository.username, repository.password, repository.ca_pem, repository.insecure)
+        if keyring:
+            await verify(self._helm, parcel, version.extension, version.version, url, keyring)
+        return parcel.data
 
 
 def read_verified(data: bytes, where: str, digest: str) -> "Package":

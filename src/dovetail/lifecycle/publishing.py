@@ -58,3 +58,11 @@ async def put_version(client: Client, version: Object, extension: Object) -> Non
     """Make or replace an ExtensionVersion, owned by its Extension."""
     metadata = {**version["metadata"], "ownerReferences": [owner_reference(extension, controller=False)]}
     await client.apply(EXTENSIONVERSIONS, {**version, "metadata": metadata}, field_manager=MANAGER, force=True)
+
+
+async def hand_over(client: Client, shown: Object, extension: Object, owner: Mapping[str, Any]) -> None:
+    """Let the Extension belong to another repository, and show what that says."""
+    kept = [one for one in extension["metadata"].get("ownerReferences") or () if one.get("kind") != owner["kind"]]
+    metadata = {"labels": shown["metadata"]["labels"], "ownerReferences": [*kept, dict(owner)]}
+    change = {"metadata": metadata, "spec": shown["spec"]}
+    await client.patch(EXTENSIONS, extension["metadata"]["name"], change)

@@ -1,60 +1,63 @@
-"""The Repository's reconciler: reads its index when it is time, and carries out what `syncing.plan_sync` says.
+"""The Repository's reconciler: reads what it lists when it is time, and has `carrying_out` do what `syncing` plans.
 
-When: at the start, when the spec changes, after `interval`, or as soon as somebody clears `status.lastSyncTime`.
-Errors shorten the wait and are told in the status; what is known stays. The whole synchronisation is bounded by
-`timeout`, packages are fetched a few at a time, and each is verified against the digest in the index before anything
-is read from it.
+When: at the start, when the spec changes, after `interval`, when somebody clears `status.lastSyncTime`, or gives the
+annotation `dovetail.dev/retry` another value. Errors shorten the wait and are told in the status; what is known stays.
+A synchronisation is bounded by `timeout`; what it does not reach the next one does. Nothing is remembered that a
+restart could not lose.
 """
 
 import asyncio
 import contextlib
-import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dovetail.apis import labels
 from dovetail.apis.dialects import Repository, extension_version, repository
 from dovetail.apis.errors import InvalidObject
-from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, REPOSITORIES
+from dovetail.apis.kubesphere_v1alpha1 import REPOSITORIES
 from dovetail.kube import (
     Client,
     EventRecorder,
     Informer,
     Key,
-    KubeError,
     NotFound,
     RequeueAfter,
+    annotations_of,
     finalizers_of,
     is_deleting,
     labels_of,
-    set_condition,
 )
 from dovetail.kube.resources import Object
-from dovetail.kube.timestamps import now, rfc3339
-from dovetail.lifecycle import publishing
-from dovetail.lifecycle.errors import Refused, SyncFailed, UnusablePackage
-from dovetail.lifecycle.fetching import MAX_INDEX, MAX_PACKAGE, Fetcher, FetchFailed
+from dovetail.lifecycle import repository_status, sharing
+from dovetail.lifecycle.carrying_out import Job, Publisher, Refusals
+from dovetail.lifecycle.errors import SyncFailed
+from dovetail.lifecycle.interrupts import RETRY
+from dovetail.lifecycle.listings import Stamps, read_listing
 from dovetail.lifecycle.objects import conditions_of, generation_of, mapping, spec_of, status_of
-from dovetail.lifecycle.packages import FETCH_TIMEOUT, origin_of, read_verified
-from dovetail.lifecycle.syncing import Entry, Failure, Known, SyncPlan, plan_sync, read_index
+from dovetail.lifecycle.sharing import Offer
+from dovetail.lifecycle.sources import SecretUnusable, Sources
+from dovetail.lifecycle.syncing import Index, Known, SyncPlan, plan_sync
 
-SYNCED: Final = "Synced"
-_PARALLEL: Final = 4
 _FIRST_RETRY: Final = 10.0
-_MAX_FAILURES: Final = 50
+_LOOK_TWICE: Final = 30.0
+"""At the latest so long after a version was missed the index is read again."""
 
 
 @dataclass
 class _Schedule:
-    """What this process remembers of a repository: monotonic times, the generation it read, failures in a row."""
+    """What this process remembers of a repository. Times are monotonic."""
 
     due: float = 0.0
     generation: int = 0
+    retry: str = ""
     failures: int = 0
     had_time: bool = False
-    complete: str = ""
-    """Digest of the index that was carried out without any failure."""
+    stamps: Stamps = field(default_factory=Stamps)
+    """Of the listing that was carried out without any failure; empty otherwise."""
+    offered: frozenset[str] | None = None
+    missed: frozenset[str] = frozenset()
+    refused: Refusals = field(default_factory=dict[Any, str])
 
 
 class RepositoryReconciler:
@@ -63,7 +66,8 @@ class RepositoryReconciler:
     def __init__(
         self,
         client: Client,
-        fetcher: Fetcher,
+        sources: Sources,
+        publisher: Publisher,
         recorder: EventRecorder,
         *,
         repositories: Informer,
@@ -72,7 +76,8 @@ class RepositoryReconciler:
         plans: Informer,
     ) -> None:
         self._client = client
-        self._fetcher = fetcher
+        self._sources = sources
+        self._publisher = publisher
         self._recorder = recorder
         self._repositories = repositories
         self._versions = versions
@@ -101,10 +106,14 @@ class RepositoryReconciler:
         return None
 
     def _left(self, obj: Object, schedule: _Schedule) -> float:
+        """Seconds until it is time. What somebody asks for by hand is looked at afresh."""
         has_time = bool(status_of(obj).get("lastSyncTime"))
-        cleared = schedule.had_time and not has_time
-        schedule.had_time = has_time
-        if cleared or schedule.generation != generation_of(obj):
+        retry = annotations_of(obj).get(RETRY, "")
+        asked = (schedule.had_time and not has_time) or retry != schedule.retry
+        schedule.had_time, schedule.retry = has_time, retry
+        if asked or schedule.generation != generation_of(obj):
+            schedule.stamps = Stamps()
+            schedule.refused.clear()
             return 0.0
         return schedule.due - asyncio.get_running_loop().time()
 
@@ -114,102 +123,84 @@ class RepositoryReconciler:
         try:
             model = repository(obj)
             if not model.url:
-                await self._failed(obj, "NothingToRead", _without_url(model))
+                await self._failed(obj, schedule, *_without_url(model))
                 return None
-            async with asyncio.timeout(model.timeout):
-                plan, index_digest = await self._sync(obj, model, schedule)
+            plan, digest = await self._sync(obj, model, schedule)
         except InvalidObject as error:
-            await self._failed(obj, "InvalidRepository", str(error))
+            await self._failed(obj, schedule, "InvalidRepository", str(error))
             return None
-        except (SyncFailed, TimeoutError) as error:
-            reason = error.reason if isinstance(error, SyncFailed) else "Timeout"
-            message = str(error) or "the synchronisation did not end in its time; raise updateStrategy.timeout"
-            await self._failed(obj, reason, message)
-            return self._pause(schedule, failed=True)
-        await self._succeeded(obj, plan, index_digest)
-        schedule.complete = "" if plan.failures else index_digest
-        schedule.had_time = True
-        return self._pause(schedule, failed=bool(plan.failures), interval=model.interval)
+        except (SyncFailed, SecretUnusable) as error:
+            reason = error.reason if isinstance(error, SyncFailed) else "SecretUnusable"
+            await self._failed(obj, schedule, reason, str(error))
+            return _pause(schedule, failed=True, interval=_interval(obj))
+        await self._succeeded(obj, schedule, plan, digest)
+        return self._next(schedule, plan, model.interval)
 
-    def _pause(self, schedule: _Schedule, *, failed: bool, interval: float = 900.0) -> float:
-        schedule.failures = schedule.failures + 1 if failed else 0
-        retry = _FIRST_RETRY * 2.0 ** min(schedule.failures - 1, 10)
-        pause = min(interval, retry) if failed else interval
-        schedule.due = asyncio.get_running_loop().time() + pause
-        return pause
+    def _next(self, schedule: _Schedule, plan: SyncPlan | None, interval: float) -> float:
+        if plan is not None and plan.missing.difference(plan.remove):
+            interval = min(interval, _LOOK_TWICE)
+        return _pause(schedule, failed=plan is not None and bool(plan.failures), interval=interval)
 
-    async def _sync(self, obj: Object, model: Repository, schedule: _Schedule) -> tuple[SyncPlan, str]:
-        url = f"{model.url.rstrip('/')}/index.yaml"
-        try:
-            data = await self._fetcher.get(url, origin_of(model), limit=MAX_INDEX, timeout=model.timeout)
-        except FetchFailed as error:
-            raise SyncFailed("IndexUnavailable", f"{url} cannot be read: {error}") from error
-        digest = hashlib.sha256(data).hexdigest()
-        known = list(self._known())
-        if digest == schedule.complete and self._is_whole(obj, known):
-            return SyncPlan(), digest
-        index = await asyncio.to_thread(read_index, data, url)
+    async def _sync(self, obj: Object, model: Repository, schedule: _Schedule) -> tuple[SyncPlan | None, str]:
+        """The plan as it was carried out (None: nothing changed), and the digest of what is listed."""
+        deadline = asyncio.get_running_loop().time() + model.timeout
+        origin = await self._sources.origin(model)
+        keyring = await self._sources.keyring(model)
+        before = schedule.stamps if self._is_whole(obj) else Stamps()
+        listing = await _in_time(read_listing(self._sources, model, origin, before), model.timeout)
+        if listing.index is None:
+            schedule.stamps = listing.stamps
+            return None, listing.stamps.digest
+        plan = self._plan(listing.index, model, schedule)
+        plan = await self._publisher.carry_out(Job(obj, origin, keyring, deadline), plan, schedule.refused)
+        settled = not (plan.failures or plan.conflicts or plan.missing.difference(plan.remove))
+        schedule.stamps = listing.stamps if settled else Stamps(files=listing.stamps.files)
+        return plan, listing.stamps.digest
+
+    def _plan(self, index: Index, model: Repository, schedule: _Schedule) -> SyncPlan:
+        schedule.offered = frozenset(index.entries)
         plan = plan_sync(
             index,
-            known,
+            self._known(),
             repository=model.meta.name,
             depth=model.depth,
-            owners=self._owners(),
+            owners=sharing.owners(self._offers(), self._giving()),
             in_use=set(self._in_use()),
+            missed=schedule.missed,
         )
-        failures = await self._carry_out(obj, model, plan)
-        return SyncPlan(plan.fetch, plan.unchanged, plan.remove, (*plan.failures, *failures), plan.newest), digest
-
-    async def _carry_out(self, obj: Object, model: Repository, plan: SyncPlan) -> list[Failure]:
-        limit = asyncio.Semaphore(_PARALLEL)
-        async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._take(obj, model, entry, plan, limit)) for entry in plan.fetch]
-        for name in plan.remove:
-            with contextlib.suppress(NotFound):
-                await self._client.delete(EXTENSIONVERSIONS, name)
-        return [failure for task in tasks if (failure := task.result()) is not None]
-
-    async def _take(
-        self, obj: Object, model: Repository, entry: Entry, plan: SyncPlan, limit: asyncio.Semaphore
-    ) -> Failure | None:
-        """Fetch one package and publish what it says. What goes wrong with it concerns it alone."""
-        async with limit:
-            try:
-                data = await self._fetcher.get(entry.url, origin_of(model), limit=MAX_PACKAGE, timeout=FETCH_TIMEOUT)
-                await self._publish(obj, entry, data, is_newest=plan.newest.get(entry.extension) == entry)
-            except (FetchFailed, Refused, KubeError) as error:
-                return Failure(entry.extension, entry.version, str(error))
-            return None
-
-    async def _publish(self, obj: Object, entry: Entry, data: bytes, *, is_newest: bool) -> None:
-        from dovetail.packaging.objects import extension_object, version_object
-
-        package = await asyncio.to_thread(read_verified, data, entry.url, entry.digest)
-        if (package.name, package.version) != (entry.extension, entry.version):
-            raise UnusablePackage(entry.url, f"it is {package.name} {package.version}, not what the index says")
-        name = obj["metadata"]["name"]
-        marks = {labels.REPOSITORY_REF: name}
-        shown = _marked(extension_object(package, entry.created), marks)
-        version = _marked(version_object(package, entry.created, chartURL=entry.url, repository=name), marks)
-        extension = await publishing.ensure_extension(self._client, shown, owner=obj)
-        if is_newest and labels_of(extension).get(labels.REPOSITORY_REF) == name:
-            await publishing.show(self._client, shown)
-        await publishing.put_version(self._client, version, extension)
+        schedule.missed = plan.missing
+        listed = {entry for entries in index.entries.values() for entry in entries}
+        for entry in schedule.refused.keys() - listed:
+            del schedule.refused[entry]
+        return plan
 
     def _known(self) -> Iterable[Known]:
         for obj in self._versions.lister:
-            with contextlib.suppress(InvalidObject):
-                version = extension_version(obj)
-                source = labels_of(obj).get(labels.REPOSITORY_REF, "")
-                digest = version.digest.lower().removeprefix("sha256:")
-                yield Known(version.meta.name, version.extension, source, digest, version.chart_url)
+            source, spec = labels_of(obj).get(labels.REPOSITORY_REF, ""), spec_of(obj)
+            extension = labels_of(obj).get(labels.EXTENSION_REF, "")
+            if not extension:
+                with contextlib.suppress(InvalidObject):
+                    extension = extension_version(obj).extension
+            digest = str(spec.get("digest") or "").lower().removeprefix("sha256:")
+            url, created = str(spec.get("chartURL") or ""), str(spec.get("created") or "")
+            yield Known(obj["metadata"]["name"], extension, source, digest, url, created)
 
-    def _is_whole(self, obj: Object, known: Iterable[Known]) -> bool:
+    def _is_whole(self, obj: Object) -> bool:
         """Whether the cluster still has as many versions as the status says."""
         name = obj["metadata"]["name"]
-        return sum(version.repository == name for version in known) == status_of(obj).get("versions")
+        found = sum(labels_of(version).get(labels.REPOSITORY_REF) == name for version in self._versions.lister)
+        return found == status_of(obj).get("versions")
 
-    def _owners(self) -> dict[str, str]:
+    def _offers(self) -> dict[str, Offer]:
+        """What every repository that is there offers, as far as it was read."""
+        offers: dict[str, Offer] = {}
+        for obj in self._repositories.lister:
+            name = obj["metadata"]["name"]
+            schedule, priority = self._schedules.get(name), spec_of(obj).get("priority")
+            offers[name] = Offer(priority if isinstance(priority, int) else 0, schedule.offered if schedule else None)
+        return offers
+
+    def _giving(self) -> dict[str, str]:
         return {
             extension["metadata"]["name"]: source
             for extension in self._extensions.lister
@@ -223,35 +214,34 @@ class RepositoryReconciler:
             for version in (wanted.get("version"), status_of(plan).get("version")):
                 yield f"{wanted.get('name')}-{version}"
 
-    async def _succeeded(self, obj: Object, plan: SyncPlan, index_digest: str) -> None:
-        failures = plan.failures
-        counts: dict[str, Any] = {}
-        if plan.fetch or plan.unchanged or plan.failures or plan.remove:
-            bad = {(failure.extension, failure.version) for failure in failures}
-            good = [e for e in (*plan.fetch, *plan.unchanged) if (e.extension, e.version) not in bad]
-            counts = {"extensions": len({entry.extension for entry in good}), "versions": len(good)}
-        message = f"{len(failures)} packages could not be used" if failures else "the index and its packages are read"
-        told = [{"name": f.extension, "version": f.version, "message": f.message[:1000]} for f in failures]
-        status = {
-            "state": SYNCED,
-            "lastSyncTime": rfc3339(now()),
-            "indexDigest": index_digest,
-            "failures": told[:_MAX_FAILURES],
-            **counts,
-        }
-        await self._write(obj, status, "True", "PartlySynced" if failures else SYNCED, message)
-        for failure in failures[:5]:
+    async def _succeeded(self, obj: Object, schedule: _Schedule, plan: SyncPlan | None, digest: str) -> None:
+        schedule.had_time = True
+        await self._write(obj, repository_status.succeeded(obj, plan, digest))
+        if plan is None:
+            return
+        await self._tell_conflicts(obj["metadata"]["name"])
+        for failure in plan.failures[:5]:
             which = f"{failure.extension} {failure.version}".strip()
             await self._recorder.record(obj, "Warning", "PackageRefused", f"{which}: {failure.message}")
 
-    async def _failed(self, obj: Object, reason: str, message: str) -> None:
-        await self._write(obj, {"state": "Failed"}, "False", reason, message)
+    async def _tell_conflicts(self, name: str) -> None:
+        """In the conditions of every repository that shares extensions with this one, or did."""
+        offers, giving = self._offers(), self._giving()
+        given = sharing.owners(offers, giving)
+        for obj in self._repositories.lister:
+            other = obj["metadata"]["name"]
+            told = any(condition.get("type") == repository_status.CONFLICT for condition in conditions_of(obj))
+            sentences = sharing.conflicts(other, offers, given)
+            if sentences or told or other == name:
+                fresh = await self._client.get(REPOSITORIES, other)
+                await self._write(fresh, {"conditions": repository_status.conflicting(fresh, sentences)})
+
+    async def _failed(self, obj: Object, schedule: _Schedule, reason: str, message: str) -> None:
+        schedule.had_time = True
+        await self._write(obj, repository_status.failed(obj, reason, message))
         await self._recorder.record(obj, "Warning", reason, message)
 
-    async def _write(self, obj: Object, status: dict[str, Any], value: Any, reason: str, message: str) -> None:
-        generation = generation_of(obj)
-        conditions = set_condition(conditions_of(obj), SYNCED, value, reason, message, generation, now())
-        status = {**status, "observedGeneration": generation, "conditions": conditions}
+    async def _write(self, obj: Object, status: dict[str, Any]) -> None:
         if any(status_of(obj).get(name) != wanted for name, wanted in status.items()):
             with contextlib.suppress(NotFound):
                 name = obj["metadata"]["name"]
@@ -265,14 +255,34 @@ class RepositoryReconciler:
                 await self._client.patch(REPOSITORIES, obj["metadata"]["name"], {"metadata": {"finalizers": kept}})
 
 
-def _marked(obj: Object, marks: dict[str, str]) -> Object:
-    metadata = obj["metadata"]
-    return {**obj, "metadata": {**metadata, "labels": {**metadata.get("labels", {}), **marks}}}
+async def _in_time(reading: Any, timeout: float) -> Any:
+    try:
+        async with asyncio.timeout(timeout):
+            return await reading
+    except TimeoutError as error:
+        message = f"what it lists could not be read within {timeout:g} s; raise updateStrategy.timeout"
+        raise SyncFailed("Timeout", message) from error
 
 
-def _without_url(model: Repository) -> str:
+def _pause(schedule: _Schedule, *, failed: bool, interval: float) -> float:
+    schedule.failures = schedule.failures + 1 if failed else 0
+    retry = _FIRST_RETRY * 2.0 ** min(schedule.failures - 1, 10)
+    pause = min(interval, retry) if failed else interval
+    schedule.due = asyncio.get_running_loop().time() + pause
+    return pause
+
+
+def _interval(obj: Object) -> float:
+    try:
+        return repository(obj).interval
+    except InvalidObject:
+        return 900.0
+
+
+def _without_url(model: Repository) -> tuple[str, str]:
     if model.image:
-        return (
-            "image repositories need a cluster that runs pods and are not read yet; give the url of a Helm repository"
+        return "PodsNeeded", (
+            f"the repository is the image {model.image}, which serves it from a pod, and the platform starts no pods "
+            "for repositories yet; give the url of a Helm repository, an oci:// registry or a directory"
         )
-    return "the repository has no url; give the address of a Helm repository"
+    return "NothingToRead", "the repository has no url; give the address of a Helm repository"

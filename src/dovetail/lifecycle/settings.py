@@ -25,6 +25,8 @@ class LifecycleSettings:
     """Where the lease is."""
     cluster_name: str = "host"
     cluster_role: str = "host"
+    local_repositories: tuple[Path, ...] = ()
+    """Directories below which `file:///` repositories may be."""
     platform_version: str = PLATFORM_VERSION
     portal_url: str = ""
     image_registry: str = ""

@@ -2,15 +2,21 @@
 
 `read_index` understands a Helm index entry by entry: one that cannot be used is a failure with its name, never a
 reason to forget another. `plan_sync` compares by digest: a version that is there with the same digest and address is
-not fetched again. A version is removed only when a readable index does not list it (or `depth` leaves it out) and
-nothing uses it.
+not fetched again (without a digest in the index, its address and time must be the same).
+
+An error is never read as a removal. A version that the index no longer lists goes only when two readings in a row say
+so and nothing uses it: an index cut off at a lucky place, or one that flaps, removes nothing. One that lists nothing
+at all where something was is taken for a fault (`EmptyIndex`). What `depth` leaves out, or what a repository of higher
+priority took over, goes at once.
 """
 
+import contextlib
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 from urllib.parse import urljoin, urlsplit
 
+import orjson
 import yaml
 
 from dovetail.lifecycle.errors import SyncFailed
@@ -63,6 +69,15 @@ class Known:
     repository: str
     digest: str
     url: str
+    created: str = ""
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """An extension that another repository gives."""
+
+    extension: str
+    winner: str
 
 
 @dataclass(frozen=True)
@@ -70,26 +85,43 @@ class SyncPlan:
     fetch: tuple[Entry, ...] = ()
     unchanged: tuple[Entry, ...] = ()
     remove: tuple[str, ...] = ()
+    missing: frozenset[str] = frozenset()
+    """Versions that the index does not list any more: told to the next `plan_sync` as `missed`."""
     failures: tuple[Failure, ...] = ()
+    conflicts: tuple[Conflict, ...] = ()
     newest: Mapping[str, Entry] = field(default_factory=dict[str, Entry])
 
 
 def read_index(data: bytes, index_url: str) -> Index:
     """Parse index.yaml, resolving addresses against its own. Raises SyncFailed when it is no index. Blocks."""
-    try:
-        document: object = yaml.load(data, Loader=yaml.CSafeLoader)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SyncFailed("InvalidIndex", f"{index_url} is not YAML: {' '.join(str(error).split())[:300]}") from error
+    document = _parse(data, index_url)
     listed = cast("Mapping[str, Any]", document).get("entries") if isinstance(document, dict) else None
     if not isinstance(listed, dict):
         raise SyncFailed("InvalidIndex", f"{index_url} is no Helm index: it has no `entries`")
     entries: dict[str, tuple[Entry, ...]] = {}
     failures: list[Failure] = []
-    for name, versions in cast("Mapping[object, object]", listed).items():
+    left = MAX_ENTRIES
+    for name, versions in cast("dict[object, object]", listed).items():
+        left -= 1 + _length(versions)
+        if left < 0:  # counted before it is read: with YAML's aliases a small file lists millions
+            raise SyncFailed("TooLarge", f"{index_url} lists more than {MAX_ENTRIES:,} versions")
         _read_extension(str(name), versions, index_url, entries, failures)
-    if sum(map(len, entries.values())) > MAX_ENTRIES:
-        raise SyncFailed("TooLarge", f"{index_url} lists more than {MAX_ENTRIES:,} versions")
     return Index(entries, tuple(failures))
+
+
+def _length(value: object) -> int:
+    return len(cast("list[object]", value)) if isinstance(value, list) else 0
+
+
+def _parse(data: bytes, index_url: str) -> object:
+    """YAML, or JSON, which is YAML that is read a hundred times as fast."""
+    if data.lstrip()[:1] == b"{":
+        with contextlib.suppress(orjson.JSONDecodeError):
+            return orjson.loads(data)
+    try:
+        return cast("object", yaml.load(data, Loader=yaml.CSafeLoader))
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise SyncFailed("InvalidIndex", f"{index_url} is not YAML: {' '.join(str(error).split())[:300]}") from error
 
 
 def plan_sync(
@@ -100,37 +132,63 @@ def plan_sync(
     depth: int,
     owners: Mapping[str, str],
     in_use: Collection[str],
+    missed: Collection[str] = (),
 ) -> SyncPlan:
-    """What to fetch, keep and remove. `owners`: which repository each extension is from; `in_use`: object names."""
+    """What to fetch, keep and remove. `in_use` and `missed` are names of versions.
+
+    `owners` says which repository gives an extension. Raises SyncFailed for an index that lists nothing any more.
+    """
     there = {version.name: version for version in known}
+    ours = [version for version in there.values() if version.repository == repository]
+    if ours and not index.entries and not index.failures:
+        raise SyncFailed(
+            "EmptyIndex",
+            f"the index lists nothing, where {len(ours)} versions were; nothing is removed. "
+            "Delete the Repository if that is meant",
+        )
     fetch: list[Entry] = []
     unchanged: list[Entry] = []
     failures = list(index.failures)
     newest: dict[str, Entry] = {}
-    for extension, listed in index.entries.items():
-        owner = owners.get(extension, repository)
-        if owner != repository:
-            failures.append(Failure(extension, "", f"{extension} comes from Repository {owner} already; remove one"))
-            continue
+    given, conflicts = _given(index, owners, repository)
+    for extension, listed in given.items():
         kept = listed[:depth] if depth else listed
         newest[extension] = kept[0]
         for entry in kept:
             version = there.get(entry.object_name)
-            if version is not None and version.repository != repository:
+            if version is not None and not version.repository:
                 message = f"{entry.object_name} was published by hand already; it is kept"
                 failures.append(Failure(extension, entry.version, message))
-            elif version is not None and entry.digest and (version.digest, version.url) == (entry.digest, entry.url):
-                unchanged.append(entry)
             else:
-                fetch.append(entry)
+                (unchanged if _is_same(version, entry, repository) else fetch).append(entry)
     kept_names = {entry.object_name for entry in (*fetch, *unchanged)} | set(in_use)
     unreadable = {failure.extension for failure in index.failures}
-    remove = [
-        version.name
-        for version in there.values()
-        if version.repository == repository and version.name not in kept_names and version.extension not in unreadable
-    ]
-    return SyncPlan(tuple(fetch), tuple(unchanged), tuple(sorted(remove)), tuple(failures), newest)
+    candidates = [one for one in ours if one.name not in kept_names and one.extension not in unreadable]
+    listed_names = {entry.object_name for listed in index.entries.values() for entry in listed}
+    missing = frozenset(version.name for version in candidates if version.name not in listed_names)
+    remove = sorted(one.name for one in candidates if one.name not in missing or one.name in missed)
+    return SyncPlan(tuple(fetch), tuple(unchanged), tuple(remove), missing, tuple(failures), tuple(conflicts), newest)
+
+
+def _given(
+    index: Index, owners: Mapping[str, str], repository: str
+) -> tuple[dict[str, tuple[Entry, ...]], list[Conflict]]:
+    """What of the index this repository gives, and what another one does."""
+    given: dict[str, tuple[Entry, ...]] = {}
+    conflicts: list[Conflict] = []
+    for extension, listed in index.entries.items():
+        owner = owners.get(extension, repository)
+        if owner == repository:
+            given[extension] = listed
+        else:
+            conflicts.append(Conflict(extension, owner))
+    return given, conflicts
+
+
+def _is_same(version: Known | None, entry: Entry, repository: str) -> bool:
+    if version is None or version.repository != repository or version.url != entry.url:
+        return False
+    return version.digest == entry.digest if entry.digest else version.created == entry.created
 
 
 def _read_extension(
@@ -162,7 +220,8 @@ def _read_entry(name: str, version: str, fields: Mapping[str, Any], index_url: s
     if not isinstance(urls, list) or not urls:
         raise ValueError("the entry has no urls")
     url = urljoin(index_url, str(cast("list[object]", urls)[0]))
-    if urlsplit(url).scheme not in ("http", "https"):
-        raise ValueError(f"{urlsplit(url).scheme}:// addresses are not read; offer the package over https")
+    scheme = urlsplit(url).scheme
+    if scheme not in ("http", "https", "oci") and not (scheme == "file" == urlsplit(index_url).scheme):
+        raise ValueError(f"{scheme}:// addresses are not read; offer the package over https")
     digest = str(fields.get("digest") or "").lower().removeprefix("sha256:")
     return Entry(name, version, url, digest, str(fields.get("created") or ""))

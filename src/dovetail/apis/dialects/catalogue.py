@@ -14,7 +14,7 @@ DEFAULT_POLL: Final = 900.0
 SHORTEST_POLL: Final = 10.0
 DEFAULT_SYNC_TIMEOUT: Final = 120.0
 DEFAULT_DEPTH: Final = 3
-_SCHEMES: Final = ("http://", "https://", "oci://", "s3://")
+_SCHEMES: Final = ("http://", "https://", "oci://", "file:///", "s3://")
 _VERSION_SUFFIX: Final = re.compile(r"-v?[0-9]+\.[0-9]+.*$")
 
 
@@ -38,6 +38,11 @@ class Repository(msgspec.Struct, frozen=True, kw_only=True):
     publisher: str = ""
     username: str = ""
     password: str = ""
+    secret: str = ""
+    """The Secret with the user name and the password."""
+    keyring: str = ""
+    """The Secret with the keys that packages must be signed with; empty when they need no signature."""
+    priority: int = 0
     ca_pem: str = ""
     insecure: bool = False
     depth: int = DEFAULT_DEPTH
@@ -114,6 +119,8 @@ class ExtensionVersion(msgspec.Struct, frozen=True, kw_only=True):
     chart_data_ref: DataRef | None = None
     chart_url: str = ""
     namespace: str = ""
+    deprecated: bool = False
+    channel: str = ""
     installation_mode: str = "HostOnly"
     external_dependencies: tuple[Dependency, ...] = ()
 
@@ -149,6 +156,12 @@ def repository(obj: Foreign) -> Repository:
         spec.child("basicAuth"),
         spec.child("updateStrategy"),
     )
+    verification = spec.child("verification")
+    keyring = verification.child("keyringSecretRef").text("name")
+    if verification.present and not keyring:
+        spec.fail("verification.keyringSecretRef.name", "is needed: the Secret with the keys that are trusted")
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        spec.fail("url", "must not hold a password; put it into a Secret and name that in basicAuth.secretRef")
     if url and not url.startswith(_SCHEMES):
         spec.fail("url", f"must start with one of {', '.join(_SCHEMES)}")
     model = Repository(
@@ -160,6 +173,9 @@ def repository(obj: Foreign) -> Repository:
         publisher=spec.text("publisher"),
         username=auth.text("username"),
         password=auth.text("password"),
+        secret=auth.child("secretRef").text("name"),
+        keyring=keyring,
+        priority=spec.number("priority", low=-1_000_000, high=1_000_000, default=0) or 0,
         ca_pem=read_ca_bundle(spec, "caBundle")[0],
         insecure=spec.flag("insecure"),
         depth=spec.number("depth", low=0, high=10_000, default=DEFAULT_DEPTH) or 0,
@@ -210,6 +226,8 @@ def extension_version(obj: Foreign) -> ExtensionVersion:
         chart_data_ref=_data_ref(spec.child("chartDataRef")),
         chart_url=spec.text("chartURL"),
         namespace=spec.text("namespace"),
+        deprecated=spec.flag("deprecated"),
+        channel=spec.text("channel"),
         installation_mode=spec.choice("installationMode", ("HostOnly", "Multicluster"), "HostOnly"),
         external_dependencies=tuple(_dependency(entry) for entry in spec.children("externalDependencies")),
     )
