@@ -20,7 +20,7 @@ def test_lists_are_filtered_sorted_and_paged(tenants: Tenants) -> None:
         assert send(tenants, "POST", maps, "project-admin", config_map(name, letter=name[-1])).code == 201
     try:
         first = f"{OWN}/configmaps?name={mark}&sortBy=name&ascending=true&limit=2"
-        for caller in ("project-viewer", "project-admin", "workspace-admin", "platform-admin"):
+        for caller in ("project-viewer", "project-admin", "workspace-viewer", "workspace-admin", "platform-admin"):
             page = send(tenants, "GET", first, caller).json
             assert [one["metadata"]["name"] for one in page.get("items", [])] == names[:2], (caller, page)
             assert page["totalItems"] == 3
@@ -47,6 +47,23 @@ def test_nothing_is_read_that_the_caller_could_not_read(tenants: Tenants) -> Non
     assert send(tenants, "GET", f"{OWN}/secrets", "project-admin").code == 200
     assert send(tenants, "GET", f"{OWN}/pods").code == 401
     assert send(tenants, "GET", f"{BASE}/namespaces/kubesphere-system/secrets", "workspace-admin").code == 403
+
+
+def test_what_kubernetes_alone_would_allow_is_not_enough(tenants: Tenants) -> None:
+    """A name that Kubernetes' own RBAC knows gives nothing here, as it gives nothing under /api."""
+    rbac, name = "/apis/rbac.authorization.k8s.io/v1/clusterrolebindings", fresh()
+    reference = {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "cluster-admin"}
+    subject = {"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": "regular"}
+    bound = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRoleBinding", "metadata": {"name": name}}
+    body = {**bound, "roleRef": reference, "subjects": [subject]}
+    assert send(tenants, "POST", rbac, "platform-admin", body).code == 201
+    try:
+        system = f"{BASE}/namespaces/kubesphere-system/secrets"
+        for path in (system, f"{system}/x", f"{BASE}/nodes", f"{BASE}/namespaces/default", f"{OWN}/pods"):
+            assert send(tenants, "GET", path, "regular").code == 403, path
+        assert send(tenants, "GET", f"{BASE}/secrets", "regular").json["totalItems"] == 0
+    finally:
+        assert send(tenants, "DELETE", f"{rbac}/{name}", "platform-admin").code == 200
 
 
 def test_a_list_across_namespaces_holds_what_the_caller_may_list(tenants: Tenants) -> None:

@@ -2,10 +2,10 @@
 
     GET /{resources}[/{name}]          GET /namespaces/{namespace}/{resources}[/{name}]
 
-`resources` is a plural of the table below; kinds of extensions have endpoints of their own. Kubernetes is asked **as
-the caller**, who is impersonated: it alone decides, so everybody who is logged in may ask, and nothing is read here
-that he could not read with kubectl. A list across namespaces holds those in which he may list the kind. Lists are
-KubeSphere's envelope. Nothing is cached: each list is read from the cluster.
+`resources` is a plural of the table below; kinds of extensions have endpoints of their own. Everybody who is logged in
+may ask, and two answer: the policy, whether he may read the kind under `/api` or `/apis`, and Kubernetes, which is
+asked **as the caller**, who is impersonated. Both must say yes, as everywhere. A list across namespaces holds those in
+which he may list the kind. Lists are KubeSphere's envelope. Nothing is cached: each list is read from the cluster.
 """
 
 import asyncio
@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dovetail.iam.attributes import of_resource
+from dovetail.iam.authorizer import decide
 from dovetail.iam.visibility import Only, visible
 from dovetail.kube.client import Client
 from dovetail.kube.errors import Forbidden, InvalidPath, NotFound
@@ -123,6 +125,7 @@ class ClusterResources:
         read_options(request, ())
         resource, namespace = _asked(request)
         name: str = request.path_params["name"]
+        self._demand(request, "get", resource, name if resource.plural == "namespaces" else namespace, name)
         try:
             obj = await self._as(request).get(resource, name, namespace)
         except Forbidden as error:
@@ -138,7 +141,21 @@ class ClusterResources:
             seen = visible(self._deps.policy(), caller(request), "list", resource.group, resource.plural)
             if isinstance(seen, Only):
                 return await _in_each(client, resource, sorted(seen.namespaces), labels)
+        else:
+            self._demand(request, "list", resource, namespace)
         return (await client.list(resource, namespace, label_selector=labels)).items
+
+    def _demand(
+        self, request: Request, verb: str, resource: Resource, namespace: str | None, name: str = ""
+    ) -> None:  # fmt: skip
+        """The policy's word on the same request to Kubernetes' API. Raises AccessDenied."""
+        asked = of_resource(
+            verb, resource.group, resource.plural, name=name, namespace=namespace or "", version=resource.version,
+            prefix="apis" if resource.group else "api",
+        )  # fmt: skip
+        decision = decide(self._deps.policy(), caller(request), asked)
+        if not decision.allowed:
+            raise AccessDenied(decision.reason)
 
     def _as(self, request: Request) -> Client:
         identity = caller(request)
