@@ -22,7 +22,10 @@ import pytest
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import SYSTEM_NAMESPACE
 from dovetail.gateway.policy_objects import PolicyObjects
-from dovetail.iam import bootstrap, token_keys
+from dovetail.iam import bootstrap, pre_registration, token_keys
+from dovetail.iam.identity_providers.bad_providers import BadProviders
+from dovetail.iam.identity_providers.registry import IdentityProviders
+from dovetail.iam.identity_providers.settings import SELECTOR as PROVIDERS
 from dovetail.iam.lockout import Lockout, LockoutRules
 from dovetail.iam.login_records import LoginRecords
 from dovetail.iam.oauth_clients import SELECTOR, OAuthClients
@@ -164,7 +167,10 @@ async def running(api: Any) -> AsyncIterator[Platform]:
         runtime = ControllerRuntime(gateway)
         directory = Directories(runtime)
         clients = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
+        stored_providers = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=PROVIDERS)
+        providers = IdentityProviders(lambda: stored_providers.lister, BadProviders(gateway, runtime).tell)
         policy = _Policy(runtime)
+        policy.objects.others(pre_registration.ACCOUNT)
         ended: list[str] = []
 
         async def note(sessions: Collection[str]) -> None:
@@ -179,7 +185,8 @@ async def running(api: Any) -> AsyncIterator[Platform]:
             issuer=ISSUER, keys=signing.public,
             sessions=Sessions(gateway, issuer, note), token_issuer=issuer,
             oauth_clients=OAuthClients(lambda: clients.lister, ISSUER),
-            login_records=records, lockout=Lockout(LockoutRules(per_address=1000), records.familiar),
+            identity_providers=providers, login_records=records,
+            lockout=Lockout(LockoutRules(per_address=1000), records.familiar),
             clock=lambda: platform[0].now, version="v0.1.0",
         )  # fmt: skip
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"

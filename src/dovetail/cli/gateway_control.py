@@ -7,6 +7,7 @@ Three rooms that do not know each other meet here: `gateway` compiles and publis
 import asyncio
 import gc
 import logging
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,9 +31,12 @@ from dovetail.gateway.publisher import Publisher
 from dovetail.gateway.reports import ReportServer, beside
 from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.gateway.trust import Trust
-from dovetail.iam import idle_sessions, oauth_clients, token_keys
+from dovetail.iam import idle_sessions, oauth_clients, pre_registration, token_keys
 from dovetail.iam.ended_accounts import ended_accounts
 from dovetail.iam.errors import IamError
+from dovetail.iam.identity_providers.bad_providers import BadProviders
+from dovetail.iam.identity_providers.registry import IdentityProviders
+from dovetail.iam.identity_providers.settings import SELECTOR as PROVIDERS
 from dovetail.iam.idle_sessions import IdleSessions
 from dovetail.iam.idleness import Idleness
 from dovetail.iam.lockout import Lockout
@@ -50,6 +54,7 @@ from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.directories import Directories
 from dovetail.platform.documents import documents
 from dovetail.platform.guard_server import GuardServer
+from dovetail.platform.quota_reviews import QuotaReviews
 from dovetail.platform.serve import serve as serve_app
 
 _NOT_PREPARED = (Forbidden, NotFound, Unauthorized, Unreachable)
@@ -142,14 +147,19 @@ async def _serve(
         client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
     )  # fmt: skip
     clients = OAuthClients(lambda: stored_clients.lister, settings.issuer)
+    stored_providers = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=PROVIDERS)
+    providers = IdentityProviders(lambda: stored_providers.lister, BadProviders(client, runtime).tell)
     services = runtime.informer(SERVICEACCOUNTS, optional=True)
 
     def tell_programs(*_: object) -> None:
-        """Service accounts and OAuth clients call as themselves."""
-        control.policy_objects.others({**accounts_of_services(services.lister), **clients.accounts()})
+        """Service accounts and OAuth clients call as themselves, and so does who is about to register."""
+        others = {**accounts_of_services(services.lister), **clients.accounts()}
+        manual = any(one.settings.mapping == "manual" for one in providers.all().values())
+        control.policy_objects.others(others | (pre_registration.ACCOUNT if manual else {}))
 
     services.add_handler(tell_programs)
     stored_clients.add_handler(tell_programs)
+    stored_providers.add_handler(tell_programs)
     directories = Directories(runtime)
     login_records = LoginRecords(client)
     runtime.add_task("login records", login_records.run)
@@ -161,11 +171,13 @@ async def _serve(
         users=control.users.lister, global_roles=control.roles.lister,
         global_role_bindings=control.bindings.lister, policy=lambda: control.policy, issuer=settings.issuer,
         keys=signing.public, sessions=sessions, token_issuer=issuer,
-        oauth_clients=clients, login_records=login_records, lockout=Lockout(familiar=login_records.familiar),
+        oauth_clients=clients, identity_providers=providers, login_records=login_records,
+        lockout=Lockout(familiar=login_records.familiar),
         assertion_keys=trust.public_keys, logged_in=observing.logged_in,
         version=version,
     )  # fmt: skip
     app = create_app(deps, observing.routes())
+    guards = GuardServer(client, run, QuotaReviews(runtime, time.monotonic))
     trust.follow(runtime)
     runtime.add_task("idle sessions", idle.run)
     runtime.add_task("trust", lambda: trust.run(control.sign_with))
@@ -183,7 +195,7 @@ async def _serve(
             checked = passwords.PasswordServer(run / passwords.NAME, partial(check_password, deps))
             group.create_task(checked.run(), name="passwords")
         group.create_task(serve_app(app, run / "control.sock", listening.set), name="platform")
-        group.create_task(GuardServer(client, run).run(), name="guards")
+        group.create_task(guards.run(), name="guards")
         group.create_task(runtime.run(synced.set), name="runtime")
         await synced.wait()
         control.start()

@@ -21,6 +21,7 @@ from dovetail.iam.attributes import Attributes, parse
 from dovetail.iam.compiled_roles import CompiledRoles, new_purse
 from dovetail.iam.policy import Held, Identity, Place, Policy, places_of, roles_at, stored
 from dovetail.iam.rules import ANONYMOUS, subjects_of
+from dovetail.iam.tokens import PRE_REGISTRATION
 
 IAM_GROUP = "iam.kubesphere.io"
 TENANT_GROUP = "tenant.kubesphere.io"
@@ -41,6 +42,7 @@ FILTERED_LISTS = frozenset({"workspaces", "workspacetemplates", "namespaces", "c
 AS_CALLER = ("resources.kubesphere.io", "v1alpha3")
 """Kubernetes' kinds with the platform's grammar: read as the caller, so Kubernetes decides what he sees."""
 
+_STRANGERS = frozenset({"", ANONYMOUS, PRE_REGISTRATION})
 _KEPT_DECISIONS = 2048
 _LONGEST_KEPT = 512
 
@@ -110,7 +112,7 @@ def held_roles(subjects: Subjects, places: tuple[Place, ...]) -> Iterator[tuple[
 
 def open_to_all(identity: Identity, attributes: Attributes) -> str:
     """Why every user may do this, whatever the roles; an empty string when not every user may."""
-    if identity.name in {"", ANONYMOUS} or attributes.api_prefix != "kapis" or attributes.cluster:
+    if identity.name in _STRANGERS or attributes.api_prefix != "kapis" or attributes.cluster:
         return ""
     if _own_account(identity, attributes):
         return "everybody may do this with the own account"

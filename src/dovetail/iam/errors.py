@@ -8,6 +8,8 @@
     +-- SessionEnded          a refresh token's session is over, unknown or was replayed (invalid_grant)
     +-- TooManyAttempts       log-ins from this place are refused for a while (429)
     +-- SessionStoreBusy      a session kept changing under us (503)
+    +-- NotProven             an identity provider says no (401; iam.identity_providers)
+    +-- ProviderFailed        an identity provider does not answer as it should (502; iam.identity_providers)
     +-- HashingBusy           too many passwords wait to be checked (503)
 
 Each takes data and forms its own sentence. None ever holds a password, a hash or a token.

@@ -13,6 +13,7 @@ import contextlib
 import secrets
 from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
+from hashlib import sha256
 
 import msgspec
 
@@ -82,9 +83,13 @@ class Sessions:
     def lifetimes(self) -> Lifetimes:
         return self._issuer.lifetimes
 
-    async def begin(self, user: str, uid: str, client: str, now: float, terms: Terms = _PLATFORM) -> TokenPair:
-        """Log in: the password has been checked by the caller."""
-        session = rules.begin(secrets.token_hex(12), user, uid, client, self.lifetimes, int(now), terms)
+    async def begin(
+        self, user: str, uid: str, client: str, now: float, terms: Terms = _PLATFORM, *, once: str = ""
+    ) -> TokenPair:
+        """Log in: the credential has been checked by the caller. `once` names what the session begins with, where
+        that may begin one session only: AlreadyExists for the next."""
+        name = sha256(once.encode()).hexdigest()[:24] if once else secrets.token_hex(12)
+        session = rules.begin(name, user, uid, client, self.lifetimes, int(now), terms)
         await self._store.create(session)
         if not self._multiple_login:
             await self.end_all(user, now, but=session.id, client=client)

@@ -33,6 +33,8 @@ ACCESS: Literal["access_token"] = "access_token"
 REFRESH: Literal["refresh_token"] = "refresh_token"
 IDENTITY: Literal["id_token"] = "id_token"
 TICKETS = "dovetail/tickets"
+PRE_REGISTRATION = "system:pre-registration"
+"""As whom somebody calls who has no user yet (`dovetail.iam.pre_registration`): not one of the authenticated."""
 NO_SESSION = "-"
 """The session of a token that belongs to none: of a client or a service account, good while its account is."""
 
@@ -109,11 +111,12 @@ class TokenIssuer:
 
     def access(
         self, subject: Subject, expires_at: int, now: float, *, life: int = 0, scope: str = "",
-        audience: str = AUDIENCE,
+        audience: str = AUDIENCE, extra: Mapping[str, list[str]] | None = None,
     ) -> str:  # fmt: skip
         """An access token; `expires_at` in seconds of the epoch, at most `life` or `lifetimes.access` from now."""
         until = min(expires_at, int(now) + (life or self.lifetimes.access))
-        return self._sign(subject, ACCESS, int(now), until, {"scope": scope} if scope else {}, audience)
+        more = {key: said for key, said in (("scope", scope), ("extra", extra)) if said}
+        return self._sign(subject, ACCESS, int(now), until, more, audience)
 
     def identity(self, subject: Subject, client: str, claims: Mapping[str, Any], expires_at: int, now: float) -> str:
         """An ID token (OpenID Connect Core 2): it tells a client who the user is, and opens nothing."""
@@ -174,8 +177,10 @@ class TokenVerifier:
         claims = self._claims(token, ACCESS, now, audience)
         subject = _subject(claims)
         account = self._account(subject, claims["iat"])
-        groups = (*account.groups, AUTHENTICATED)
-        identity = Identity(name=subject.user, uid=account.uid, groups=groups)
+        identity = Identity(
+            name=subject.user, uid=account.uid, groups=_groups(subject.user, account),
+            extra={key: tuple(said) for key, said in claims.get("extra", {}).items()},
+        )  # fmt: skip
         scope = claims.get("scope", "")
         return VerifiedToken(identity, float(claims["exp"]), subject.session, claims["iat"], scope)
 
@@ -186,10 +191,11 @@ class TokenVerifier:
         """
         before = verified.identity
         account = self._account(Subject(before.name, before.uid, verified.session), verified.issued_at)
-        groups = (*account.groups, AUTHENTICATED)
+        groups = _groups(before.name, account)
         if groups == before.groups:
             return verified
-        return replace(verified, identity=Identity(name=before.name, uid=before.uid, groups=groups))
+        again = Identity(name=before.name, uid=before.uid, groups=groups, extra=before.extra)
+        return replace(verified, identity=again)
 
     def verify_refresh(self, token: str, now: float) -> RefreshToken:
         """Read a refresh token; neither its account nor its session is looked at. Raises InvalidToken."""
@@ -263,6 +269,10 @@ class TokenVerifier:
 @lru_cache(maxsize=64)
 def _imported(jwk: str) -> ECKey:
     return ECKey.import_key(json.loads(jwk))
+
+
+def _groups(user: str, account: Account) -> tuple[str, ...]:
+    return account.groups if user == PRE_REGISTRATION else (*account.groups, AUTHENTICATED)
 
 
 def _subject(claims: Mapping[str, Any]) -> Subject:

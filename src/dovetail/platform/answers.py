@@ -15,9 +15,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from dovetail.iam.errors import HashingBusy, SessionStoreBusy, TooManyAttempts
-from dovetail.kube.errors import ApiError, KubeError
+from dovetail.iam.identity_providers.provider import ProviderFailed
+from dovetail.kube.errors import ApiError, InvalidPath, KubeError
 from dovetail.kube.status import status_body
-from dovetail.platform.errors import BadRequest, OAuthError, PlatformError, SlowDown, TooLarge
+from dovetail.platform.errors import BadPeer, BadRequest, Missing, OAuthError, PlatformError, SlowDown, TooLarge
 
 log = logging.getLogger(__name__)
 
@@ -107,13 +108,23 @@ async def on_oauth_error(_: Request, error: Exception) -> Response:
     return json_answer(body, refusal.code, {**NO_STORE, **refusal.headers})
 
 
+async def on_provider_failed(_: Request, error: Exception) -> Response:
+    """For iam's ProviderFailed."""
+    failed = cast("ProviderFailed", error)
+    log.error("identity provider %s: %s", failed.provider, failed.problem)
+    return status_answer(BadPeer(str(error)))
+
+
 async def on_too_many(_: Request, error: Exception) -> Response:
     """For iam's TooManyAttempts."""
     return status_answer(SlowDown(str(error), cast("TooManyAttempts", error).retry_after))
 
 
 async def on_kube_error(request: Request, error: Exception) -> Response:
-    """For kube's errors: the API's own refusals pass with their code, an API that does not answer is a 503."""
+    """For kube's errors: the API's own refusals pass with their code, a name that no object can have is not there, and
+    an API that does not answer is a 503."""
+    if isinstance(error, InvalidPath):
+        return status_answer(Missing(str(error)))
     if isinstance(error, ApiError) and 400 <= error.code < 500 and error.code not in {401, 403}:
         return Response(status_body(error.code, error.reason, error.message, error.details), error.code, NO_STORE, JSON)
     log.error("%s %s: the cluster does not serve it: %s", request.method, request.url.path, error)
@@ -145,6 +156,7 @@ async def on_surprise(request: Request, error: Exception) -> Response:
 HANDLERS: dict[Any, Any] = {
     PlatformError: on_platform_error,
     OAuthError: on_oauth_error,
+    ProviderFailed: on_provider_failed,
     TooManyAttempts: on_too_many,
     SessionStoreBusy: on_busy,
     HashingBusy: on_busy,

@@ -17,6 +17,7 @@ from dovetail.platform.cookies import cookie_names, with_session, without_sessio
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Unauthenticated
 from dovetail.platform.granting import account_now, begin, end_session, refresh
+from dovetail.platform.provider_login import log_in_with_password
 
 
 class BrowserSession:
@@ -41,8 +42,21 @@ class BrowserSession:
         login, password = body.get("username"), body.get("password")
         if not isinstance(login, str) or not isinstance(password, str) or not login or not password:
             raise BadRequest("send username and password as JSON strings")
+        provider = body.get("provider", "")
+        if not isinstance(provider, str):
+            raise BadRequest("provider must be the name of an identity provider")
+        if provider:
+            return await self._by_provider(request, provider, login, password)
         pair = await begin(self._deps, login, password, self._client, origin_of(request))
         return _answer(request, pair, await self._unready(pair))
+
+    async def _by_provider(self, request: Request, provider: str, login: str, password: str) -> Response:
+        """Log in with a password that a provider checks; the answer can be a ticket to register with."""
+        outcome = await log_in_with_password(self._deps, provider, login, password, self._client, origin_of(request))
+        if isinstance(outcome, TokenPair):
+            return _answer(request, outcome, await self._unready(outcome))
+        told = {"registration": outcome.ticket, "username": outcome.proven.username}
+        return json_answer(told, headers=NO_STORE)
 
     async def _unready(self, pair: TokenPair) -> bool:
         """Whether the password has to be changed before anything else: the log-in page asks for a new one."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from time import time
 from typing import Any, Protocol
 
+from dovetail.iam.identity_providers.registry import IdentityProviders
 from dovetail.iam.keys import PublicKey
 from dovetail.iam.lockout import Lockout
 from dovetail.iam.login_records import LoginRecords
@@ -49,9 +50,12 @@ class PlatformDeps:
     token_issuer: TokenIssuer
     oauth_clients: OAuthClients
     login_records: LoginRecords
+    identity_providers: IdentityProviders = field(default_factory=lambda: IdentityProviders(tuple))
     linking: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held from the look whether somebody from an identity provider has a user until a new one is stored."""
     lockout: Lockout = field(default_factory=Lockout)
+    provider_lockout: Lockout = field(default_factory=Lockout)
+    """The same for passwords that an identity provider checks: its names are not ours."""
     passwords: Passwords = field(default_factory=Passwords)
     assertion_keys: Callable[[], tuple[PublicKey, ...]] = tuple
     """What the gateway's word to backends is verified with: published beside `keys`, good for no token."""

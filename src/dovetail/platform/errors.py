@@ -10,6 +10,7 @@
     +-- UnknownMediaType    415
     +-- Unacceptable        422   (details.causes: field, message)
     +-- SlowDown            429   (Retry-After)
+    +-- BadPeer             502
     OAuthError                    answered as RFC 6749 5.2 says, on /oauth/token only
 
 Errors of the rooms below are turned into these at the edge (`dovetail.platform.answers`).
@@ -130,6 +131,13 @@ class SlowDown(PlatformError):
     @property
     def headers(self) -> dict[str, str]:
         return {"Retry-After": str(self.retry_after)}
+
+
+class BadPeer(PlatformError):
+    """Another system that is needed for this does not answer as it should."""
+
+    code = 502
+    reason = "BadGateway"
 
 
 class OAuthError(Exception):

@@ -5,6 +5,7 @@ Four grants: `password` for clients that the platform trusts, `authorization_cod
 (`reference/kubesphere-core.md` 3.4, 9.1). Tokens are taken from bodies, headers and cookies, never from URLs.
 """
 
+import logging
 from typing import Final
 
 from starlette.requests import Request
@@ -13,6 +14,7 @@ from starlette.routing import Route
 
 from dovetail.iam.authorization_codes import Redemption
 from dovetail.iam.errors import InvalidToken, SessionEnded, TooManyAttempts
+from dovetail.iam.identity_providers.provider import ProviderFailed
 from dovetail.iam.oauth_clients import OAuthClient
 from dovetail.iam.sessions import TokenPair
 from dovetail.iam.tokens import NO_SESSION, Subject
@@ -22,9 +24,12 @@ from dovetail.platform.callers import origin_of
 from dovetail.platform.claims import identity_token
 from dovetail.platform.client_authentication import client_of
 from dovetail.platform.deps import PlatformDeps
-from dovetail.platform.errors import OAuthError, Unauthenticated
+from dovetail.platform.errors import Clash, OAuthError, Unacceptable, Unauthenticated
 from dovetail.platform.granting import account_now, begin, end_session, refresh
 from dovetail.platform.login import find_user
+from dovetail.platform.provider_login import log_in_with_password, registration_answer, resumed
+
+log = logging.getLogger(__name__)
 
 GRANTS: Final = ("authorization_code", "refresh_token", "password", "client_credentials")
 _CLIENT_SECONDS: Final = 3600
@@ -63,9 +68,9 @@ class TokenEndpoint:
     async def _granted(self, request: Request, form: dict[str, str], client: OAuthClient) -> Answer:
         grant = form.get("grant_type", "")
         if grant == "password":
-            return token_response(await self._by_password(request, form, client))
+            return await self._by_password(request, form, client)
         if grant == "refresh_token":
-            return await self._with_identity(await refresh(self._deps, form.get("refresh_token", ""), client.name))
+            return await self._with_identity(await self._refreshed(request, form, client))
         if grant in ("authorization_code", "code"):
             return await self._with_identity(await self._by_code(form, client))
         if grant == "client_credentials":
@@ -74,15 +79,35 @@ class TokenEndpoint:
             raise OAuthError("invalid_request", "grant_type is missing")
         raise OAuthError("unsupported_grant_type", f"grant_type must be one of {', '.join(GRANTS)}")
 
-    async def _by_password(self, request: Request, form: dict[str, str], client: OAuthClient) -> TokenPair:
+    async def _refreshed(self, request: Request, form: dict[str, str], client: OAuthClient) -> TokenPair:
+        """With a refresh token, or with the ticket of somebody who has registered since."""
+        deps, token = self._deps, form.get("refresh_token", "")
+        try:
+            return await refresh(deps, token, client.name)
+        except InvalidToken as error:
+            try:
+                return await resumed(deps, token, client, origin_of(request))
+            except InvalidToken:
+                raise error from None
+            except Unauthenticated as refusal:
+                raise OAuthError("invalid_grant", refusal.message) from refusal
+
+    async def _by_password(self, request: Request, form: dict[str, str], client: OAuthClient) -> Answer:
         if not client.trusted:
             raise OAuthError("unauthorized_client", "only trusted clients may take passwords")
         if not form.get("username") or not form.get("password"):
             raise OAuthError("invalid_request", "username and password are needed")
+        login, password, origin = form["username"], form["password"], origin_of(request)
         try:
-            return await begin(self._deps, form["username"], form["password"], client, origin_of(request))
-        except Unauthenticated as error:
+            if "provider" not in form:
+                return token_response(await begin(self._deps, login, password, client, origin))
+            outcome = await log_in_with_password(self._deps, form["provider"], login, password, client, origin)
+        except (Unauthenticated, Clash, Unacceptable) as error:
             raise OAuthError("invalid_grant", error.message) from error
+        except ProviderFailed as error:
+            log.error("identity provider %s: %s", error.provider, error.problem)
+            raise OAuthError("temporarily_unavailable", str(error), 503) from error
+        return token_response(outcome) if isinstance(outcome, TokenPair) else registration_answer(self._deps, outcome)
 
     async def _by_code(self, form: dict[str, str], client: OAuthClient) -> TokenPair:
         if not form.get("code"):

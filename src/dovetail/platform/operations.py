@@ -48,7 +48,7 @@ _OAUTH: Final[Mapping[str, Described]] = {
     "TokenEndpoint.token": Described(
         body={FORM: fields(
             "grant_type", username="string", password="string", refresh_token="string", code="string",
-            code_verifier="string", redirect_uri="string", scope="string", **_CLIENT,
+            code_verifier="string", redirect_uri="string", scope="string", provider="string", **_CLIENT,
         )},
         answer="Tokens",
     ),
@@ -65,10 +65,21 @@ _OAUTH: Final[Mapping[str, Described]] = {
     ),
     "UserInfo.userinfo": Described(answer=fields("sub")),
     "BrowserSession.log_in": Described(
-        body=_json(fields("username", "password")), answer=fields("username", expiresIn="integer")
+        body=_json(fields("username", "password", provider="string")),
+        answer=fields("username", expiresIn="integer", registration="string"),
     ),
     "BrowserSession.renew": Described(answer=fields("username", expiresIn="integer")),
     "BrowserSession.log_out": Described(answer=_ANY),
+    "ProviderEndpoints.leave": Described(
+        answer={"type": "string"}, media="text/html", query={"next": "A path here, to go to afterwards."}
+    ),
+    "ProviderEndpoints.back": Described(
+        answer={"type": "string"}, media="text/html",
+        query={"state": "What we sent.", "code": "OAuth 2.", "ticket": "CAS.", "error": "OAuth 2."},
+    ),
+    "ProviderEndpoints.register": Described(
+        body=_json(fields("ticket", "username")), answer=fields("username", expiresIn="integer")
+    ),
     "Discovery.configuration": Described(answer=_ANY),
     "Discovery.keys": Described(answer=_ANY),
     "Discovery.version": Described(answer=_ANY),

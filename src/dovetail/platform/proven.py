@@ -4,20 +4,27 @@ The link between the two is an annotation of the User, `iam.kubesphere.io/identi
 provider calls him for ever (not a name, which somebody else may get later). Nobody becomes a user by having the same
 name or e-mail address: `auto` makes a new user and refuses when the name is taken, `lookup` takes linked users only,
 `manual` lets the person choose a name, with a ticket that says who he is (`dovetail.iam.tickets`).
+
+Groups that a provider is asked for come along as `<provider>:<group>`, and are those of the latest log-in.
 """
 
+import secrets
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Final, Literal
+
+import msgspec
 
 from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.apis.labels import IDENTITY_PROVIDER_PREFIX
 from dovetail.iam.bootstrap import API_VERSION
 from dovetail.iam.compiler import account_of
+from dovetail.iam.errors import InvalidToken
 from dovetail.iam.login_records import LoginAttempt
 from dovetail.iam.oauth_clients import OAuthClient
+from dovetail.iam.pre_registration import SECONDS
 from dovetail.iam.sessions import TokenPair
-from dovetail.kube.errors import AlreadyExists
+from dovetail.kube.errors import AlreadyExists, Conflict
 from dovetail.kube.objects import annotations_of
 from dovetail.platform.callers import Origin
 from dovetail.platform.deps import PlatformDeps
@@ -30,7 +37,7 @@ Method = Literal["auto", "manual", "lookup"]
 Object = dict[str, Any]
 
 _REGISTRATION: Final = "registration"
-_REGISTRATION_SECONDS: Final = 900
+_TRIES: Final = 5
 _LONGEST_NAME: Final = 63
 _TAKEN: Final = "an account of this name is there already and not linked with {provider}; ask an administrator"
 
@@ -44,6 +51,8 @@ class Proven:
     username: str = ""
     email: str = ""
     display_name: str = ""
+    groups: tuple[str, ...] | None = None
+    """The groups there; None where nobody asked for them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,29 +64,52 @@ class Registration:
 
 
 async def log_in_proven(
-    deps: PlatformDeps, proven: Proven, mapping: Method, client: OAuthClient, origin: Origin
+    deps: PlatformDeps, proven: Proven, mapping: Method, client: OAuthClient, origin: Origin, once: str = ""
 ) -> TokenPair | Registration:
-    """A session, or a ticket to register with. Raises Unauthenticated, Clash, and kube's errors."""
+    """A session, or a ticket to register with. `once` names the proof, if it is good for one session only.
+
+    Raises Unauthenticated, Clash, and kube's errors.
+    """
     user = await linked(deps, proven)
     if user is None and mapping == "manual":
-        content = {"provider": proven.provider, "subject": proven.subject, "username": proven.username,
-                   "email": proven.email, "display_name": proven.display_name}  # fmt: skip
-        ticket = deps.tickets().seal(_REGISTRATION, {"proven": content}, _REGISTRATION_SECONDS, deps.clock())
+        content = {"proven": asdict(proven), "client": client.name, "once": secrets.token_hex(12)}
+        ticket = deps.tickets().seal(_REGISTRATION, content, SECONDS, deps.clock())
         return Registration(ticket, proven)
     if user is None and mapping == "auto":
         user = await _created(deps, proven, proven.username.lower())
     if user is None:
         raise Unauthenticated(f"no account here is linked with you at {proven.provider}; ask an administrator")
-    return await _begin(deps, user, proven, client, origin)
+    return await _begin(deps, user, proven, client, origin, once)
 
 
 async def register(deps: PlatformDeps, ticket: str, name: str, client: OAuthClient, origin: Origin) -> TokenPair:
     """Make the user that a ticket is for, under a name that the person has chosen. Raises InvalidToken, too."""
-    content = deps.tickets().open(_REGISTRATION, ticket, deps.clock())["proven"]
-    proven = Proven(**content)
+    proven, once = opened(deps, ticket, client)
+    return await _begin(deps, await enrol(deps, proven, name), proven, client, origin, once)
+
+
+async def resume(deps: PlatformDeps, ticket: str, client: OAuthClient, origin: Origin) -> TokenPair:
+    """A session for who has registered since the ticket was made; one for each ticket. Raises InvalidToken, too."""
+    proven, once = opened(deps, ticket, client)
+    user = await linked(deps, proven)
+    if user is None:
+        raise Unauthenticated("you have not registered yet")
+    return await _begin(deps, user, proven, client, origin, once)
+
+
+def opened(deps: PlatformDeps, ticket: str, client: OAuthClient) -> tuple[Proven, str]:
+    """Whom a ticket is about, and what its session begins with. Raises InvalidToken."""
+    content = deps.tickets().open(_REGISTRATION, ticket, deps.clock())
+    if content["client"] != client.name:
+        raise InvalidToken("it belongs to another client")
+    return msgspec.convert(content["proven"], Proven), str(content["once"])
+
+
+async def enrol(deps: PlatformDeps, proven: Proven, name: str) -> Object:
+    """Make the user of this person, under a name of his choice. Raises Clash, Unacceptable."""
     if await linked(deps, proven) is not None:
         raise Clash("you are registered already; log in again")
-    return await _begin(deps, await _created(deps, proven, name), proven, client, origin)
+    return await _created(deps, proven, name)
 
 
 async def linked(deps: PlatformDeps, proven: Proven) -> Object | None:
@@ -98,16 +130,48 @@ def _link_of(user: Mapping[str, Any], proven: Proven) -> str | None:
     return annotations_of(user).get(IDENTITY_PROVIDER_PREFIX + proven.provider)
 
 
-async def _begin(deps: PlatformDeps, user: Object, proven: Proven, client: OAuthClient, origin: Origin) -> TokenPair:
+async def _begin(
+    deps: PlatformDeps, user: Object, proven: Proven, client: OAuthClient, origin: Origin, once: str
+) -> TokenPair:
     name, account = str(user["metadata"]["name"]), account_of(user)
     problem = "the account is disabled; ask an administrator" if account is None or account.disabled else ""
+    pair: TokenPair | None = None
+    if account is not None and not problem:
+        await _keep_groups(deps, user, proven)
+        try:
+            pair = await deps.sessions.begin(
+                name, account.uid, client.name, deps.clock(), terms_of(client), once=once and f"proof {once}"
+            )
+        except AlreadyExists:
+            problem = "this log-in was used already; log in again"
     deps.logged_in(name, origin.address, problem)
     deps.login_records.note(
         LoginAttempt(name, not problem, origin.address, origin.agent, "OAuth", proven.provider, problem)
     )
-    if account is None or problem:
+    if pair is None:
         raise Unauthenticated(problem)
-    return await deps.sessions.begin(name, account.uid, client.name, deps.clock(), terms_of(client))
+    return pair
+
+
+async def _keep_groups(deps: PlatformDeps, user: Object, proven: Proven) -> None:
+    """Have the user in the groups that the provider says, and in no other of that provider's."""
+    if proven.groups is None:
+        return
+    for _ in range(_TRIES):
+        before: list[str] = user["spec"].get("groups") or []
+        after = [group for group in before if not group.startswith(proven.provider + ":")]
+        after += [f"{proven.provider}:{group}" for group in proven.groups]
+        if after == before:
+            return
+        metadata = {key: user["metadata"][key] for key in ("uid", "resourceVersion")}
+        try:
+            await deps.client.patch(
+                USERS, user["metadata"]["name"], {"metadata": metadata, "spec": {"groups": after or None}}
+            )
+            return
+        except Conflict:
+            user = await deps.client.get(USERS, user["metadata"]["name"])
+    raise Unauthenticated("your account is being changed just now; log in again")
 
 
 async def _created(deps: PlatformDeps, proven: Proven, name: str) -> Object:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail.apis.labels import GLOBAL_ROLE
+from dovetail.iam.tokens import PRE_REGISTRATION
 from dovetail.kube.errors import Conflict
 from dovetail.kube.objects import annotations_of
 from dovetail.kube.status import status_body
@@ -22,6 +23,7 @@ from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import BadRequest, UnknownMediaType
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.new_user import read_new_user
+from dovetail.platform.provider_login import create_own_user
 from dovetail.platform.user_edit import merged, read_edit
 
 BASE = "/kapis/iam.kubesphere.io/v1beta1/users"
@@ -60,8 +62,11 @@ class Users:
 
     async def create(self, request: Request) -> Response:
         """A new user; the annotation iam.kubesphere.io/globalrole gives it a role the caller holds."""
-        new = read_new_user(await json_body(request))
-        stored = await self._accounts.create(new, caller(request))
+        body, who = await json_body(request), caller(request)
+        if who.name == PRE_REGISTRATION:
+            return json_answer(self._shown(await create_own_user(self._deps, who, body)), 201, NO_STORE)
+        new = read_new_user(body)
+        stored = await self._accounts.create(new, who)
         return json_answer(self._shown(stored, new.role), 201, NO_STORE)
 
     async def get(self, request: Request) -> Response:

@@ -12,6 +12,7 @@ from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.iam.attributes import Attributes, parse
+from dovetail.iam.tokens import PRE_REGISTRATION
 from dovetail.routing.clusters import LOCAL, local_path
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.model import Route
@@ -220,6 +221,8 @@ def _from_our_page(head: Head, secure: bool) -> bool:
 
 def _unready(serving: Serving, user: User) -> Refusal | None:
     """Who still has the password that somebody else chose may change it (`authorizer.decide`), and nothing else."""
+    if user.identity.name == PRE_REGISTRATION:
+        return _LOG_IN
     account = serving.snapshot.policy.accounts.get(user.identity.name)
     if account is None or not account.uninitialized:
         return None
