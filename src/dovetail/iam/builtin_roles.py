@@ -53,7 +53,7 @@ def global_roles() -> list[Object]:
         _role(iam.GLOBALROLES, PLATFORM_ADMIN, [_EVERYTHING, _EVERY_PATH]),
         _role(iam.GLOBALROLES, PLATFORM_REGULAR, [], aggregates=True),
         _role(iam.GLOBALROLES, SELF_PROVISIONER, [], aggregates=True),
-        _role(iam.GLOBALROLES, "authenticated", _for_everybody()),
+        _role(iam.GLOBALROLES, "authenticated", _for_everybody(), aggregates=True),
         _role(iam.GLOBALROLES, "anonymous", [_may(("get",), "config.kubesphere.io", "configs"), _get(_IMAGES)]),
         _role(iam.GLOBALROLES, PRE_REGISTRATION, [_may(("create",), iam.GROUP, "users")]),
     ]
