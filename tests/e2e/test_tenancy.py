@@ -7,6 +7,7 @@ One platform over HTTPS. `wade` manages workspace acme with the projects shop an
 import subprocess
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -534,3 +535,39 @@ def test_counts_tell_no_more_than_the_lists(tenants: Tenants) -> None:
     assert counts("admin", "metrics")["users"] >= 6
     assert counts("wade", "workspaces/acme/metrics")["workspace_projects"] == 2
     assert set(counts("stan", "workspaces/acme/metrics").values()) == {0}
+
+
+def test_projects_that_create_in_the_same_moment_get_no_more_than_there_is(tenants: Tenants) -> None:
+    path, allowed = f"{TENANT}/workspaces/rush/resourcequotas", 7
+    tenants.workspace("rush", "stan")
+    projects = [f"rush-{number}" for number in range(3)]
+    try:
+        for project in projects:
+            tenants.project("stan", "rush", project)
+        quota = {"metadata": {"name": "rush"}, "spec": {"quota": {"hard": {"pods": str(allowed)}}}}
+        expect(tenants.post("admin", path, quota), 201)
+        shares = ("get", "resourcequota", "-A", "-l", "quota.kubesphere.io/share-of", "-o")
+        wait(
+            lambda: tenants.world.kubectl(*shares, "jsonpath={.items[*].status.hard.pods}").split().count("7") == 3,
+            "the shares of rush",
+        )
+        configuration = ("get", "validatingwebhookconfiguration", "dovetail-tenancy", "-o", "yaml")
+        wait(lambda: "rush" in tenants.world.kubectl(*configuration), "the API server to ask")
+        with ThreadPoolExecutor(12) as threads:
+            made = [
+                threads.submit(tenants.post, "stan", f"/api/v1/namespaces/{project}/pods", pod(f"pod-{number}"))
+                for number in range(12)
+                for project in projects
+            ]
+        answers = [one.result() for one in made]
+        assert [answer.code for answer in answers].count(201) == allowed
+        refused = [answer.json["message"] for answer in answers if answer.code != 201]
+        assert all("exceeded quota: workspace-quota.rush" in message for message in refused), refused
+        assert any("used: pods=7, limited: pods=7 (all projects" in message for message in refused), refused
+        tenants.delete("stan", f"/api/v1/namespaces/{projects[0]}/pods")
+        wait(
+            lambda: tenants.post("stan", f"/api/v1/namespaces/{projects[1]}/pods", pod("late")).code == 201,
+            "room for one more",
+        )
+    finally:
+        tenants.delete("admin", f"{TENANT}/workspaces/rush?propagationPolicy=Background")

@@ -76,6 +76,7 @@ GATEWAY_RULES: Final = [
     *own_kinds(("get", "update", "patch"), _IDENTITY_GROUPS, "/status"),
     rule(READ, ("",), ("services", "endpoints", "configmaps")),
     rule((*READ, *WRITE), ("",), ("namespaces",)),
+    rule(READ, ("",), ("resourcequotas",)),
     ADOPT,
     rule(("create",), ("admissionregistration.k8s.io",), ("validatingwebhookconfigurations",)),
     rule(

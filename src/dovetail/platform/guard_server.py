@@ -1,8 +1,10 @@
-"""The webhook that refuses what `iam.tenancy.guards` guards, over TLS on an address that only the API server asks.
+"""The webhooks of tenancy, over TLS on an address that only the API server asks: refusals of what `iam.tenancy.guards`
+guards, and the counting of quotas (`quota_reviews`).
 
 It is not part of the platform's API and no gateway stands in front of it: it listens on a port of its own, with a
 certificate that it makes when it starts and that is trusted by nothing but the webhook configuration written with it.
-It only ever refuses, and it reads nothing of the cluster, so whoever else finds the port learns nothing.
+Whoever else finds the port (it is on the loopback interface) can ask whether something fits, and so have some room
+counted as taken for three seconds.
 """
 
 import asyncio
@@ -26,10 +28,20 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dovetail.iam.tenancy.guards import CONFIGURATIONS, OLDEST, PROJECTS_PATH, SHARES_PATH, configuration, verdict
+from dovetail.iam.tenancy.guards import (
+    CONFIGURATIONS,
+    OLDEST,
+    PROJECTS_PATH,
+    QUOTAS_PATH,
+    SHARES_PATH,
+    configuration,
+    verdict,
+)
 from dovetail.kube.client import Client
 from dovetail.kube.errors import KubeError
+from dovetail.kube.resources import Object
 from dovetail.platform.answers import HANDLERS, json_answer, json_body
+from dovetail.platform.quota_reviews import QuotaReviews
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +55,10 @@ _HOST: Final = "127.0.0.1"
 class GuardServer:
     """Serves the webhook and keeps its configuration in the cluster, until cancelled."""
 
-    def __init__(self, client: Client, run_dir: Path) -> None:
-        self._client = client
+    def __init__(self, client: Client, run_dir: Path, reviews: QuotaReviews) -> None:
+        self._client, self._reviews = client, reviews
+        self._changed = asyncio.Event()
+        reviews.follow(self._changed.set)
         self._file = run_dir / "guards.pem"
 
     async def run(self) -> None:
@@ -57,8 +71,8 @@ class GuardServer:
             listener.bind((_HOST, 0))
             url = f"https://{_HOST}:{listener.getsockname()[1]}"
             config = uvicorn.Config(
-                guard_app(), log_config=None, access_log=False, server_header=False, ws="none", lifespan="off",
-                ssl_certfile=str(self._file), ssl_keyfile=str(self._file),
+                guard_app(self._reviews), log_config=None, access_log=False, server_header=False, ws="none",
+                lifespan="off", ssl_certfile=str(self._file), ssl_keyfile=str(self._file),
             )  # fmt: skip
             server = _Server(config)
             async with asyncio.TaskGroup() as group:
@@ -70,15 +84,24 @@ class GuardServer:
                     serving.cancel()
 
     async def _keep(self, url: str, authority: str, config: uvicorn.Config) -> None:
+        """Keep the configuration right: when other workspaces are limited, and when the certificate is renewed."""
+        written: Object = {}
+        certified = asyncio.get_running_loop().time()
         while True:
-            await self._configure(url, authority)
-            await asyncio.sleep(_RENEWED_AFTER.total_seconds())
-            authority = self._certify()
+            self._changed.clear()
+            wanted = configuration(url, authority, self._reviews.limited())
+            if wanted != written:
+                await self._configure(wanted)
+                written = wanted
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout_at(certified + _RENEWED_AFTER.total_seconds()):
+                    await self._changed.wait()
+                    continue
+            authority, certified = self._certify(), asyncio.get_running_loop().time()
             if config.ssl is not None:
                 config.ssl.load_cert_chain(self._file)
 
-    async def _configure(self, url: str, authority: str) -> None:
-        wanted = configuration(url, authority)
+    async def _configure(self, wanted: Object) -> None:
         while True:
             try:
                 await self._client.apply(CONFIGURATIONS, wanted, field_manager="dovetail-guards", force=True)
@@ -112,14 +135,18 @@ class _Server(uvicorn.Server):
         yield
 
 
-def guard_app() -> Starlette:
-    """The application: two paths that refuse."""
+def guard_app(reviews: QuotaReviews) -> Starlette:
+    """The application: two paths that refuse, and one that counts."""
+
+    async def count(request: Request) -> Response:
+        return json_answer(reviews.review(await json_body(request, _REVIEW_LIMIT)))
 
     async def answer(request: Request) -> Response:
         return json_answer(verdict(request.url.path, await json_body(request, _REVIEW_LIMIT)))
 
     routes = [Route(path, answer, methods=["POST"]) for path in (PROJECTS_PATH, SHARES_PATH)]
-    return Starlette(routes=routes, exception_handlers=HANDLERS)
+    counting = Route(QUOTAS_PATH, count, methods=["POST"])
+    return Starlette(routes=[*routes, counting], exception_handlers=HANDLERS)
 
 
 def self_signed(address: str, now: datetime) -> tuple[bytes, bytes]:

@@ -12,13 +12,14 @@ the webhook is no part of what is allowed: it costs other requests nothing, and 
 would be refused anyway fails. This needs Kubernetes 1.28 (match conditions); on an older cluster it is not put there.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 from dovetail.apis.labels import WORKSPACE
 from dovetail.iam.process_roles import OWN_LABELS
 from dovetail.iam.tenancy.projects import ADMIN_TO_BE, MEMBERS_OF
 from dovetail.iam.tenancy.quotas import SHARE_OF
+from dovetail.iam.tenancy.usage import COUNTED
 from dovetail.kube.resources import Object, Resource
 
 CONFIGURATIONS: Final = Resource(
@@ -28,17 +29,23 @@ NAME: Final = "dovetail-tenancy"
 OLDEST: Final = (1, 28)
 PROJECTS_PATH: Final = "/projects"
 SHARES_PATH: Final = "/shares"
+QUOTAS_PATH: Final = "/quotas"
 _WAIT_SECONDS: Final = 3
 
 _MAY_ADOPT: Final = "authorizer.group('tenant.kubesphere.io').resource('workspaces').check('adopt').allowed()"
+_MAY_LIFT: Final = "authorizer.group('').resource('namespaces').check('update').allowed()"
+"""In the whole cluster: who may change every namespace anyway."""
+_MODES: Final = ("enforce", "audit", "warn")
 _OF_THE_CLUSTER: Final = (
     "request.userInfo.username.startsWith('system:serviceaccount:kube-system:') || "
     "request.userInfo.username.startsWith('system:kube-')"
 )
 
 
-def configuration(url: str, authority: str) -> Object:
-    """The webhooks, served under `url`; `authority` is the base64 of the PEM that vouches for it."""
+def configuration(url: str, authority: str, limited: Sequence[str] = ()) -> Object:
+    """The webhooks, served under `url`; `authority` is the base64 of the PEM that vouches for it, `limited` are the
+    workspaces that have quotas."""
+    counting = [_counting(url, authority, limited)] if limited else []
     return {
         "apiVersion": f"{CONFIGURATIONS.group}/{CONFIGURATIONS.version}",
         "kind": CONFIGURATIONS.kind,
@@ -46,13 +53,15 @@ def configuration(url: str, authority: str) -> Object:
         "webhooks": [
             _webhook(
                 "workspace-of-a-project.tenant.kubesphere.io", {"url": url + PROJECTS_PATH, "caBundle": authority},
-                ["CREATE", "UPDATE"], ["namespaces"], {"changes": _changes(), "no-right": f"!({_MAY_ADOPT})"},
+                ["CREATE", "UPDATE"], ["namespaces", "namespaces/status", "namespaces/finalize"],
+                {"unlawful": f"(({_changes()}) && !({_MAY_ADOPT})) || (({_lifts()}) && !({_MAY_LIFT}))"},
             ),
             _webhook(
                 "share-of-a-quota.quota.kubesphere.io", {"url": url + SHARES_PATH, "caBundle": authority},
                 ["CREATE", "UPDATE", "DELETE"], ["resourcequotas", "resourcequotas/status"],
                 {"no-right": f"!({_OF_THE_CLUSTER} || {_MAY_ADOPT})"},
             ) | {"objectSelector": {"matchExpressions": [{"key": SHARE_OF, "operator": "Exists"}]}},
+            *counting,
         ],
     }  # fmt: skip
 
@@ -60,12 +69,13 @@ def configuration(url: str, authority: str) -> Object:
 def _webhook(
     name: str, client: Object, operations: list[str], resources: list[str], conditions: Mapping[str, str]
 ) -> Object:
+    matched = [{"name": key, "expression": expression} for key, expression in conditions.items()]
     rule = {"apiGroups": [""], "apiVersions": ["v1"], "operations": operations, "resources": resources, "scope": "*"}
     return {
         "name": name,
         "clientConfig": client,
         "rules": [rule],
-        "matchConditions": [{"name": key, "expression": expression} for key, expression in conditions.items()],
+        **({"matchConditions": matched} if matched else {}),
         "failurePolicy": "Fail",
         "matchPolicy": "Equivalent",
         "sideEffects": "None",
@@ -74,10 +84,26 @@ def _webhook(
     }
 
 
+def _counting(url: str, authority: str, limited: Sequence[str]) -> Object:
+    """Creations in workspaces with quotas are asked about one by one (`ledger`). When we cannot be reached they go on:
+    the shares hold without us, but for two namespaces in the same moment."""
+    client = {"url": url + QUOTAS_PATH, "caBundle": authority}
+    made = _webhook("quota-of-a-workspace.quota.kubesphere.io", client, ["CREATE"], list(COUNTED), {})
+    selector = {"matchExpressions": [{"key": WORKSPACE, "operator": "In", "values": sorted(limited)}]}
+    return {**made, "namespaceSelector": selector, "failurePolicy": "Ignore", "sideEffects": "NoneOnDryRun"}
+
+
 def _changes() -> str:
     """Whether what is guarded in a namespace becomes something else (for a new one: anything at all)."""
     guarded = (("labels", WORKSPACE), ("annotations", MEMBERS_OF), ("annotations", ADMIN_TO_BE))
     return " || ".join(f"{_value('object', *one)} != {_value('oldObject', *one)}" for one in guarded)
+
+
+def _lifts() -> str:
+    """Whether a namespace that is there already gets other restrictions of Pod Security."""
+    kept = [("labels", f"pod-security.kubernetes.io/{mode}{part}") for mode in _MODES for part in ("", "-version")]
+    changed = " || ".join(f"{_value('object', *one)} != {_value('oldObject', *one)}" for one in kept)
+    return f"request.operation == 'UPDATE' && ({changed})"
 
 
 def _value(obj: str, part: str, key: str) -> str:
@@ -93,10 +119,19 @@ def verdict(path: str, review: Mapping[str, Any]) -> Object:
     if path == SHARES_PATH:
         about = f'resourcequotas "{name}" in the namespace "{namespace}" is a share of the quota of its workspace'
     else:
-        about = f'namespaces "{name}": the label {WORKSPACE} says which workspace a namespace belongs to'
+        about = (
+            f'namespaces "{name}": labels say which workspace a namespace belongs to ({WORKSPACE}) and how its pods '
+        )
+        about += "are restricted (Pod Security)"
     message = f'{about}, and the user "{user}" may not change it; that takes the right to adopt {_ADOPTED}'
-    status = {"code": 403, "reason": "Forbidden", "message": message}
-    response = {"uid": str(request.get("uid") or ""), "allowed": False, "status": status}
+    return answered(review, message)
+
+
+def answered(review: Mapping[str, Any], refusal: str) -> Object:
+    """An AdmissionReview with its answer: a refusal in words, or "" to let it pass."""
+    response: Object = {"uid": str(_part(review, "request").get("uid") or ""), "allowed": not refusal}
+    if refusal:
+        response["status"] = {"code": 403, "reason": "Forbidden", "message": refusal}
     return {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": response}
 
 
