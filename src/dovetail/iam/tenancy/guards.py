@@ -10,6 +10,8 @@ it concerns what is guarded *and* its author lacks a right of Kubernetes' RBAC t
 administrators and our own processes hold: to `adopt` workspaces.tenant.kubesphere.io. Whatever arrives is refused. So
 the webhook is no part of what is allowed: it costs other requests nothing, and when it cannot be reached only what
 would be refused anyway fails. This needs Kubernetes 1.28 (match conditions); on an older cluster it is not put there.
+
+A third webhook is there while workspaces have quotas: it counts what is created in them (`ledger`).
 """
 
 from collections.abc import Mapping, Sequence

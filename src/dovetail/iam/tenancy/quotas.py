@@ -8,9 +8,9 @@ limit is what it uses now plus all that is free in the workspace:
 
 So a request is refused only if it does not fit into the workspace (a fixed division would refuse what fits), and once
 nothing is free every limit equals what is used: nothing more fits anywhere. After each change the other limits are
-lowered. Two namespaces that create within the time this takes (tens of milliseconds) may together pass the limit by
-what was free before; then nothing more fits until enough is deleted. That is the price of needing nothing of the
-cluster but ResourceQuota; `docs/tenancy.md` says why it is paid.
+lowered. Alone, two namespaces that create within the time this takes (tens of milliseconds) could together pass the
+limit by what was free before; `ledger` closes that gap wherever the API server can ask us. Shares need nothing of the
+cluster but ResourceQuota and hold while the platform is down; `docs/tenancy.md` weighs it.
 
 Limits are lowered before others are raised. What a new namespace uses is unknown until the cluster has counted it;
 until then its limit is nothing. However many objects come at once, a pass writes each limit once.
