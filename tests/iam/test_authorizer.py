@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from dovetail.iam.attributes import Attributes, parse
 from dovetail.iam.authorizer import Authorizer, decide
 from dovetail.iam.policy import Account, Identity, Policy, Rule
+from dovetail.iam.rules import Grant, Grants
 
 ALICE = Identity(name="alice", uid="1")
 
@@ -186,6 +187,30 @@ def obviously(held: Policy, who: Identity, asked: Attributes) -> bool:
 def test_every_decision_is_the_obvious_one(held: Policy, who: Identity, method: str, path: str) -> None:
     asked = parse(method, path)
     assert decide(held, who, asked).allowed is obviously(held, who, asked)
+
+
+@given(st.lists(RULES, max_size=5).map(tuple), METHODS, PATHS)
+def test_rules_that_are_filed_say_what_rules_that_are_walked_through_say(
+    held: tuple[Rule, ...], method: str, path: str
+) -> None:
+    asked = parse(method, path)
+    assert Grants(held).allow(asked) is any(Grant.of(rule).allows(asked) for rule in held)
+
+
+def test_a_rule_that_lists_too_much_to_be_filed_counts_as_well() -> None:
+    words = tuple(f"w{number}" for number in range(200))
+    held = policy(
+        Rule(verbs=("get",), api_groups=(*words, "a.io"), resources=(*words, "foos")),
+        Rule(verbs=("list",), api_groups=("*", *words), resources=words, resource_names=words),
+    )
+    assert allowed(held, "GET", "/apis/a.io/v1/foos/x")
+    assert not allowed(held, "DELETE", "/apis/a.io/v1/foos/x")
+    assert not allowed(held, "GET", "/apis/b.io/v1/foos/x")
+    assert len(vars_of(Grants(held.roles["r"]))) < 10, "a product of two hundred by two hundred is not spelled out"
+
+
+def vars_of(grants: Grants) -> dict[tuple[str, str], set[str]]:
+    return grants._verbs  # pyright: ignore[reportPrivateUsage]
 
 
 @given(POLICIES, st.lists(st.tuples(WHO, METHODS, PATHS), max_size=8))

@@ -8,7 +8,14 @@ from hypothesis import strategies as st
 from dovetail.iam import bootstrap
 from dovetail.iam.attributes import parse
 from dovetail.iam.authorizer import decide
-from dovetail.iam.compiler import account_of, compile_objects, compile_policy, compile_with_problems
+from dovetail.iam.compiler import (
+    KINDS,
+    PolicyCompiler,
+    account_of,
+    compile_objects,
+    compile_policy,
+    compile_with_problems,
+)
 from dovetail.iam.policy import Account, Identity, Policy
 
 GONE = "2026-01-01T00:00:00Z"
@@ -111,6 +118,17 @@ def test_a_role_with_a_broken_rule_keeps_its_others() -> None:
     assert len(policy.roles["r"]) == 1
 
 
+def test_a_role_of_thousands_of_rules_and_a_user_of_hundreds_of_roles_cost_nobody_else() -> None:
+    """Whoever may write roles in a workspace could otherwise have every request of his take a second."""
+    swamp = role("swamp", *[READ] * 3000)
+    roles = [role(f"r{number:03}", READ) for number in range(300)]
+    bindings = [bound(f"b{number}", f"r{number:03}") for number in range(300)]
+    policy, problems = compile_with_problems([user("alice")], [swamp, *roles], [*bindings, bound("s", "swamp")])
+    assert "swamp" not in policy.roles
+    assert len(policy.user_roles["alice"]) == 100
+    assert {problem.name for problem in problems} == {"swamp", "s", *(f"b{number}" for number in range(100, 300))}
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=5),
     lambda inner: st.lists(inner, max_size=3)
@@ -128,3 +146,18 @@ def test_any_objects_give_a_policy(users: Any, roles: Any, bindings: Any) -> Non
     policy = compile_policy([*users, user("alice")], [*roles, role("r", READ)], [*bindings, bound("x", "r")])
     assert isinstance(policy, Policy)
     assert decide(policy, Identity(name="alice"), parse("GET", "/api/v1/pods/p")).allowed
+
+
+@given(st.lists(st.tuples(st.sampled_from(KINDS), OBJECTS), max_size=4))
+def test_any_objects_of_any_kind_take_nothing_away(found: Any) -> None:
+    compiler = PolicyCompiler()
+    for kind, obj in (("User", user("alice")), ("GlobalRole", role("r", READ)), ("GlobalRoleBinding", bound("x", "r"))):
+        compiler.put(kind, obj)
+    for kind, objects in found:
+        for obj in objects:
+            compiler.put(kind, obj)
+    assert decide(compiler.policy(), Identity(name="alice"), parse("GET", "/api/v1/pods/p")).allowed
+    for kind, objects in found:
+        for obj in objects:
+            compiler.remove(kind, obj)
+    assert isinstance(compiler.problems(), tuple)

@@ -15,7 +15,7 @@ who deletes a user takes it out of all bindings first (`dovetail.iam.deleted_use
 Groups are resolved here: those that a User names, and those that GroupBindings put it into while the Group exists.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from sys import intern
@@ -49,6 +49,8 @@ __all__ = [
 KINDS = ("User", "Group", "GroupBinding", "Namespace", *ROLE_KINDS, *BINDING_KINDS)
 """The kinds of objects that a policy is made of."""
 
+MOST_ROLES = 100
+"""Of one subject at one place. A decision looks at each; a hundred is more than anybody can tell apart."""
 _OF_KUBERNETES = "system:serviceaccount:"
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -302,6 +304,13 @@ class PolicyCompiler:
         self._fields.set("user_roles" if kind == "User" else "group_roles", name, roles or None)
         self._fields.set("user_bindings" if kind == "User" else "group_bindings", name, held)
 
+    def _beyond(self, kind: str, name: str, place: Place) -> Sequence[str]:
+        """The roles that a subject has been given at a place and does not hold, because they are too many."""
+        found = self._bindings.get(("Group" if kind == "Group" else "User", name), {})
+        if len(found) <= MOST_ROLES:
+            return ()
+        return sorted({binding.role for binding in found.values() if binding.place == place})[MOST_ROLES:]
+
     def _dangling(self, key: tuple[str, str, str], read: Any) -> Iterable[Problem]:
         if not isinstance(read, Binding):
             return
@@ -310,6 +319,8 @@ class PolicyCompiler:
         if (read.role if place.scope == "global" else place.key(read.role)) not in known:
             yield Problem(key[0], key[2], f"{role} {read.role!r} does not exist")
         for kind, name in read.subjects:
+            if read.role in self._beyond(kind, name, place):
+                yield Problem(key[0], key[2], f"{kind} {name!r} holds {MOST_ROLES} other roles of that place")
             if kind == "User" and name not in self._own and name not in self._others:
                 yield Problem(key[0], key[2], f"User {name!r} does not exist")
 
@@ -337,13 +348,13 @@ def _subjects(binding: Binding | None) -> set[tuple[str, str]]:
 
 
 def _holdings(bindings: Iterable[Binding]) -> tuple[tuple[str, ...], Held | None]:
-    """The roles of the platform, and those of other places."""
+    """The roles of the platform, and those of other places; of each place the first `MOST_ROLES` by name."""
     by_place: dict[Place, set[str]] = {}
     for binding in bindings:
         by_place.setdefault(binding.place, set()).add(binding.role)
     by_scope: dict[str, dict[str, tuple[str, ...]]] = {}
     for place in sorted(by_place, key=lambda place: (place.scope, place.name)):
-        by_scope.setdefault(place.scope, {})[place.name] = tuple(sorted(by_place[place]))
+        by_scope.setdefault(place.scope, {})[place.name] = tuple(sorted(by_place[place])[:MOST_ROLES])
     roles = by_scope.pop("global", {}).get("", ())
     if not by_scope:
         return roles, None

@@ -23,6 +23,8 @@ RESERVED_PREFIX = "system:"
 DISABLED = "Disabled"
 SERVICE_ACCOUNTS = {"kubesphere.io": "kubesphere:serviceaccount", "": "system:serviceaccount"}
 
+MOST_RULES = 2000
+"""A decision may have to look at each rule of a role; a role that has more is nobody's work."""
 ROLE_KINDS = ("GlobalRole", "WorkspaceRole", "ClusterRole", "Role")
 BINDING_KINDS = tuple(f"{kind}Binding" for kind in ROLE_KINDS)
 
@@ -117,6 +119,8 @@ def read_role(role: Object, kind: str) -> Role | None:
     place = _place(metadata, kind)
     added = _mapping_or_empty(role.get("status"))
     rules = (*read_rules(role.get("rules")), *read_rules(added.get("aggregatedRules")))
+    if len(rules) > MOST_RULES:
+        raise Unreadable(f"it has more than {MOST_RULES} rules")
     return Role(place, str(metadata.get("name", "")), rules, _rego(metadata, added))
 
 

@@ -6,6 +6,7 @@ deny, and no order that matters except for which role is named in the reason. Pu
 """
 
 from dataclasses import dataclass
+from itertools import product
 
 from dovetail.iam.attributes import Attributes
 from dovetail.iam.policy import PLATFORM, Held, Identity, Place, Policy, Rule, roles_at, rules_of_role, stored
@@ -15,6 +16,7 @@ AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
 
 _ALL = "*"
+_MOST_FILED = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,26 +74,59 @@ class Grant:
 
 
 class Grants:
-    """A set of rules sorted by what they can be asked about."""
+    """A set of rules, filed by what they can be asked about: a decision looks up, and walks through few of them.
 
-    __slots__ = ("_by_group", "_on_any_group", "_on_paths")
+    A rule is filed under each (group, resource) that it lists, with its verbs; with names, under each name. One that
+    lists too many of them to be filed is kept as it is and asked every time.
+    """
+
+    __slots__ = ("_named", "_on_paths", "_others", "_verbs")
 
     def __init__(self, rules: tuple[Rule, ...]) -> None:
-        grants = tuple(map(Grant.of, rules))
-        groups = {group for grant in grants for group in grant.groups if group != _ALL}
-        self._by_group = {group: tuple(one for one in grants if one.groups & {group, _ALL}) for group in groups}
-        self._on_any_group = tuple(one for one in grants if _ALL in one.groups)
-        self._on_paths = tuple(one for one in grants if one.paths)
+        self._verbs: dict[tuple[str, str], set[str]] = {}
+        self._named: dict[tuple[str, str, str], set[str]] = {}
+        others: list[Grant] = []
+        for rule in rules:
+            if len(rule.api_groups) * len(rule.resources) * max(1, len(rule.resource_names)) > _MOST_FILED:
+                others.append(Grant.of(rule))
+            else:
+                self._file(rule)
+        self._others = tuple(others)
+        self._on_paths = tuple(Grant.of(rule) for rule in rules if rule.non_resource_urls)
 
     def allow(self, attributes: Attributes) -> bool:
         """Whether one of the rules lets the request pass."""
         if not attributes.resource_request:
-            about = self._on_paths
-        elif stored(attributes):
-            about = self._on_any_group
-        else:
-            about = self._by_group.get(attributes.api_group, self._on_any_group)
-        return any(grant.allows(attributes) for grant in about)
+            return any(grant.allows(attributes) for grant in self._on_paths)
+        only_any_group = stored(attributes)
+        groups = (_ALL,) if only_any_group else (attributes.api_group, _ALL)
+        return self._filed(groups, attributes) or any(
+            grant.allows(attributes) for grant in self._others if not only_any_group or _ALL in grant.groups
+        )
+
+    def _file(self, rule: Rule) -> None:
+        for target in product(rule.api_groups, rule.resources):
+            if not rule.resource_names:
+                self._verbs.setdefault(target, set()).update(rule.verbs)
+            for name in rule.resource_names:
+                self._named.setdefault((*target, name), set()).update(rule.verbs)
+
+    def _filed(self, groups: tuple[str, ...], attributes: Attributes) -> bool:
+        verb, name = attributes.verb, attributes.name
+        for resource in _resources(attributes.resource, attributes.subresource):
+            for group in groups:
+                verbs = self._verbs.get((group, resource))
+                if verbs is not None and (verb in verbs or _ALL in verbs):
+                    return True
+                verbs = self._named.get((group, resource, name)) if self._named else None
+                if verbs is not None and (verb in verbs or _ALL in verbs):
+                    return True
+        return False
+
+
+def _resources(resource: str, subresource: str) -> tuple[str, ...]:
+    """What a rule can call it."""
+    return (f"{resource}/{subresource}", _ALL, f"*/{subresource}") if subresource else (resource, _ALL)
 
 
 def groups_of(identity: Identity) -> tuple[str, ...]:
