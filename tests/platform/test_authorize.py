@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from base64 import b64encode
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -23,7 +24,7 @@ from .oauth_rig import CALLBACK, Flow, back, client_secret, register, ticket_of
 async def ready(platform: Platform, user: str = "", **said: Any) -> Flow:
     """A logged-in user's browser and a public client."""
     flow = Flow(platform, await register(platform, **said))
-    await flow.log_in(user or await platform.user(email="someone@example.com", displayName="Some One"))
+    await flow.log_in(user or await platform.user(email=f"{secrets.token_hex(4)}@example.com", displayName="Some One"))
     return flow
 
 
@@ -38,7 +39,8 @@ def claims_of(platform: Platform, text: str) -> dict[str, Any]:
 
 
 async def test_the_good_way(platform: Platform) -> None:
-    user = await platform.user(email="someone@example.com", displayName="Some One")
+    email = f"{secrets.token_hex(4)}@example.com"
+    user = await platform.user(email=email, displayName="Some One")
     flow = await ready(platform, user)
     page = await flow.ask()
     assert page.code == 200
@@ -51,12 +53,12 @@ async def test_the_good_way(platform: Platform) -> None:
     assert answer.body["scope"] == "openid email"
     claims = claims_of(platform, answer.body["id_token"])
     assert (claims["iss"], claims["aud"], claims["sub"]) == (ISSUER, flow.client, user)
-    assert (claims["nonce"], claims["email"]) == ("n-1", "someone@example.com")
+    assert (claims["nonce"], claims["email"]) == ("n-1", email)
     assert "name" not in claims
     assert claims["auth_time"] <= claims["iat"] < claims["exp"]
     bearer = {"Authorization": f"Bearer {answer.body['access_token']}"}
     said = await platform.call("GET", "/oauth/userinfo", headers=bearer)
-    assert said.body == {"sub": user, "email": "someone@example.com"}
+    assert said.body == {"sub": user, "email": email}
     again = await platform.call(
         "POST", "/oauth/token",
         data={"grant_type": "refresh_token", "client_id": flow.client, "refresh_token": answer.body["refresh_token"]},
