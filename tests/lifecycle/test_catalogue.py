@@ -5,15 +5,11 @@ import base64
 import contextlib
 import hashlib
 import ssl
-import threading
-from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
 from dovetail.apis.kubesphere_v1alpha1 import (
     CATEGORIES,
@@ -26,6 +22,7 @@ from dovetail.apis.kubesphere_v1alpha1 import (
 from dovetail.kube import CONFIGMAPS, Client
 from dovetail.lifecycle.fetching import Fetcher, FetchFailed, Origin
 from tests.conftest import KubeApi
+from tests.lifecycle.museum import Museum, repository, resync, until_synced, versions
 from tests.lifecycle.platform import (
     controllers,
     ensure_namespace,
@@ -37,96 +34,6 @@ from tests.lifecycle.platform import (
     until_gone,
     until_settled,
 )
-
-
-@dataclass
-class Museum:
-    """A static server below /sub/path; `broken` paths answer 500, `asked` counts requests by path."""
-
-    files: dict[str, bytes] = field(default_factory=dict[str, bytes])
-    broken: set[str] = field(default_factory=set[str])
-    asked: dict[str, int] = field(default_factory=dict[str, int])
-    password: str = ""
-    url: str = ""
-
-    def add(self, name: str, version: str, data: bytes, digest: str = "") -> None:
-        self.files[f"{name}-{version}.tgz"] = data
-        index = yaml.safe_load(self.files.get("index.yaml", b"entries: {}"))
-        entry = {"name": name, "version": version, "urls": [f"{name}-{version}.tgz"]}
-        entry["digest"] = digest or hashlib.sha256(data).hexdigest()
-        index["entries"].setdefault(name, []).append(entry)
-        self.files["index.yaml"] = yaml.safe_dump(index).encode()
-
-    def drop(self, name: str, version: str) -> None:
-        index = yaml.safe_load(self.files["index.yaml"])
-        index["entries"][name] = [entry for entry in index["entries"][name] if entry["version"] != version]
-        self.files["index.yaml"] = yaml.safe_dump(index).encode()
-
-    def answer(self, path: str, authorization: str | None) -> tuple[int, bytes]:
-        name = path.removeprefix("/sub/path/")
-        self.asked[name] = self.asked.get(name, 0) + 1
-        wanted = base64.b64encode(f"reader:{self.password}".encode()).decode()
-        if self.password and authorization != f"Basic {wanted}":
-            return 401, b""
-        if name in self.broken:
-            return 500, b""
-        return (200, self.files[name]) if name in self.files else (404, b"")
-
-
-@pytest.fixture
-def museum() -> Iterator[Museum]:
-    content = Museum()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            status, body = content.answer(self.path, self.headers.get("Authorization"))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, format: str, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    content.url = f"http://127.0.0.1:{server.server_port}/sub/path"
-    try:
-        yield content
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-
-
-async def repository(client: Client, name: str, url: str, **spec: Any) -> None:
-    wanted = {"url": url, "updateStrategy": {"registryPoll": {"interval": "10s"}, "timeout": "30s"}, **spec}
-    await make(client, REPOSITORIES, name, spec=wanted)
-
-
-async def until_synced(client: Client, name: str, reason: str = "Synced") -> dict[str, Any]:
-    def done(obj: dict[str, Any]) -> bool:
-        conditions = obj.get("status", {}).get("conditions", [])
-        return any(condition["reason"] == reason for condition in conditions)
-
-    return await until(lambda: client.get(REPOSITORIES, name), done, f"{name} {reason}")
-
-
-async def resync(client: Client, name: str) -> None:
-    before = (await client.get(REPOSITORIES, name))["metadata"]["resourceVersion"]
-    await client.patch(REPOSITORIES, name, {"status": {"lastSyncTime": None}}, subresource="status")
-    await until(
-        lambda: client.get(REPOSITORIES, name),
-        lambda obj: obj["metadata"]["resourceVersion"] != before and obj["status"].get("lastSyncTime"),
-        "the next synchronisation",
-    )
-
-
-async def versions(client: Client, extension: str) -> set[str]:
-    found = await client.list(EXTENSIONVERSIONS, label_selector=f"kubesphere.io/extension-ref={extension}")
-    return {obj["spec"]["version"] for obj in found.items}
 
 
 @contextlib.asynccontextmanager

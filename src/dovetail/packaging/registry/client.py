@@ -8,6 +8,7 @@ past a redirect. Registries on this machine are spoken to in plain HTTP, all oth
 import base64
 import contextlib
 import hashlib
+import json
 import ssl
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -175,9 +176,14 @@ class Registry:
 
     async def _object(self, answer: aiohttp.ClientResponse) -> Mapping[str, Any]:
         """A JSON object. Raises RegistryRefused."""
+        data = bytearray()
+        async for chunk in answer.content.iter_chunked(_CHUNK):
+            data += chunk
+            if len(data) > manifests.MAX_MANIFEST:
+                raise RegistryRefused(self.host, "its list is too large")
         try:
-            value: object = await answer.json(content_type=None)
-        except ValueError as error:
+            value: object = json.loads(data)
+        except (ValueError, RecursionError) as error:
             raise RegistryRefused(self.host, "what it answers is not JSON") from error
         return mapping(value)
 
