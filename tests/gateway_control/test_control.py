@@ -8,7 +8,7 @@ from typing import Any, cast
 from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.gateway.control import Control
 from dovetail.gateway.publisher import Publisher
-from dovetail.gateway.snapshot import Snapshot
+from dovetail.gateway.snapshot import Snapshot, VerificationKey
 from dovetail.iam.tokens import Lifetimes
 from dovetail.kube import ControllerRuntime, Object
 from tests.gateway_control.test_objects import World
@@ -130,3 +130,17 @@ async def test_a_change_of_routes_leaves_the_policy_and_tells_afterwards() -> No
             while it.compiled <= told:  # noqa: ASYNC110
                 await asyncio.sleep(0.01)
         assert it.compiled == told + 1
+
+
+async def test_workers_are_told_of_new_keys_and_keep_the_rest() -> None:
+    async with following() as one:
+        one.put(USERS, USER)
+        await one.settled()
+        before = one.last
+        keys = (VerificationKey("new", "{}"), VerificationKey("old", "{}"))
+        await one.control.verify_with(keys)
+        assert one.last.keys == keys
+        assert (one.last.policy, one.last.table) == (before.policy, before.table)
+        published = len(one.recorder.published)
+        await one.control.verify_with(keys)
+        assert len(one.recorder.published) == published
