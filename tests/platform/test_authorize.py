@@ -208,6 +208,11 @@ async def test_nobody_is_there(platform: Platform) -> None:
     assert way_back.startswith("/oauth/authorize?ticket=")
     await flow.log_in(await platform.user())
     assert back(await flow.ask(way_back))["state"] == flow.state
+    long = Flow(platform, flow.client, state="s" * 2048)
+    where = urlsplit((await long.ask(nonce="n" * 512)).headers["Location"])
+    long.cookies = flow.cookies
+    assert back(await long.ask(parse_qs(where.query)["next"][0]))["state"] == long.state
+    assert (await flow.ask(state="s" * 2049)).code == 400
     assert (await flow.ask(way_back[:-2])).code == 400
     detour = await Flow(platform, flow.client).ask(headers={"Sec-Fetch-Site": "cross-site"})
     assert detour.code == 200

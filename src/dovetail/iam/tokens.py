@@ -43,6 +43,7 @@ TokenType = Literal["access_token", "refresh_token"]
 CLOCK_SKEW = 10
 """Seconds that another replica's clock may be ahead when it stamps `iat`."""
 MAX_TOKEN_LENGTH = 4096
+MAX_TICKET_LENGTH = 8192
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,7 +214,7 @@ class TokenVerifier:
 
     def ticket(self, kind: str, text: str, now: float) -> dict[str, Any]:
         """The content of a ticket. Raises InvalidToken."""
-        return self._claims(text, kind, now, TICKETS)
+        return self._claims(text, kind, now, TICKETS, MAX_TICKET_LENGTH)
 
     def identity_hint(self, token: str, now: float) -> dict[str, Any]:
         """The claims of an ID token of ours, however old it is (OpenID Connect RP-Initiated Logout 2)."""
@@ -233,8 +234,10 @@ class TokenVerifier:
             raise InvalidToken("its session was ended")
         return account
 
-    def _claims(self, token: str, kind: str, now: float, audience: str = AUDIENCE) -> dict[str, Any]:
-        claims = self._signed(token)
+    def _claims(
+        self, token: str, kind: str, now: float, audience: str = AUDIENCE, longest: int = MAX_TOKEN_LENGTH
+    ) -> dict[str, Any]:
+        claims = self._signed(token, longest)
         if claims.get("aud") != audience:
             raise InvalidToken("it is meant for another service")
         self._check_made_here(claims, kind, now)
@@ -250,9 +253,9 @@ class TokenVerifier:
         if _whole(claims, "iat") > now + CLOCK_SKEW:
             raise InvalidToken("it comes from the future")
 
-    def _signed(self, token: str) -> dict[str, Any]:
+    def _signed(self, token: str, longest: int = MAX_TOKEN_LENGTH) -> dict[str, Any]:
         """The claims under a signature of ours."""
-        if len(token) > MAX_TOKEN_LENGTH:
+        if len(token) > longest:
             raise InvalidToken("it is too long")
         try:
             return jwt.decode(token, self._key, algorithms=ALGORITHMS).claims

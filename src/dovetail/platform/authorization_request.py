@@ -16,7 +16,8 @@ from dovetail.iam.oauth_clients import OAuthClient
 
 SCOPES: Final = ("openid", "profile", "email")
 _PROMPTS: Final = frozenset({"none", "login", "consent", "select_account"})
-_LONGEST: Final = 2048
+_LONGEST_STATE: Final = 2048
+_LONGEST_NONCE: Final = 512
 
 
 class NotForTheClient(Exception):
@@ -64,7 +65,7 @@ def read_request(params: Mapping[str, str], client: OAuthClient | None, now: int
         raise NotForTheClient("this client is not known here")
     redirect_uri = _redirect_uri(params.get("redirect_uri", ""), client)
     state = params.get("state", "")
-    if len(state) > _LONGEST or len(params.get("nonce", "")) > _LONGEST:
+    if len(state) > _LONGEST_STATE or len(params.get("nonce", "")) > _LONGEST_NONCE:
         raise NotForTheClient("state or nonce is too long")
 
     def refuse(error: str, description: str) -> Refused:
