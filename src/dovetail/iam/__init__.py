@@ -6,9 +6,10 @@ session ends of itself), `rotation` (when the next key takes over), `assertions`
 `tokens`, `keys`, `assertion_keys`, `passwords`, `lockout`, `sessions`, `idle_sessions`, `ended_accounts`, `bootstrap`,
 `materialise`.
 
-Roles, pure: `role_catalogue` and `builtin_roles` (what the platform brings along), `aggregation` (templates into roles),
-`rbac_rules` and `rbac_objects` (roles in the words of Kubernetes' RBAC). Their controllers: `shipped`, `instances`
-(copies of built-in roles), `aggregation_controllers`, `rbac_controllers` on `rbac_sources`, `deleted_users`.
+Roles, pure: `role_catalogue` and `builtin_roles` (what the platform brings along), `aggregation` (templates into
+roles), `rbac_rules` and `rbac_objects` (roles in the words of Kubernetes' RBAC). Their controllers: `shipped`,
+`instances` (copies of built-in roles), `aggregation_controllers`, `rbac_controllers` on `rbac_sources`,
+`deleted_users`.
 
 Workers import `authorizer`, `tokens` and `assertions` only, so those know nothing of Kubernetes. No HTTP
 here: that is `dovetail.platform` and `dovetail.gateway`.
