@@ -12,10 +12,11 @@ Referrals are not followed: they would carry the password to whomever the direct
 
 import asyncio
 import logging
+import math
 import ssl
 from collections.abc import Generator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -45,7 +46,7 @@ class Ldap:
         self._host, self._port, self._tls = _place(text(said, "host"))
         self._start_tls = flag(said, "startTLS")
         self._context: ssl.SSLContext = context_of(said)
-        self._seconds = (whole(said, "readTimeout", 100, 120_000) or 15_000) / 1000
+        self._seconds = math.ceil((whole(said, "readTimeout", 1, 120_000) or 15_000) / 1000)  # ldap3 wants whole ones
         self._manager, self._manager_password = text(said, "managerDN"), text(said, "managerPassword")
         self._base, self._filter = text(said, "userSearchBase"), _filter(said, "userSearchFilter")
         self._login = text(said, "loginAttribute") or "uid"
@@ -90,7 +91,7 @@ class Ldap:
                 self._refused(connection.result, what)
             yield connection
         finally:
-            connection.unbind()
+            _close(connection)
 
     def _refused(self, result: Mapping[str, Any], what: str) -> None:
         if not what and result["result"] in (_INVALID_CREDENTIALS, _NO_SUCH_OBJECT):
@@ -149,6 +150,14 @@ class Ldap:
             found = self._entries(connection, self._group_base, query, ["cn"], _MOST_GROUPS)
             names |= {name for one in found for name in _values(one, "cn")[:1]}
         return tuple(sorted(names)[:_MOST_GROUPS])
+
+
+def _close(connection: Any) -> None:
+    """Take leave; ldap3 leaves the socket of a connection that came to nothing open."""
+    with suppress(Exception):
+        connection.unbind()
+    if connection.socket is not None:
+        connection.socket.close()
 
 
 def _tls_of(context: ssl.SSLContext) -> Any:
