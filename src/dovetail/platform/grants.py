@@ -111,10 +111,13 @@ def _lacking(policy: Policy, caller: Identity, plural: str, obj: Part, templates
 
 def _rules_of_role(kind: str, role: Part, templates: list[Object]) -> tuple[tuple[Rule, ...], bool]:
     """The rules that a role has once its templates are added, and whether that is more than rules can say: a Rego
-    module, or a template that is yet to come."""
+    module, or templates that are yet to come. Those that a role takes by their labels may come at any time, from any
+    extension (Kubernetes' own aggregation rules take everything, too); those it names are the ones that are there."""
     added = aggregate(kind, role, templates)
     rules = (*read_rules(role.get("rules")), *read_rules(list(added.rules)))
-    return rules, REGO_OVERRIDE in annotations_of(role) or bool(added.rego or added.problem)
+    marks = annotations_of(role)
+    open_ended = bool(_part(role.get("aggregationRoleTemplates")).get("roleSelector")) or AUTO_AGGREGATE in marks
+    return rules, open_ended or REGO_OVERRIDE in marks or bool(added.rego or added.problem)
 
 
 def _bound_role(scope: RoleScope, binding: Part) -> str:
