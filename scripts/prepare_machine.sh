@@ -17,6 +17,8 @@ need docker-registry docker-registry
 need gpg gnupg
 need go golang-go
 need man man-db
+need slapd slapd
+need ldapadd ldap-utils
 
 if [ "${#missing[@]}" -gt 0 ]; then
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null 2>&1; then
