@@ -2,6 +2,7 @@
 (() => {
   'use strict';
 
+  const FIRST = 'iam.kubesphere.io/v1beta1';
   const page = document.getElementById('page');
 
   const say = (text, href, label) => {
@@ -22,10 +23,12 @@
     const documents = names.map((name) => ({ name: name.replace(/^kapis\//, ''), url: index.paths[name].serverRelativeURL }));
     window.ui = window.SwaggerUIBundle({
       domNode: page,
-      urls: [{ name: 'everything', url: '/openapi/v2/kapis' }, ...documents],
+      urls: [...documents, { name: 'everything', url: '/openapi/v2/kapis' }],
+      'urls.primaryName': FIRST, // everything is hundreds of operations: whoever wants it waits for it
       presets: [window.SwaggerUIBundle.presets.apis, window.SwaggerUIStandalonePreset],
       layout: 'StandaloneLayout',
       deepLinking: true,
+      defaultModelsExpandDepth: -1, // each operation shows its own
       validatorUrl: null,
       persistAuthorization: false,
     });
