@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 from dovetail.iam import query as queries
 from dovetail.iam.attributes import Attributes, parse
-from dovetail.iam.compiled_roles import CompiledRoles, new_purse
+from dovetail.iam.compiled_roles import CompiledRoles, compiled_for, new_purse
 from dovetail.iam.policy import Held, Identity, Place, Policy, places_of, roles_at, stored
 from dovetail.iam.rules import ANONYMOUS, subjects_of
 from dovetail.iam.tokens import PRE_REGISTRATION
@@ -59,7 +59,14 @@ class Decision:
 
 def decide(policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
     """Whether `identity` may make the request. Deny by default. Pure."""
-    return _decide(CompiledRoles(policy), policy, identity, attributes)
+    return _decide(compiled_for(policy), policy, identity, attributes)
+
+
+def allowed_by_role(policy: Policy, identity: Identity, attributes: Attributes) -> bool:
+    """Whether a role allows it, apart from what everybody may do: for questions about what a caller may see."""
+    if refused_outright(policy, identity, attributes):
+        return False
+    return bool(_by_role(compiled_for(policy), policy, identity, attributes))
 
 
 def _decide(roles: CompiledRoles, policy: Policy, identity: Identity, attributes: Attributes) -> Decision:
@@ -199,12 +206,6 @@ class Authorizer:
     def decide(self, identity: Identity, attributes: Attributes) -> Decision:
         """Decide about attributes, with the roles compiled before."""
         return _decide(self._roles, self.policy, identity, attributes)
-
-    def allows_by_role(self, identity: Identity, attributes: Attributes) -> bool:
-        """Whether a role allows it, apart from what everybody may do: for questions about what a caller may see."""
-        if refused_outright(self.policy, identity, attributes):
-            return False
-        return bool(_by_role(self._roles, self.policy, identity, attributes))
 
     def _keep(self, key: tuple[str, tuple[str, ...], str, str, str], decision: Decision) -> None:
         if len(self._young) >= _KEPT_DECISIONS:

@@ -16,11 +16,21 @@ if TYPE_CHECKING:
     from dovetail.iam.rego import Program, Purse
 
 
+_latest: "list[CompiledRoles]" = []
+
+
+def compiled_for(policy: Policy) -> "CompiledRoles":
+    """The compiled roles of a policy; those of the policy that was asked for last are kept in the process."""
+    if not _latest or _latest[0].policy is not policy:
+        _latest[:] = [CompiledRoles(policy, _latest[0] if _latest else None)]
+    return _latest[0]
+
+
 class CompiledRoles:
     """See the module."""
 
     def __init__(self, policy: Policy, before: "CompiledRoles | None" = None) -> None:
-        self._policy = policy
+        self.policy = policy
         self._global: dict[str, tuple[tuple[Rule, ...], Grants]] = {}
         self._sets: dict[str, Grants] = {}
         self._programs: dict[str, Program | None] = {}
@@ -34,12 +44,12 @@ class CompiledRoles:
         """The compiled rules of a role; None when there is no such role."""
         if place.scope == "global":
             return self._of_platform(role)
-        name = self._policy.scoped_roles.get(place.key(role))
+        name = self.policy.scoped_roles.get(place.key(role))
         if name is None:
             return None
         grants = self._sets.get(name)
         if grants is None:
-            grants = self._sets[name] = Grants(self._policy.rule_sets.get(name, ()))
+            grants = self._sets[name] = Grants(self.policy.rule_sets.get(name, ()))
         return grants
 
     def rego_allows(
@@ -47,7 +57,7 @@ class CompiledRoles:
     ) -> bool:
         """Whether the role has a Rego module that allows the request, out of the `purse` of the whole decision. A bad
         module allows nothing."""
-        modules = self._policy.rego.get(place.key(role), ())
+        modules = self.policy.rego.get(place.key(role), ())
         if not modules or self.grants(place, role) is None or (purse is not None and purse.empty):
             return False
         from dovetail.iam.rego.question import question  # where no role has Rego, none of it is loaded
@@ -67,7 +77,7 @@ class CompiledRoles:
         return self._programs[text]
 
     def _of_platform(self, role: str) -> Grants | None:
-        rules = self._policy.roles.get(role)
+        rules = self.policy.roles.get(role)
         if rules is None:
             return None
         known = self._global.get(role)

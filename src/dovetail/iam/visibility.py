@@ -10,7 +10,7 @@ from collections.abc import Iterable
 import msgspec
 
 from dovetail.iam.attributes import Attributes, of_resource
-from dovetail.iam.authorizer import Authorizer
+from dovetail.iam.authorizer import allowed_by_role
 from dovetail.iam.policy import CLUSTER, PLATFORM, Identity, Place, Policy
 from dovetail.iam.rules import roles_of, subjects_of
 
@@ -38,19 +38,18 @@ Visible = Everything | Only
 
 def visible(
     policy: Policy, identity: Identity, verb: str, group: str, resource: str, *,
-    workspaces: Iterable[str] = (), members: bool = False, authorizer: Authorizer | None = None,
+    workspaces: Iterable[str] = (), members: bool = False,
 ) -> Visible:  # fmt: skip
     """Where the caller may `verb` (mostly `list`) the resource.
 
     `workspaces` are those that exist (the policy knows those only that have namespaces or members); they count where a
     role of the platform or of the cluster decides workspace by workspace. With `members`, who holds any role of a place
-    sees the place itself, whatever the role says. Pass the `authorizer` of the policy if there is one.
+    sees the place itself, whatever the role says.
     """
-    authorizer = authorizer or Authorizer(policy)
 
     def allowed(workspace: str = "", namespace: str = "") -> bool:
         asked = of_resource(verb, group, resource, workspace=workspace, namespace=namespace)
-        return authorizer.allows_by_role(identity, asked)
+        return allowed_by_role(policy, identity, asked)
 
     if allowed():
         return Everything()
