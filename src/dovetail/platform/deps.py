@@ -29,6 +29,8 @@ class Directory(Protocol):
 
     def list(self, namespace: str | None = None, selector: Mapping[str, str] | None = None) -> Objects: ...
 
+    def by_index(self, index: str, value: str) -> Objects: ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class PlatformDeps:

@@ -1,5 +1,5 @@
 """The caches that the platform's API reads lists from: one informer a kind, shared with whoever else in the process
-asked for `runtime.informer(kind, optional=True)`.
+asked for `runtime.informer(kind, optional=True, transform=transform_of(kind))`.
 
 All kinds of identity and tenancy are kept, since the policy is made of nearly all of them anyway, and namespaces. Login
 records are not: they are many and read rarely. What is not kept is asked from the API, by whoever wants it; handing out
@@ -9,13 +9,26 @@ an empty cache for it would be a list that lies.
 from typing import Final
 
 from dovetail.apis import crds
+from dovetail.apis.labels import WORKSPACE
+from dovetail.iam.aggregation import transform_of
 from dovetail.iam.served_definitions import served_definitions
 from dovetail.kube.lister import Lister
+from dovetail.kube.objects import labels_of
 from dovetail.kube.resources import NAMESPACES, Object, ResourceLike
 from dovetail.kube.runtime import ControllerRuntime
 
 _GROUPS: Final = frozenset({"iam.kubesphere.io", "tenant.kubesphere.io", "quota.kubesphere.io"})
 _NOT_KEPT: Final = frozenset({"loginrecords"})
+
+
+def _workspace_of(obj: Object) -> list[str]:
+    workspace = labels_of(obj).get(WORKSPACE)
+    return [workspace] if workspace else []
+
+
+BY_WORKSPACE: Final = "workspace of label"
+_INDEXERS: Final = {BY_WORKSPACE: _workspace_of}
+"""Every directory finds what is of a workspace without looking at what is not: there may be fifty thousand bindings."""
 
 
 class Directories:
@@ -26,7 +39,9 @@ class Directories:
         kept: list[ResourceLike] = [kind.resource for kind in crds.KINDS if kind.resource.group in _GROUPS]
         kept = [resource for resource in kept if resource.plural not in _NOT_KEPT]
         self._kept = {
-            (resource.group, resource.plural): runtime.informer(resource, optional=True)
+            (resource.group, resource.plural): runtime.informer(
+                resource, optional=True, indexers=_INDEXERS, transform=transform_of(resource)
+            )
             for resource in (*kept, NAMESPACES)
         }
 

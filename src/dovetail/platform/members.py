@@ -32,6 +32,7 @@ from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.describing import LIST_QUERY, Json, describes
+from dovetail.platform.directories import BY_WORKSPACE
 from dovetail.platform.errors import BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.grants import demand_no_gain
 from dovetail.platform.listing import page_of, read_query
@@ -141,8 +142,10 @@ class Members:
         return place
 
     def _bindings(self, place: Community) -> Bindings:
-        kept = self._deps.directory(place.bindings).list(place.namespace or None)
-        return [bound for bound in kept if place.holds(bound)]
+        directory = self._deps.directory(place.bindings)
+        if self._scope == "workspace":
+            return directory.by_index(BY_WORKSPACE, place.name)
+        return directory.list(place.namespace or None)
 
     async def _listed(self, place: Community) -> Bindings:
         """The bindings as they are now, not as a cache knows them: what is decided by them is written."""

@@ -44,6 +44,7 @@ from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up, roles_are_made
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.describing import LIST_QUERY, Json, describes
+from dovetail.platform.directories import BY_WORKSPACE
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.patches import PATCH_BODIES, again, patched
@@ -115,7 +116,7 @@ class Projects:
         """The projects of the workspace that a member of it sees, as far as the caller sees them, too."""
         member, workspace = request.path_params["member"], request.path_params["workspace"]
         account = self._deps.policy().accounts.get(member)
-        bindings = self._deps.directory(WORKSPACEROLEBINDINGS).list(selector={WORKSPACE: workspace})
+        bindings = self._deps.directory(WORKSPACEROLEBINDINGS).by_index(BY_WORKSPACE, workspace)
         if account is None or member not in members_of(bindings):
             raise Missing(f'workspace member "{member}" not found')
         identity = caller(request)

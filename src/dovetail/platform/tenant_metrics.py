@@ -8,7 +8,6 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail.apis.iam_v1beta1 import USERS, WORKSPACEROLEBINDINGS, WORKSPACEROLES
-from dovetail.apis.labels import WORKSPACE
 from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES
 from dovetail.iam.policy import Identity
 from dovetail.iam.tenancy.membership import members_of
@@ -19,6 +18,7 @@ from dovetail.kube.resources import NAMESPACES
 from dovetail.platform.answers import NO_STORE, json_answer
 from dovetail.platform.callers import caller
 from dovetail.platform.deps import PlatformDeps
+from dovetail.platform.directories import BY_WORKSPACE
 from dovetail.platform.rights import holds_outside
 from dovetail.platform.workspaces import BASES
 
@@ -54,9 +54,9 @@ class TenantMetrics:
         mine = [one for one in self._projects(identity) if one == name]
         counts = {"workspace_projects": len(mine), "workspace_members": 0, "workspace_roles": 0}
         if name in self._workspaces(identity):
-            bindings = self._deps.directory(WORKSPACEROLEBINDINGS).list(selector={WORKSPACE: name})
+            bindings = self._deps.directory(WORKSPACEROLEBINDINGS).by_index(BY_WORKSPACE, name)
             counts["workspace_members"] = len(members_of(bindings))
-            counts["workspace_roles"] = len(self._deps.directory(WORKSPACEROLES).list(selector={WORKSPACE: name}))
+            counts["workspace_roles"] = len(self._deps.directory(WORKSPACEROLES).by_index(BY_WORKSPACE, name))
         return _answer(counts)
 
     def _workspaces(self, identity: Identity) -> set[str]:

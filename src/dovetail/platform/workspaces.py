@@ -36,6 +36,7 @@ from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up, roles_are_made
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.describing import LIST_QUERY, describes
+from dovetail.platform.directories import BY_WORKSPACE
 from dovetail.platform.errors import AccessDenied, BadRequest, Clash, Missing, Unacceptable
 from dovetail.platform.listing import page_of, read_query
 from dovetail.platform.patches import PATCH_BODIES, again, patched
@@ -195,7 +196,7 @@ class Workspaces:
         if directory(WORKSPACETEMPLATES).get(name) is not None or directory(WORKSPACES).get(name) is not None:
             raise Clash(f'workspacetemplates.{GROUP} "{name}" already exists', exists=True)
         for kind in (NAMESPACES, WORKSPACEROLEBINDINGS):
-            if any(labels_of(obj).get(WORKSPACE) == name for obj in directory(kind).list()):
+            if directory(kind).by_index(BY_WORKSPACE, name):
                 raise Clash(
                     f"there are {kind.plural} of an earlier workspace {name!r}; remove them, or take another name"
                 )
