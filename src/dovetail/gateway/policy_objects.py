@@ -22,6 +22,7 @@ from dovetail.apis.iam_v1beta1 import (
     WORKSPACEROLEBINDINGS,
     WORKSPACEROLES,
 )
+from dovetail.iam.aggregation import transform_of
 from dovetail.iam.compiler import PolicyCompiler
 from dovetail.iam.policy import Account, Policy
 from dovetail.kube import ControllerRuntime, Informer, Object
@@ -44,7 +45,8 @@ class PolicyObjects:
         self._touched: dict[tuple[str, str, str], Object] = {}
         self.informers: dict[str, Informer] = {}
         for resource in WATCHED:
-            informer = self.informers[resource.kind] = runtime.informer(resource, optional=True)
+            informer = runtime.informer(resource, optional=True, transform=transform_of(resource))
+            self.informers[resource.kind] = informer
             informer.add_handler(partial(self._take, resource.kind))
 
     def others(self, accounts: Mapping[str, Account]) -> None:

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, WORKSPACEROLES
+from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, GROUP, ROLES, WORKSPACEROLES
 from dovetail.apis.labels import AGGREGATE_TO_PREFIX, AUTO_AGGREGATE, REGO_OVERRIDE, SCOPE
-from dovetail.kube.informer import without_managed_fields
+from dovetail.kube.informer import Transform, without_managed_fields
 from dovetail.kube.objects import annotations_of, is_deleting, key_of, labels_of
-from dovetail.kube.resources import Object
+from dovetail.kube.resources import Object, ResourceLike
 from dovetail.kube.selectors import matches
 
 SCOPE_OF_KIND: Final = {
@@ -111,6 +111,12 @@ def merged(rules: Iterable[Mapping[str, Any]]) -> tuple[Object, ...]:
         known = by_rest.setdefault(rest, lists)
         known[grown] = list(dict.fromkeys([*known[grown], *lists[grown]]))
     return tuple({name: values for name, values in rule.items() if values} for rule in by_rest.values())
+
+
+def transform_of(resource: ResourceLike) -> Transform:
+    """How caches keep objects of a kind. All who share a cache must say the same, so they say this."""
+    of_roles = resource.group == GROUP and resource.kind in SCOPE_OF_KIND
+    return with_shared_rules if of_roles else without_managed_fields
 
 
 _known_rules: dict[str, list[Object]] = {}
