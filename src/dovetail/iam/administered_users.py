@@ -15,13 +15,11 @@ from dovetail.apis.iam_v1beta1 import GLOBALROLEBINDINGS, GLOBALROLES, USERS
 from dovetail.apis.labels import UNINITIALIZED
 from dovetail.iam.bootstrap import API_VERSION, binding, binding_name
 from dovetail.iam.compiler import read_binding
+from dovetail.iam.email_addresses import address_of, holders
 from dovetail.iam.passwords import check_strength, hash_password
 from dovetail.iam.session_store import SessionStore
 from dovetail.iam.user_password import store_password
 from dovetail.kube.client import Client
-from dovetail.kube.errors import NotFound
-
-Object = dict[str, Any]
 
 
 class EmailTaken(Exception):
@@ -59,7 +57,7 @@ async def make(client: Client, new: UserToMake) -> None:
     check_strength(new.password)
     if new.role:
         await client.get(GLOBALROLES, new.role)
-    if new.email and any(_email(user) == new.email.lower() for user in (await client.list(USERS)).items):
+    if new.email and holders((await client.list(USERS)).items, new.email):
         raise EmailTaken(new.email)
     marks = {UNINITIALIZED: "true"} if new.first else {}
     spec = {"email": new.email, "displayName": new.display_name, "password": await _hashed(new.password)}
@@ -86,13 +84,8 @@ async def set_state(client: Client, name: str, state: str) -> None:
 
 
 async def remove(client: Client, name: str) -> None:
-    """Delete a user, with roles given by name and sessions; the platform takes it out of everything else."""
-    user = await client.get(USERS, name)
-    for bound in (await client.list(GLOBALROLEBINDINGS)).items:
-        read = read_binding(bound)
-        if read is not None and read[1] == [("User", name)]:
-            await _dropped(client, bound)
-    await client.delete(USERS, name, uid=user["metadata"]["uid"])
+    """Delete a user and end its sessions; the platform takes it out of every binding (`iam.deleted_users`)."""
+    await client.delete(USERS, name)
     await SessionStore(client).end_all(name, time())
 
 
@@ -112,20 +105,9 @@ def _line(user: Mapping[str, Any], roles: Mapping[str, set[str]]) -> UserLine:
     name, status = str(user["metadata"]["name"]), dict[str, Any](user.get("status") or {})
     held = tuple(sorted(roles.get(name, ())))
     return UserLine(
-        name, str(status.get("state") or "Active"), _email(user), held, str(status.get("lastLoginTime") or "")
+        name, str(status.get("state") or "Active"), address_of(user), held, str(status.get("lastLoginTime") or "")
     )
-
-
-def _email(user: Mapping[str, Any]) -> str:
-    return str(user.get("spec", {}).get("email", "")).lower()
 
 
 async def _hashed(password: str) -> str:
     return await asyncio.to_thread(hash_password, password)
-
-
-async def _dropped(client: Client, bound: Object) -> None:
-    try:
-        await client.delete(GLOBALROLEBINDINGS, str(bound["metadata"]["name"]), uid=bound["metadata"]["uid"])
-    except NotFound:
-        return

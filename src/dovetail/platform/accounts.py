@@ -15,6 +15,7 @@ from typing import Any
 
 from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.iam.compiler import account_of
+from dovetail.iam.email_addresses import holders
 from dovetail.iam.errors import WeakPassword
 from dovetail.iam.escalation import may_bind, missing_of
 from dovetail.iam.passwords import check_strength
@@ -58,6 +59,7 @@ class Accounts:
     async def create(self, new: NewUser, caller: Identity) -> Object:
         """Store a new user, with its role. Raises Clash, Unacceptable, AccessDenied."""
         what = f"create a user with the rights of {new.name!r}"
+        await self._role_known(new.role)
         self._demand_role(new.name, new.role, caller, what)
         self._demand_rights_of(new.name, new.groups, caller, what)
         _demand_nothing(lacking(self._deps.policy(), caller, promised(self._deps, new.name)), caller, what)
@@ -75,6 +77,7 @@ class Accounts:
 
     async def change(self, edit: UserEdit, caller: Identity) -> Object:
         """Write a change. Raises Clash, Unacceptable, AccessDenied, and kube's Conflict."""
+        await self._role_known(edit.role or "")
         self._demand_change(edit, caller)
         email = str(edit.user["spec"].get("email", ""))
         async with self._e_mail:
@@ -158,6 +161,11 @@ class Accounts:
         account = self._deps.policy().accounts.get(name)
         return account.groups if account is not None else ()
 
+    async def _role_known(self, role: str) -> None:
+        """A role that was made a moment ago comes into the policy a moment after it is in the cache."""
+        if role and self._deps.global_roles.get(role) is not None:
+            await self._seen(lambda: role in self._deps.policy().roles)
+
     def _demand_role(self, user: str, role: str, caller: Identity, what: str) -> None:
         if not role:
             return
@@ -170,10 +178,8 @@ class Accounts:
         _demand_nothing(missing_of(self._deps.policy(), caller, other), caller, what)
 
     def _demand_unused_email(self, name: str, email: str) -> None:
-        wanted = email.lower()
-        for user in self._deps.users.list() if wanted else ():
-            if user["metadata"]["name"] != name and str(user.get("spec", {}).get("email", "")).lower() == wanted:
-                raise Clash(f"another user has the e-mail address {wanted}")
+        if set(holders(self._deps.users.list(), email)) - {name}:
+            raise Clash(f"another user has the e-mail address {email.lower()}")
 
     def _must_change(self, name: str) -> bool:
         account = self._deps.policy().accounts.get(name)

@@ -13,6 +13,7 @@ from typing import Any
 
 from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.iam.compiler import account_of
+from dovetail.iam.email_addresses import holders
 from dovetail.iam.errors import TooManyAttempts, UnusableHash
 from dovetail.iam.login_records import LoginAttempt
 from dovetail.iam.passwords import Verdict
@@ -82,8 +83,8 @@ def _name_of(deps: PlatformDeps, typed: str) -> str:
     """The name behind what was typed: an e-mail address counts if exactly one user has it (no name has an `@`)."""
     if "@" not in typed:
         return typed
-    having = [user for user in deps.users.list() if str(user.get("spec", {}).get("email", "")).lower() == typed]
-    return str(having[0]["metadata"]["name"]) if len(having) == 1 else typed
+    having = holders(deps.users.list(), typed)
+    return having[0] if len(having) == 1 else typed
 
 
 async def _upgrade(deps: PlatformDeps, user: Mapping[str, Any], password: str) -> None:

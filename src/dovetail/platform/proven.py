@@ -19,6 +19,7 @@ from dovetail.apis.iam_v1beta1 import USERS
 from dovetail.apis.labels import IDENTITY_PROVIDER_PREFIX
 from dovetail.iam.bootstrap import API_VERSION
 from dovetail.iam.compiler import account_of
+from dovetail.iam.email_addresses import holders
 from dovetail.iam.errors import InvalidToken
 from dovetail.iam.login_records import LoginAttempt
 from dovetail.iam.oauth_clients import OAuthClient
@@ -198,5 +199,4 @@ async def _created(deps: PlatformDeps, proven: Proven, name: str) -> Object:
 
 def _free_email(deps: PlatformDeps, email: str) -> str:
     """The address, unless another user has it: one address is good for one log-in."""
-    taken = {str(user.get("spec", {}).get("email", "")).lower() for user in deps.users.list()}
-    return "" if email.lower() in taken else email
+    return "" if holders(deps.users.list(), email) else email
