@@ -11,10 +11,10 @@ JOBS   ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube authz-matrix crash lint docs web lock format clean
+.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle authz-matrix crash lint docs web lock format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-13s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 up: $(VENV)/runtime.done $(PAGE) ## Start the platform on this machine (options: make up ARGS="--port 8080")
 	@exec $(BIN)/dovetail up $(ARGS)
@@ -37,6 +37,9 @@ bench-iam: $(VENV)/dev.done machine ## Authorization in figures: decisions, memo
 
 bench-kube: $(VENV)/dev.done machine ## The embedded Kubernetes API in figures, beside uvicorn and etcd
 	@$(BIN)/python bench/bench_kube.py $(ARGS)
+
+bench-lifecycle: $(VENV)/dev.done machine ## Extensions in figures: synchronising 1,000 packages in 3 versions, from scratch and unchanged
+	@$(BIN)/python bench/bench_lifecycle.py $(ARGS)
 
 authz-matrix: $(VENV)/dev.done $(PAGE) machine ## Every endpoint as every kind of caller, against a table written by hand
 	@$(BIN)/python -m tests.e2e.authz_matrix $(ARGS)
