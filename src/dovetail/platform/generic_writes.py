@@ -17,7 +17,7 @@ from dovetail.apis.tenant_v1beta1 import WORKSPACES, WORKSPACETEMPLATES
 from dovetail.iam.policy import Identity
 from dovetail.kube.client import Patch
 from dovetail.kube.errors import AlreadyExists, Conflict
-from dovetail.kube.objects import annotations_of, key_of, labels_of, resource_version_of, uid_of
+from dovetail.kube.objects import annotations_of, finalizers_of, key_of, labels_of, resource_version_of, uid_of
 from dovetail.kube.options import Propagation
 from dovetail.platform.bound_bodies import Target, bound, demand_same_place
 from dovetail.platform.catching_up import caught_up
@@ -122,6 +122,7 @@ class ObjectWrites:
         if before is not None:
             demand_same_place(before, after, target.kind)
         if resource.group == GROUP:
+            _demand_no_finalizers(before, after)
             after = with_true_marks(resource.plural, after)
             demand_no_gain(self._deps, caller, resource.plural, before, after)
         return after
@@ -195,6 +196,12 @@ def _created(body: Object, caller: Identity) -> Object:
     for field_name in ("uid", "resourceVersion", "managedFields", "creationTimestamp"):
         metadata.pop(field_name, None)
     return {**_without_status(body), "metadata": metadata}
+
+
+def _demand_no_finalizers(before: Object | None, after: Object) -> None:
+    """Nobody can make a role or a binding stay for ever: it would block its name, and a workspace of that name."""
+    if set(finalizers_of(after)) - set(finalizers_of(before or {"metadata": {}})):
+        raise BadRequest("metadata.finalizers are for the controllers that end what they name")
 
 
 def _without_status(obj: Object) -> Object:

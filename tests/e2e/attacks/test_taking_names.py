@@ -168,3 +168,15 @@ def test_a_project_stays_in_its_workspace_and_under_its_restrictions(tenants: Te
             )
         assert answers == {403}, (subresource, labels, answers)
     assert send(tenants, "GET", path, ADMIN).json["metadata"]["labels"] == before
+
+
+def test_no_role_or_binding_is_made_to_stay_for_ever(tenants: Tenants) -> None:
+    base, name = f"{IAM}/workspaces/{OURS}/workspaceroles", fresh("stays-")
+    role = iam("WorkspaceRole", name, rules=[])
+    kept = {"metadata": {"finalizers": ["evil.example/never"]}}
+    stubborn = {**role, "metadata": {**role["metadata"], **kept["metadata"]}}
+    assert send(tenants, "POST", base, "workspace-admin", stubborn).code == 400
+    expect(send(tenants, "POST", base, "workspace-admin", role), 201)
+    for path in (f"{base}/{name}", f"{base}/{OURS}-admin"):
+        assert send(tenants, "PATCH", path, "workspace-admin", kept, MERGE).code == 400, path
+    assert send(tenants, "DELETE", f"{base}/{name}", "workspace-admin").code == 200
