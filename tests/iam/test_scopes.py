@@ -134,7 +134,7 @@ def told(world: World) -> PolicyCompiler:
     return compile_objects(world.objects)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(worlds(), QUESTIONS)
 def test_every_decision_is_the_reference_s(world: World, questions: list[tuple[str, str, str]]) -> None:
     policy = told(world).policy()
@@ -146,7 +146,7 @@ def test_every_decision_is_the_reference_s(world: World, questions: list[tuple[s
         assert authorizer.decide(who(policy, name), asked).allowed is expected, (name, method, target)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(worlds(), worlds(), st.randoms(use_true_random=False))
 def test_from_world_to_world_object_by_object_is_the_same_as_afresh(before: World, after: World, order: Any) -> None:
     compiler = told(before)

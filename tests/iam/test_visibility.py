@@ -19,7 +19,7 @@ W1, N1 = Place("workspace", "w1"), Place("namespace", "n1")
 KINDS = [("", "pods"), ("g.io", "things"), ("tenant.kubesphere.io", "workspaces"), ("iam.kubesphere.io", "users")]
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(worlds())
 def test_a_list_shows_what_may_be_listed_place_by_place(world: World) -> None:
     policy = compile_objects(world.objects).policy()
@@ -141,7 +141,7 @@ def test_who_acts_as_another_holds_all_that_the_other_holds() -> None:
     assert missing_of(policy, who(policy, "wadmin"), who(policy, "wadmin")) == ()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(worlds())
 def test_what_may_be_granted_lets_the_new_holder_do_nothing_the_giver_could_not(world: World) -> None:
     policy = compile_objects(world.objects).policy()
