@@ -11,7 +11,6 @@ from typing import Any, Final
 from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, WORKSPACEROLES
 from dovetail.apis.resource_name import ResourceName
 from dovetail.iam.aggregation import with_shared_rules
-from dovetail.iam.explain import rego_problem
 from dovetail.iam.reading import Unreadable, read_role
 from dovetail.kube.client import Client
 from dovetail.kube.conditions import remove_condition, set_condition
@@ -56,6 +55,8 @@ def _conditions(
 ) -> list[dict[str, Any]]:
     if not modules:
         return remove_condition(before, USABLE)
+    from dovetail.iam.explain import rego_problem  # 10 MiB of a process that may have no such role
+
     problems = [problem for text in modules if (problem := rego_problem(text))]
     if problems:
         message = "what it says allows nothing: " + "; ".join(problems)
