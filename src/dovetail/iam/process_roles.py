@@ -94,7 +94,11 @@ GATEWAY_RULES: Final = [
     _EVENTS,
     _DISCOVERY,
 ]
-GATEWAY_SYSTEM_RULES: Final = [rule((*READ, *WRITE), ("",), ("secrets",)), _LEASES]
+GATEWAY_SYSTEM_RULES: Final = [
+    rule((*READ, *WRITE), ("",), ("secrets",)),
+    rule(("update",), ("",), ("configmaps",), ("platform-theme",)),
+    _LEASES,
+]
 
 CONTROLLERS_RULES: Final = [
     rule(("*",), _GROUPS, ("*",)),

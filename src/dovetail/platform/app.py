@@ -22,6 +22,7 @@ from dovetail.platform.answers import HANDLERS
 from dovetail.platform.authorize import AuthorizationEndpoint
 from dovetail.platform.browser import BrowserSession
 from dovetail.platform.cluster_resources import ClusterResources
+from dovetail.platform.configs import Configs
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.discovery import Discovery
 from dovetail.platform.effective_templates import EffectiveTemplates
@@ -31,6 +32,7 @@ from dovetail.platform.identity_providers import ProviderEndpoints
 from dovetail.platform.logout import Logout
 from dovetail.platform.members import member_endpoints
 from dovetail.platform.oauth import TokenEndpoint
+from dovetail.platform.platform_configs import PlatformConfigs
 from dovetail.platform.projects import Projects
 from dovetail.platform.quotas import Quotas
 from dovetail.platform.service_account_tokens import ServiceAccountTokens
@@ -55,6 +57,8 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         UserInfo(deps),
         BrowserSession(deps),
         ProviderEndpoints(deps),
+        Configs(deps),
+        PlatformConfigs(deps),
         Discovery(deps),
         Users(deps),
         AccessReviews(deps),

@@ -124,6 +124,13 @@ _SHAPES: Final[Json] = {
         "type": "object", "required": ["username", "roleRef"], "properties": {"username": TEXT, "roleRef": TEXT},
     },
     "Members": {"type": "array", "items": ref("Member")},
+    "PlatformConfig": {
+        "type": "object", "required": ["metadata"], "description": "A setting: any JSON object under a name.",
+        "properties": {
+            "apiVersion": TEXT, "kind": TEXT, "metadata": {"type": "object"}, "data": {"type": "object"},
+            "hidden": _YES_NO,
+        },
+    },
     "Json": {"description": "Any JSON."},
     "OAuthError": fields("error", error_description="string"),
     "Tokens": fields("access_token", "token_type", expires_in="integer", refresh_token="string", id_token="string"),
