@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dovetail.apis.iam_v1beta1 import CLUSTERROLEBINDINGS, ROLEBINDINGS, WORKSPACEROLEBINDINGS
 from dovetail.apis.labels import ROLE_REF, USER_REF, WORKSPACE
+from dovetail.iam.tenancy.actions import Create
 from dovetail.iam.tenancy.membership import Community, assigned, binding_of, members_of, removed
 from tests.iam.simulated_cluster import Cluster, names
 
@@ -109,3 +110,14 @@ def test_what_a_binding_looks_like() -> None:
     assert (of_project["kind"], of_project["metadata"]["namespace"]) == (ROLEBINDINGS.kind, "n")
     assert ROLE_REF not in of_project["metadata"]["labels"], "a label has 63 characters at most"
     assert binding_of(Community("cluster"), "ann", "cluster-viewer")["kind"] == CLUSTERROLEBINDINGS.kind
+
+
+def test_names_of_a_workspaces_bindings_cannot_be_taken_beforehand() -> None:
+    place = Community("workspace", "w")
+    (one,) = assigned(place, "ann", "w-admin", [], {"uid": "5e1f00d1-aaaa"})
+    (other,) = assigned(place, "ann", "w-admin", [], {"uid": "0ddba111-bbbb"})
+    assert isinstance(one, Create)
+    assert isinstance(other, Create)
+    made = [action.object["metadata"]["name"] for action in (one, other)]
+    assert made[0] != made[1]
+    assert made[0].endswith("-5e1f00d1")

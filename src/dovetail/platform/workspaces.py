@@ -17,11 +17,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dovetail.apis.iam_v1beta1 import USERS, WORKSPACEROLEBINDINGS
-from dovetail.apis.labels import DELETION_PROPAGATION, SYSTEM_WORKSPACE, WORKSPACE
+from dovetail.apis.iam_v1beta1 import USERS, WORKSPACEROLEBINDINGS, WORKSPACEROLES
+from dovetail.apis.labels import DELETION_PROPAGATION, SCOPE, SYSTEM_WORKSPACE, WORKSPACE
 from dovetail.apis.resource_name import ResourceName
 from dovetail.apis.tenant_v1beta1 import GROUP, WORKSPACES, WORKSPACETEMPLATES
-from dovetail.iam.builtin_roles import ADMIN, instance_name
+from dovetail.iam.builtin_roles import ADMIN, builtin_roles, instance_name
 from dovetail.iam.escalation import EVERY_RESOURCE, missing
 from dovetail.iam.policy import Identity, Place
 from dovetail.iam.tenancy.membership import Community
@@ -195,6 +195,9 @@ class Workspaces:
         directory = self._deps.directory
         if directory(WORKSPACETEMPLATES).get(name) is not None or directory(WORKSPACES).get(name) is not None:
             raise Clash(f'workspacetemplates.{GROUP} "{name}" already exists', exists=True)
+        roles = [instance_name(name, key_of(one["role"]).name) for one in builtin_roles() if _is_of_workspaces(one)]
+        if any(directory(WORKSPACEROLES).get(role) is not None for role in roles):
+            raise Clash(f"the names of the roles of {name!r} are taken by another workspace's; take another name")
         for kind in (NAMESPACES, WORKSPACEROLEBINDINGS):
             if directory(kind).by_index(BY_WORKSPACE, name):
                 raise Clash(
@@ -254,6 +257,10 @@ def with_manager(template: Mapping[str, Any], manager: str) -> Object:
     metadata = {key: value for key, value in _part(template, "metadata").items() if key != "resourceVersion"}
     changed = {**spec, "template": {**made, "spec": {**_part(made, "spec"), "manager": manager}}}
     return {**template, "metadata": metadata, "spec": changed}
+
+
+def _is_of_workspaces(pattern: Mapping[str, Any]) -> bool:
+    return labels_of(pattern).get(SCOPE) == "workspace"
 
 
 def _placement(template: Mapping[str, Any]) -> object:

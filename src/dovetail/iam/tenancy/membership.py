@@ -118,7 +118,8 @@ def assigned(
     if good is not None:
         return others
     taken = {key_of(bound).name for bound in bindings}
-    return [Create(place.bindings, binding_of(place, user, role, _free_name(user, role, taken), owner)), *others]
+    name = _free_name(binding_name(user, role) + _salt(place, owner), taken)
+    return [Create(place.bindings, binding_of(place, user, role, name, owner)), *others]
 
 
 def removed(place: Community, user: str, bindings: Bindings) -> list[Action]:
@@ -145,8 +146,15 @@ def _without(place: Community, binding: Mapping[str, Any], user: str) -> list[Ac
     return [Patch(place.bindings, key_of(binding), {"metadata": {"resourceVersion": version}, "subjects": left})]
 
 
-def _free_name(user: str, role: str, taken: Iterable[str]) -> str:
-    name, used = binding_name(user, role), frozenset(taken)
+def _salt(place: Community, owner: Mapping[str, Any] | None) -> str:
+    """Bindings of all workspaces share one set of names: a part that nobody of another workspace can know keeps them
+    from taking ours beforehand."""
+    uid = str(owner.get("uid") or "") if owner is not None and place.scope == "workspace" else ""
+    return f"-{uid[:8]}" if uid else ""
+
+
+def _free_name(name: str, taken: Iterable[str]) -> str:
+    used = frozenset(taken)
     return next(one for one in (name if not n else f"{name}-{n}" for n in count()) if one not in used)
 
 
