@@ -174,7 +174,18 @@ def main() -> None:
         size = fill(served, given.packages, given.versions)
         print(f"{given.packages:,} packages x {given.versions} versions, index of {size / 1e6:.1f} MB", flush=True)
         port, server = free_port(), free_port()
-        files = [sys.executable, "-m", "http.server", str(server), "--bind", "127.0.0.1", "--directory", str(served)]
+        files = [
+            sys.executable,
+            "-m",
+            "http.server",
+            str(server),
+            "--bind",
+            "127.0.0.1",
+            "--protocol",
+            "HTTP/1.1",
+            "--directory",
+            str(served),
+        ]
         with running(files, server), started("kube", "--data-dir", str(data), "--port", str(port)):
             url = f"http://127.0.0.1:{server}"
             figures = asyncio.run(measure(data / "kubeconfig", url, given.packages * given.versions))

@@ -28,10 +28,29 @@ def version(text: str, **spec: Any) -> ExtensionVersion:
         ([version("1.0.0"), version("2.0.0-rc.1")], "1.0.0"),
         ([version("2.0.0-rc.1")], "2.0.0-rc.1"),
         ([version("1.0.0", minKubeVersion="1.17.0")], "1.0.0"),
+        ([version("1.0.0"), version("2.0.0", deprecated=True)], "1.0.0"),
+        ([version("1.0.0", deprecated=True)], "1.0.0"),
+        ([version("1.0.0-rc.1"), version("2.0.0", deprecated=True)], "1.0.0-rc.1"),
+        ([version("1.0.0"), version("2.0.0", channel="beta")], "1.0.0"),
     ],
 )
 def test_the_recommended_version_is_the_highest_that_fits(versions: list[ExtensionVersion], expected: str) -> None:
     assert recommended(versions, HERE) == expected
+
+
+@pytest.mark.parametrize(
+    ("channel", "expected"),
+    [("", "1.0.0"), ("stable", "1.0.0"), ("rc", "2.0.0-rc.1"), ("beta", "2.1.0-beta.2"), ("alpha", "3.0.0-dev.1")],
+)
+def test_a_channel_lets_less_ready_versions_be_recommended(channel: str, expected: str) -> None:
+    texts = ("1.0.0", "2.0.0-rc.1", "2.1.0-beta.2", "3.0.0-dev.1")
+    assert recommended(map(version, texts), HERE, channel) == expected
+
+
+def test_a_version_tells_its_channel_and_that_it_is_deprecated() -> None:
+    status = status_for({}, [version("1.0.0-rc.1", deprecated=True), version("1.0.0")], None, HERE, 1)
+    assert status["versions"][0] == {"version": "1.0.0-rc.1", "channel": "rc", "deprecated": True}
+    assert status["versions"][1] == {"version": "1.0.0"}
 
 
 def test_a_version_that_does_not_fit_says_why() -> None:

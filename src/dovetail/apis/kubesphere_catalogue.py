@@ -57,6 +57,8 @@ class VersionInfo(Wire, frozen=True, kw_only=True):
     version: str
     creation_timestamp: Time | None = None
     min_kube_version: str = ""
+    channel: Annotated[str, about("rc, beta or alpha; absent for stable.")] = ""
+    deprecated: bool = False
 
 
 class ExtensionStatus(Wire, frozen=True, kw_only=True):

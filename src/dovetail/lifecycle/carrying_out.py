@@ -29,6 +29,19 @@ Refusals = dict[Entry, str]
 """Entries whose bytes are verified and unusable, and why: they are not fetched again while the index says the same."""
 
 
+_GOES_WRONG: Final = (FetchFailed, Refused, KubeError, TimeoutError)
+_TOGETHER: Final = 8
+
+
+@dataclass(frozen=True)
+class _Fetched:
+    """A verified package as the objects that it becomes."""
+
+    entry: Entry
+    extension: Object
+    version: Object
+
+
 @dataclass(frozen=True)
 class Job:
     """One synchronisation of `repository` (the object); `deadline` is the loop's time."""
@@ -70,50 +83,57 @@ class Publisher:
         return replace(plan, failures=(*plan.failures, *failures))
 
     async def _extension(
-        self,
-        job: Job,
-        entries: list[Entry],
-        newest: Mapping[str, Entry],
-        refused: Refusals,
-        limit: asyncio.Semaphore,
+        self, job: Job, entries: list[Entry], newest: Mapping[str, Entry], refused: Refusals, limit: asyncio.Semaphore
     ) -> list[Failure]:
+        """Versions of one extension. Those fetched are written together: who watches them has to look once."""
         failures: list[Failure] = []
         async with limit:
-            extension: Object | None = None
-            for entry in entries:
-                known = refused.get(entry)
-                try:
-                    if known is not None:
-                        raise FetchFailed(known)
-                    async with asyncio.timeout_at(job.deadline):
-                        extension = await self._take(job, entry, extension, is_newest=newest[entry.extension] == entry)
-                except TimeoutError:
-                    message = "there was no time left for it; the next synchronisation goes on here"
-                    failures.append(Failure(entry.extension, entry.version, message))
-                except (FetchFailed, Refused, KubeError) as error:
-                    if isinstance(error, UnusablePackage) and entry.digest:
-                        refused[entry] = str(error)
-                    failures.append(Failure(entry.extension, entry.version, str(error)))
+            for at in range(0, len(entries), _TOGETHER):
+                some = entries[at : at + _TOGETHER]
+                fetched: list[_Fetched] = []
+                for entry in some:
+                    try:
+                        fetched.append(await self._fetch(job, entry, refused))
+                    except _GOES_WRONG as error:
+                        failures.append(_failure(entry, error, refused))
+                failures += await self._publish(job, fetched, newest)
         return failures
 
-    async def _take(self, job: Job, entry: Entry, extension: Object | None, *, is_newest: bool) -> Object:
-        """Fetch one package and publish what it says; its Extension."""
+    async def _fetch(self, job: Job, entry: Entry, refused: Refusals) -> _Fetched:
         from dovetail.packaging.objects import extension_object, version_object
 
-        signed = bool(job.keyring)
-        parcel = await self._sources.package(entry.url, job.origin, signed=signed, timeout=FETCH_TIMEOUT)
-        package = await asyncio.to_thread(read_verified, parcel.data, entry.url, entry.digest)
-        if (package.name, package.version) != (entry.extension, entry.version):
-            raise UnusablePackage(entry.url, f"it is {package.name} {package.version}, not what the index says")
-        if signed:
-            await verify(self._helm, parcel, package.name, package.version, entry.url, job.keyring)
+        if entry in refused:
+            raise FetchFailed(refused[entry])
+        async with asyncio.timeout_at(job.deadline):
+            signed = bool(job.keyring)
+            parcel = await self._sources.package(entry.url, job.origin, signed=signed, timeout=FETCH_TIMEOUT)
+            package = await asyncio.to_thread(read_verified, parcel.data, entry.url, entry.digest)
+            if (package.name, package.version) != (entry.extension, entry.version):
+                raise UnusablePackage(entry.url, f"it is {package.name} {package.version}, not what the index says")
+            if signed:
+                await verify(self._helm, parcel, package.name, package.version, entry.url, job.keyring)
         marks = {labels.REPOSITORY_REF: job.name}
-        shown = _marked(extension_object(package, entry.created), marks)
-        version = _marked(version_object(package, entry.created, chartURL=entry.url, repository=job.name), marks)
-        if extension is None:
-            extension = await self._ensure(job, shown, is_newest=is_newest)
-        await publishing.put_version(self._client, version, extension)
-        return extension
+        version = version_object(package, entry.created, chartURL=entry.url, repository=job.name)
+        return _Fetched(entry, _marked(extension_object(package, entry.created), marks), _marked(version, marks))
+
+    async def _publish(self, job: Job, fetched: list[_Fetched], newest: Mapping[str, Entry]) -> list[Failure]:
+        if not fetched:
+            return []
+        first = fetched[0]
+        try:
+            is_newest = newest[first.entry.extension] == first.entry
+            extension = await self._ensure(job, first.extension, is_newest=is_newest)
+        except KubeError as error:
+            return [_failure(one.entry, error, {}) for one in fetched]
+        writing = [publishing.put_version(self._client, one.version, extension) for one in fetched]
+        outcomes = await asyncio.gather(*writing, return_exceptions=True)
+        failures: list[Failure] = []
+        for one, outcome in zip(fetched, outcomes, strict=True):
+            if isinstance(outcome, KubeError):
+                failures.append(_failure(one.entry, outcome, {}))
+            elif outcome is not None:
+                raise outcome
+        return failures
 
     async def _ensure(self, job: Job, shown: Object, *, is_newest: bool) -> Object:
         """The Extension; it shows what this repository says if that gives it, and changes hands if it gave it not."""
@@ -127,6 +147,15 @@ class Publisher:
         elif is_newest and giver and cached is not None:
             await publishing.show(self._client, shown)
         return extension
+
+
+def _failure(entry: Entry, error: Exception, refused: Refusals) -> Failure:
+    if isinstance(error, TimeoutError):
+        message = "there was no time left for it; the next synchronisation goes on here"
+        return Failure(entry.extension, entry.version, message)
+    if isinstance(error, UnusablePackage) and entry.digest:
+        refused[entry] = str(error)
+    return Failure(entry.extension, entry.version, str(error))
 
 
 def _marked(obj: Object, marks: dict[str, str]) -> Object:

@@ -4,12 +4,18 @@
 fits nowhere (reference/kubesphere-core.md 2.2). A Kubernetes version such as `v1.36.0+k3s1` counts by its precedence.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from dovetail.apis.dialects import ExtensionVersion
 from dovetail.packaging.errors import PackagingError
 from dovetail.packaging.versions import Version, satisfies
+
+CHANNELS: Final = ("alpha", "beta", "rc", "stable")
+"""How ready a version is, from the least to the most."""
+STABLE: Final = CHANNELS[-1]
 
 
 @dataclass(frozen=True)
@@ -43,12 +49,35 @@ def ordered(versions: Iterable[ExtensionVersion]) -> list[ExtensionVersion]:
     return sorted(versions, key=lambda version: _precedence(version.version))
 
 
-def recommended(versions: Iterable[ExtensionVersion], platform: Platform) -> str:
-    """The highest version that fits and is no pre-release, else the highest that fits; empty when none does."""
+def recommended(versions: Iterable[ExtensionVersion], platform: Platform, channel: str = "") -> str:
+    """The highest version that fits, is not deprecated, and is at least as ready as `channel` says (stable if nothing).
+
+    When there is none such: the highest that fits and is not deprecated, then the highest that fits; else empty.
+    """
     fitting = [version for version in ordered(versions) if version.version and not refusal(version, platform)]
-    stable = [version for version in fitting if not _is_prerelease(version.version)]
-    chosen = stable or fitting
+    wanted = _readiness(channel or STABLE)
+    kept = [version for version in fitting if not version.deprecated]
+    ready = [version for version in kept if _readiness(channel_of(version)) >= wanted]
+    chosen = ready or kept or fitting
     return chosen[-1].version if chosen else ""
+
+
+def channel_of(version: ExtensionVersion) -> str:
+    """`stable`, `rc`, `beta` or `alpha`: what the version says of itself, else what its pre-release part means."""
+    if version.channel in CHANNELS:
+        return version.channel
+    try:
+        parsed = Version.parse(version.version)
+    except PackagingError:
+        return CHANNELS[0]
+    if not parsed.prerelease:
+        return STABLE
+    named = re.match(r"[a-z]*", str(version.version).partition("-")[2].lower())
+    return named.group() if named and named.group() in CHANNELS[:-1] else CHANNELS[0]
+
+
+def _readiness(channel: str) -> int:
+    return CHANNELS.index(channel) if channel in CHANNELS else len(CHANNELS) - 1
 
 
 def _precedence(text: str) -> tuple[int, Version, str]:
@@ -56,10 +85,3 @@ def _precedence(text: str) -> tuple[int, Version, str]:
         return 1, Version.parse(text), text
     except PackagingError:
         return 0, Version(0), text
-
-
-def _is_prerelease(text: str) -> bool:
-    try:
-        return bool(Version.parse(text).prerelease)
-    except PackagingError:
-        return False

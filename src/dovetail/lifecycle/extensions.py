@@ -13,7 +13,7 @@ from dovetail.apis import labels
 from dovetail.apis.dialects import ExtensionVersion, extension_version
 from dovetail.apis.errors import InvalidObject
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONS, EXTENSIONVERSIONS
-from dovetail.kube import Client, Informer, Key, NotFound, finalizers_of, is_deleting
+from dovetail.kube import Client, Informer, Key, NotFound, annotations_of, finalizers_of, is_deleting, labels_of
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import constraints, states
 from dovetail.lifecycle.constraints import Platform
@@ -24,7 +24,12 @@ _FOR_PEOPLE = frozenset({"icon", "screenshots", "description", "displayName", "p
 
 
 def extension_of_version(obj: Object) -> Iterable[str]:
-    """The extension that an ExtensionVersion is of; nothing for one that cannot be read."""
+    """The extension that an ExtensionVersion is of; nothing for one that cannot be read.
+
+    The label says it, and this runs several times for every event: the whole object is read only without it.
+    """
+    if name := labels_of(obj).get(labels.EXTENSION_REF):
+        return (name,)
     with contextlib.suppress(InvalidObject):
         return (extension_version(obj).extension,)
     return ()
@@ -46,10 +51,11 @@ def status_for(
     plan: Mapping[str, Any] | None,
     platform: Platform,
     generation: int,
+    channel: str = "",
 ) -> dict[str, Any]:
-    """The status that an Extension should have."""
+    """The status that an Extension should have. `channel` is how unready a version may be to be recommended."""
     known = [version for version in constraints.ordered(versions) if version.version]
-    best = constraints.recommended(known, platform)
+    best = constraints.recommended(known, platform, channel)
     wanted, told = spec_of(plan or {}), status_of(plan or {})
     state = str(told.get("state") or "")
     state = "" if state == states.UNINSTALLED else state
@@ -72,7 +78,13 @@ def status_for(
 def _version_info(version: ExtensionVersion) -> dict[str, Any]:
     minimum = version.kube_version.removeprefix(">=") if version.kube_version.startswith(">=") else ""
     created = version.info.created or version.meta.created
-    info = {"version": version.version, "creationTimestamp": created, "minKubeVersion": minimum}
+    info = {
+        "version": version.version,
+        "creationTimestamp": created,
+        "minKubeVersion": minimum,
+        "channel": "" if (channel := constraints.channel_of(version)) == constraints.STABLE else channel,
+        "deprecated": version.deprecated,
+    }
     return {key: value for key, value in info.items() if value}
 
 
@@ -101,6 +113,7 @@ class ExtensionReconciler:
             self._plans.lister.get(key.name),
             self._platform,
             generation_of(obj),
+            annotations_of(obj).get(labels.CHANNEL, ""),
         )
         if _differs(status, status_of(obj)):
             with contextlib.suppress(NotFound):

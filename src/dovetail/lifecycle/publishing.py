@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONS, EXTENSIONVERSIONS
-from dovetail.kube import AlreadyExists, Client, NotFound, labels_of, owner_reference
+from dovetail.kube import AlreadyExists, Client, labels_of, owner_reference
 from dovetail.kube.resources import Object
 from dovetail.lifecycle.objects import spec_of
 
@@ -31,12 +31,11 @@ def extension_from(version: Mapping[str, Any], name: str) -> Object:
 
 
 async def ensure_extension(client: Client, extension: Object, *, owner: Object | None = None) -> Object:
-    """The Extension as it is, made if it is missing. `owner` is the Repository it came from."""
+    """The Extension as it is, made if it is missing. `owner` is the Repository it came from.
+
+    For callers who did not find it in their cache: it is probably missing.
+    """
     name = extension["metadata"]["name"]
-    try:
-        return await client.get(EXTENSIONS, name)
-    except NotFound:
-        pass
     if owner is not None:
         extension = {
             **extension,

@@ -110,6 +110,10 @@ def version_object(package: Package, created: str = "", **source: Any) -> Object
     plain: Object = msgspec.to_builtins(metadata)
     spec = {field: plain[field] for field in _VERSION_FIELDS if plain.get(field)}
     spec |= {"version": package.version, "installationMode": metadata.installation_mode, "digest": package.digest}
+    if package.chart.metadata.deprecated:
+        spec["deprecated"] = True
+    if channel := metadata.annotations.get(labels.CHANNEL):
+        spec["channel"] = channel
     if metadata.external_dependencies:
         spec["externalDependencies"] = [_full(dependency) for dependency in metadata.external_dependencies]
     return {
