@@ -4,9 +4,7 @@ Attacks that need the real gateway in front (what a worker takes for a credentia
 on the endpoints themselves are in tests/platform/test_authorize.py.
 """
 
-import json
 import secrets
-import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,7 +23,6 @@ from joserfc.jwk import KeySet
 from playwright.sync_api import Page
 
 from tests.e2e.demo.browser import CHROMIUM, person_at
-from tests.e2e.demo.platform import BIN
 from tests.e2e.demo.world import World, expect, wait
 from tests.e2e.running import SHOTS, create_user, up_of
 
@@ -230,42 +227,6 @@ def test_a_first_log_in_in_the_browser(world: World) -> None:
         page.wait_for_url(lambda url: "/login" not in url)
         page.get_by_role("link", name="Extension centre").first.wait_for(state="visible")
     expect(world.get("/oauth/userinfo", name), 401)
-
-
-def test_dovetail_user(world: World) -> None:
-    name = "cli-" + secrets.token_hex(3)
-
-    def run(*arguments: str, stdin: str = "", code: int = 0) -> Any:
-        command = [BIN / "dovetail", "user", *arguments, "--kubeconfig", world.platform.kubeconfig, "--output", "json"]
-        done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=30, check=False)
-        assert done.returncode == code, (done.returncode, done.stdout, done.stderr)
-        return json.loads(done.stdout) if not code else done.stderr
-
-    assert "too weak" in run("create", name, stdin="weak\n", code=1)
-    assert run(
-        "create", name, "--email", f"{name}@example.org", "--role", "platform-regular", stdin=PASSWORD + "\n"
-    ) == {"user": name}
-    assert "already" in run("create", name, stdin=PASSWORD + "\n", code=1)
-    assert "no GlobalRole" in run("create", name + "2", "--role", "nothing", stdin=PASSWORD + "\n", code=1)
-    wait(lambda: _logs_in(world, name, PASSWORD), "the user to log in")
-    (line,) = [one for one in run("list")["users"] if one["name"] == name]
-    assert (line["state"], line["roles"]) == ("Active", ["platform-regular"])
-    world.log_in(name, PASSWORD)
-    run("disable", name)
-    wait(lambda: world.get("/oauth/userinfo", name).code == 401, "the session to end")
-    run("enable", name)
-    wait(lambda: _logs_in(world, name, PASSWORD), "the user to log in again")
-    made = run("password", name, "--generate")["password"]
-    wait(lambda: _logs_in(world, name, made), "the new password")
-    assert not _logs_in(world, name, PASSWORD)
-    run("delete", name)
-    wait(lambda: not _logs_in(world, name, made), "the user to go")
-    assert "no user" in run("disable", "nobody-at-all", code=1)
-
-
-def _logs_in(world: World, user: str, password: str) -> bool:
-    form = {"grant_type": "password", "username": user, "password": password, "client_id": "kubesphere"}
-    return world.web.call("POST", world.url + "/oauth/token", form=form).code == 200
 
 
 def test_over_tls(secure_world: World) -> None:
