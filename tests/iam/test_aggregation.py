@@ -3,16 +3,18 @@
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dovetail.apis.labels import AGGREGATE_TO_PREFIX, AUTO_AGGREGATE, BUILTIN_ROLE, SCOPE, WORKSPACE
 from dovetail.iam.aggregation import aggregate, merged, wish_of
 from dovetail.iam.aggregation_controllers import status_of
-from dovetail.iam.builtin_roles import builtin_roles
+from dovetail.iam.builtin_roles import builtin_roles, global_roles
 from dovetail.iam.deleted_users import users_of, without_user
 from dovetail.iam.instances import plan, wanted
 from dovetail.iam.rbac_objects import subjects
+from dovetail.iam.role_catalogue import templates as shipped_templates
 from tests.iam.kubernetes_requests import RULES, Request, allows, requests
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -110,6 +112,49 @@ def test_templates_of_rego_are_kept_beside_each_other() -> None:
     ]
     role = {"metadata": {"name": "r"}, "aggregationRoleTemplates": {"templateNames": ["z", "a"]}}
     assert aggregate("GlobalRole", role, made).rego == ("package a", "package z")
+
+
+def foreign(name: str, group: str, *, rego: str = "", **more: Any) -> dict[str, Any]:
+    labels = {SCOPE: "global", AGGREGATE_TO_PREFIX + "authenticated": ""}
+    marks = {"annotations": {"iam.kubesphere.io/rego-override": rego}} if rego else {}
+    rule = {"verbs": ["*"], "apiGroups": [group], "resources": ["*"], **more}
+    return {"metadata": {"name": name, "labels": labels, **marks}, "spec": {"rules": [rule]}}
+
+
+EVERYBODY = next(role for role in global_roles() if role["metadata"]["name"] == "authenticated")
+NOT_THEIRS = ["*", "", "apps", "rbac.authorization.k8s.io", "iam.kubesphere.io", "kubesphere.io", "metrics.k8s.io"]
+
+
+@pytest.mark.parametrize("group", NOT_THEIRS)
+def test_who_may_write_templates_cannot_give_everything_to_everybody(group: str) -> None:
+    for name in ("evil", "global-view-users"):
+        added = aggregate("GlobalRole", EVERYBODY, [foreign(name, group, rego="package authz\nallow = true")])
+        assert added.rules == ()
+        assert added.rego == ()
+        assert name in added.problem
+
+
+def test_what_an_extension_brings_along_counts() -> None:
+    added = aggregate("GlobalRole", EVERYBODY, [foreign("shop", "shop.example.com")])
+    assert [rule["apiGroups"] for rule in added.rules] == [["shop.example.com"]]
+    assert not added.problem
+
+
+def test_a_template_that_a_role_names_counts_whole_unless_it_is_one_of_ours_and_altered() -> None:
+    role = {"metadata": {"name": "r"}, "aggregationRoleTemplates": {"templateNames": ["mine", "global-view-users"]}}
+    ours = next(one for one in shipped_templates() if one["metadata"]["name"] == "global-view-users")
+    altered = {**ours, "spec": {"rules": [*ours["spec"]["rules"], foreign("x", "*")["spec"]["rules"][0]]}}
+    added = aggregate("GlobalRole", role, [foreign("mine", "", rego="package a"), altered])
+    assert added.rego == ("package a",)
+    assert {group for rule in added.rules for group in rule["apiGroups"]} == {"", "iam.kubesphere.io"}
+    assert "global-view-users" in added.problem
+
+
+@pytest.mark.parametrize(("path", "counts"), [("/proxy/shop/*", True), ("*", False), ("/proxy/../api", False)])
+def test_paths_of_extensions_count(path: str, counts: bool) -> None:
+    made = foreign("shop", "shop.example.com")
+    made["spec"]["rules"] = [{"verbs": ["get"], "nonResourceURLs": [path]}]
+    assert bool(aggregate("GlobalRole", EVERYBODY, [made]).rules) == counts
 
 
 PLACE = {"metadata": {"name": "n", "labels": {WORKSPACE: "w"}}}

@@ -59,7 +59,7 @@ async def test_a_role_follows_its_templates(platform_crds: Any) -> None:
         await client.create(iam.GLOBALROLES, role(name, rule("own", "get"), **wish))
         both = rule("a", "get") | {"resources": ["a", "b"]}
         await is_now(both, templates=[first], rego=["package authz"])
-        assert (await client.get(iam.GLOBALROLES, name))["status"]["conditions"][0]["type"] == "TemplatesMissing"
+        assert (await client.get(iam.GLOBALROLES, name))["status"]["conditions"][0]["type"] == "TemplatesIncomplete"
         await client.create(iam.ROLETEMPLATES, template(second, rule("c", "list")))
         await is_now(both, rule("c", "list"), templates=[first, second], rego=["package authz"])
         assert not (await client.get(iam.GLOBALROLES, name))["status"].get("conditions")

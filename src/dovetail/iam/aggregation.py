@@ -6,17 +6,19 @@ scope (`roleSelector`, which then counts alone, as published). A role with the a
 `iam.kubesphere.io/aggregate-to-<role>`.
 
 What is added stands in the role's status, so the role's own rules stay what somebody wrote and an edit never meets it.
-It is computed anew from what is there each time: a rule that left a template leaves the role, a template that vanished
-takes everything along. Of the templates' Rego all modules are kept, and the role's own is never touched.
+How much of a template counts, `iam.template_trust` says. It is computed anew from what is there each time: a rule that
+left a template leaves the role, a template that vanished takes everything along. Of the templates' Rego all modules are
+kept, and the role's own is never touched.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, GROUP, ROLES, WORKSPACEROLES
-from dovetail.apis.labels import AGGREGATE_TO_PREFIX, AUTO_AGGREGATE, REGO_OVERRIDE, SCOPE
+from dovetail.apis.labels import AGGREGATE_TO_PREFIX, AUTO_AGGREGATE, SCOPE
+from dovetail.iam.template_trust import counting
 from dovetail.kube.informer import Transform, without_managed_fields
 from dovetail.kube.objects import annotations_of, is_deleting, key_of, labels_of
 from dovetail.kube.resources import Object, ResourceLike
@@ -85,20 +87,23 @@ def fulfil(scope: str, wish: Wish, templates: Iterable[Mapping[str, Any]]) -> Ag
         chosen = sorted((one for one in there if wish.chooses(scope, one)), key=lambda one: key_of(one).name)
     except ValueError as error:
         return Aggregated(problem=f"roleSelector cannot be read: {error}")
+    return _put_together(wish, chosen)
+
+
+def _put_together(wish: Wish, chosen: Sequence[Mapping[str, Any]]) -> Aggregated:
     names = tuple(key_of(template).name for template in chosen)
-    missing = [name for name in wish.names if name not in names] if wish.selector is None else []
+    named = frozenset(wish.names) if wish.selector is None else frozenset[str]()
+    parts = [counting(template, named=key_of(template).name in named) for template in chosen]
+    less = [name for name, (_, _, left_out) in zip(names, parts, strict=True) if left_out]
+    missing = sorted(named - {*names})
+    problems = [f"there is no role template {', '.join(missing)}"] if missing else []
+    problems += [f"not all of {', '.join(less)} counts: see docs/roles.md"] if less else []
     return Aggregated(
         templates=names,
-        rules=merged(rule for template in chosen for rule in rules_of_template(template)),
-        rego=tuple(dict.fromkeys(rego for one in chosen if (rego := annotations_of(one).get(REGO_OVERRIDE, "")))),
-        problem=f"there is no role template {', '.join(missing)}" if missing else "",
+        rules=merged(rule for rules, _, _ in parts for rule in rules),
+        rego=tuple(dict.fromkeys(rego for _, rego, _ in parts if rego)),
+        problem="; ".join(problems),
     )
-
-
-def rules_of_template(template: Mapping[str, Any]) -> list[Object]:
-    """The rules of a template."""
-    spec: Mapping[str, Any] = template.get("spec") or {}
-    return spec.get("rules") or []
 
 
 def merged(rules: Iterable[Mapping[str, Any]]) -> tuple[Object, ...]:

@@ -18,7 +18,7 @@ from dovetail.kube.resources import Object
 from dovetail.kube.runtime import ControllerRuntime
 
 ROLE_KINDS: Final = (GLOBALROLES, WORKSPACEROLES, CLUSTERROLES, ROLES)
-INCOMPLETE: Final = "TemplatesMissing"
+INCOMPLETE: Final = "TemplatesIncomplete"
 _INDEX: Final = "wished-templates"
 _MOST_KNOWN: Final = 1024
 _SELECTS: Final = "any"

@@ -14,11 +14,12 @@ from starlette.routing import Route
 
 from dovetail.apis.iam_v1beta1 import CLUSTERROLES, GLOBALROLES, ROLES, ROLETEMPLATES, WORKSPACEROLES
 from dovetail.apis.labels import SCOPE
-from dovetail.iam.aggregation import aggregate, rules_of_template
+from dovetail.iam.aggregation import aggregate
 from dovetail.iam.compiler import read_rules
 from dovetail.iam.escalation import missing
 from dovetail.iam.policy import Identity, Place, RoleScope
 from dovetail.iam.rules import roles_of
+from dovetail.iam.template_trust import rules_of_template
 from dovetail.kube.objects import key_of, labels_of
 from dovetail.kube.resources import ResourceLike
 from dovetail.platform.answers import NO_STORE, json_answer

@@ -25,10 +25,11 @@ from dovetail.apis.labels import (
     USER_REF,
     WORKSPACE,
 )
-from dovetail.iam.aggregation import SCOPE_OF_KIND, aggregate, rules_of_template
+from dovetail.iam.aggregation import SCOPE_OF_KIND, aggregate
 from dovetail.iam.compiler import read_rules
 from dovetail.iam.escalation import everything, may_bind, missing, missing_for_role, missing_of
 from dovetail.iam.policy import PLATFORM, Identity, Place, Policy, RoleScope, Rule
+from dovetail.iam.template_trust import rules_of_template
 from dovetail.kube.objects import annotations_of, key_of, labels_of
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, Unacceptable
