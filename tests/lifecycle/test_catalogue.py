@@ -195,8 +195,9 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(Exception):
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
+            asked = await reader.readuntil(b"\r\n\r\n")
+            head = b"301 Gone\r\nLocation: http://127.0.0.1:9/" if b"/moved" in asked else b"200 OK"
+            writer.write(b"HTTP/1.1 " + head + b"\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok")
             await writer.drain()
         writer.close()
 
@@ -208,6 +209,8 @@ async def test_certificates_are_verified(tmp_path: Path) -> None:
             await fetcher.get(url, Origin(url), limit=99, timeout=10)
         assert await fetcher.get(url, Origin(url, ca_pem=pem), limit=99, timeout=10) == b"ok"
         assert await fetcher.get(url, Origin(url, insecure=True), limit=99, timeout=10) == b"ok"
+        with pytest.raises(FetchFailed, match="https to plain http"):
+            await fetcher.get(f"{url}/moved", Origin(url, ca_pem=pem), limit=99, timeout=10)
 
 
 def _self_signed(directory: Path) -> tuple[Path, Path]:
