@@ -160,7 +160,7 @@ events = st.one_of(
 
 
 @given(st.lists(events, max_size=25))
-@settings(max_examples=300)
+@settings(max_examples=150)
 def test_whatever_happens_the_end_is_right(history: list[Event]) -> None:
     cluster = Cluster()
     for event in history:
