@@ -1,16 +1,20 @@
 /** Signing in and out: the session lives in HttpOnly cookies that this page can neither read nor leak. */
 import { errorFrom } from './http';
 
-/** What the server says of a log-in: whether a new password has to be chosen before anything else. */
+/** What the server says of a log-in: whether something has to be chosen before anything else. */
 export interface LoggedIn {
+  /** A new password. */
   passwordChangeRequired?: boolean;
+  /** A user name: the ticket to register with. */
+  registration?: string;
+  username?: string;
 }
 
-export async function logIn(username: string, password: string): Promise<LoggedIn> {
+export async function logIn(username: string, password: string, provider = ''): Promise<LoggedIn> {
   const response = await fetch('/oauth/session', {
     method: 'POST',
     headers: { 'Content-Type': 'application/json', Accept: 'application/json' },
-    body: JSON.stringify({ username, password }),
+    body: JSON.stringify(provider === '' ? { username, password } : { username, password, provider }),
   });
   if (!response.ok) throw await errorFrom(response);
   return ((await response.json().catch(() => ({}))) ?? {}) as LoggedIn;

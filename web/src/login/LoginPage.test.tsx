@@ -6,10 +6,15 @@ import { explainLogin, LoginPage } from './LoginPage';
 
 const fetched = vi.fn<(path: string, init?: RequestInit) => Promise<Response>>();
 
+let providers: unknown[] = [];
+
 beforeEach(async () => {
   await setLanguage('en');
   fetched.mockReset();
-  vi.stubGlobal('fetch', fetched);
+  providers = [];
+  const config = '/kapis/config.kubesphere.io/v1alpha2/configs/oauth';
+  vi.stubGlobal('fetch', (path: string, init?: RequestInit) =>
+    path === config ? Promise.resolve(new Response(JSON.stringify({ identityProviders: providers }))) : fetched(path, init));
 });
 afterEach(() => {
   cleanup();
@@ -73,4 +78,41 @@ it('has the user choose an own password where the server asks for one', async ()
   const [path, init] = fetched.mock.calls[1]!;
   expect(path).toBe('/kapis/iam.kubesphere.io/v1beta1/users/ann/password');
   expect(JSON.parse(init?.body as string)).toEqual({ currentPassword: 'Given-0ne', password: 'Own-passw0rd' });
+});
+
+it('offers the identity providers, and asks the chosen directory', async () => {
+  providers = [
+    { name: 'corp', displayName: 'Directory', kind: 'password' },
+    { name: 'git hub', displayName: 'GitHub', kind: 'redirect', loginURL: 'https://evil.example' },
+  ];
+  fetched.mockResolvedValueOnce(new Response('{}'));
+  const done = vi.fn();
+  render(<LoginPage onLoggedIn={done} />);
+  const link = await screen.findByRole('link', { name: 'Sign in with GitHub' });
+  expect(link.getAttribute('href')).toBe('/oauth/login/git%20hub?next=%2F');
+  fireEvent.change(screen.getByLabelText('Account of'), { target: { value: 'corp' } });
+  fillIn('ann', 'secret');
+  await waitFor(() => expect(done).toHaveBeenCalledOnce());
+  expect(JSON.parse(fetched.mock.calls[0]![1]?.body as string)).toEqual({ username: 'ann', password: 'secret', provider: 'corp' });
+});
+
+it('has somebody choose a name whom a provider knows, and keeps the ticket out of the address', async () => {
+  history.replaceState(null, '', '/login?next=%2Fx#registration=tick.et&username=ann');
+  fetched
+    .mockResolvedValueOnce(new Response('{"message":"an account of this name is there already"}', { status: 409 }))
+    .mockResolvedValueOnce(new Response('{"username":"ann2"}'));
+  const done = vi.fn();
+  render(<LoginPage onLoggedIn={done} />);
+  expect(location.href).not.toContain('tick.et');
+  const name = screen.getByLabelText('User name');
+  expect(name).toHaveProperty('value', 'ann');
+  fireEvent.click(screen.getByRole('button', { name: 'Create account' }));
+  await waitFor(() => expect(screen.getByRole('alert').textContent).toBe('an account of this name is there already'));
+  fireEvent.change(name, { target: { value: 'ann2' } });
+  fireEvent.click(screen.getByRole('button', { name: 'Create account' }));
+  await waitFor(() => expect(done).toHaveBeenCalledOnce());
+  const [path, init] = fetched.mock.calls[1]!;
+  expect(path).toBe('/oauth/register');
+  expect(JSON.parse(init?.body as string)).toEqual({ ticket: 'tick.et', username: 'ann2' });
+  history.replaceState(null, '', '/');
 });

@@ -1,8 +1,11 @@
 /** The login page: a plain form that password managers understand, and error texts that say what happened. */
-import { useRef, useState, type FormEvent, type ReactNode } from 'react';
+import { useEffect, useRef, useState, type FormEvent, type ReactNode } from 'react';
 import { ApiError } from '../api/http';
-import { logIn } from '../api/session';
+import { fetchProviders, registrationIn, type Provider, type Registration } from '../api/providers';
+import { logIn, safeNext } from '../api/session';
+import { NewName } from './NewName';
 import { NewPassword } from './NewPassword';
+import { Providers } from './Providers';
 import { LANGUAGES, setLanguage, type TextKey } from '../i18n';
 import { useLanguage, useText } from '../i18n/react';
 import { Logo } from './Logo';
@@ -36,7 +39,18 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
   const [visible, setVisible] = useState(false);
   const [problem, setProblem] = useState('');
   const [known, setKnown] = useState<{ username: string; password: string } | null>(null);
+  const [providers, setProviders] = useState<Provider[]>([]);
+  const [registration, setRegistration] = useState<Registration | null>(() => registrationIn(location.hash));
   const passwordField = useRef<HTMLInputElement>(null);
+  const directories = providers.filter(({ kind }) => kind === 'password');
+
+  useEffect(() => {
+    // The ticket is kept in memory only: neither the address bar nor the history shows it.
+    if (registrationIn(location.hash) !== null) history.replaceState(null, '', location.pathname + location.search);
+    let there = true;
+    void fetchProviders().then((found) => { if (there) setProviders(found); });
+    return () => { there = false; };
+  }, []);
 
   const submit = async (event: FormEvent<HTMLFormElement>): Promise<void> => {
     event.preventDefault();
@@ -50,8 +64,9 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
     setBusy(true);
     setProblem('');
     try {
-      const { passwordChangeRequired } = await logIn(username, password);
-      if (passwordChangeRequired) setKnown({ username, password });
+      const said = await logIn(username, password, String(fields.get('provider') ?? ''));
+      if (said.registration !== undefined) setRegistration({ ticket: said.registration, username: said.username ?? '' });
+      else if (said.passwordChangeRequired) setKnown({ username, password });
       else onLoggedIn();
     } catch (error) {
       const explained = explainLogin(error);
@@ -69,7 +84,15 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
           <h1>{text('appName')}</h1>
           <p>{text('tagline')}</p>
         </header>
-        {known !== null ? <NewPassword {...known} onChanged={onLoggedIn} /> : <form onSubmit={(event) => void submit(event)} noValidate>
+        {registration !== null ? <NewName registration={registration} onRegistered={onLoggedIn} />
+        : known !== null ? <NewPassword {...known} onChanged={onLoggedIn} /> : <form onSubmit={(event) => void submit(event)} noValidate>
+          {directories.length === 0 ? null : <>
+            <label htmlFor="provider">{text('accountOf')}</label>
+            <select id="provider" name="provider">
+              <option value="">{text('appName')}</option>
+              {directories.map(({ name, displayName }) => <option key={name} value={name}>{displayName}</option>)}
+            </select>
+          </>}
           <label htmlFor="username">{text('username')}</label>
           <input id="username" name="username" autoComplete="username" autoCapitalize="none" spellCheck={false} autoFocus
             aria-invalid={problem !== ''} aria-describedby="login-problem" />
@@ -87,6 +110,7 @@ export function LoginPage({ onLoggedIn }: { readonly onLoggedIn: () => void }): 
           </div>
           <p id="login-problem" role="alert" className="dt-login-problem">{problem}</p>
           <button type="submit" className="dt-login-submit" disabled={busy}>{text(busy ? 'signingIn' : 'signIn')}</button>
+          <Providers providers={providers} next={safeNext(location.search)} />
         </form>}
       </main>
       <LanguageSwitch />
