@@ -34,7 +34,7 @@ class Logout:
         return [Route("/oauth/logout", self.logout, methods=["GET", "POST"])]
 
     async def logout(self, request: Request) -> Response:
-        """End the sessions of the bearer token, the form, the cookies and the hint; then back to the client if asked."""
+        """End the sessions of the bearer token, the form, the cookies and the hint; then back to the client."""
         params = dict(request.query_params)
         if request.method == "POST" and request.headers.get("content-type", "").startswith(_FORM):
             params |= await form_body(request)
