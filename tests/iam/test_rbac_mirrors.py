@@ -197,7 +197,7 @@ REQUESTS = st.lists(requests(PLACES), min_size=20, max_size=20, unique=True)
 
 
 @settings(
-    max_examples=3, phases=[Phase.explicit, Phase.reuse, Phase.generate],
+    max_examples=2, phases=[Phase.explicit, Phase.reuse, Phase.generate],
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.large_base_example],
 )  # fmt: skip
 @given(worlds(), worlds(), REQUESTS)
