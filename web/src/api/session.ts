@@ -30,6 +30,18 @@ export async function changePassword(username: string, currentPassword: string, 
   });
   if (!response.ok) throw await errorFrom(response);
   await logIn(username, password);
+  await ready();
+}
+
+const READY_TRIES = 40;
+const READY_PAUSE_MS = 250;
+
+/** Until the gateway has heard of the change, which is a matter of milliseconds, it refuses everything else (403). */
+async function ready(): Promise<void> {
+  for (let tries = 0; tries < READY_TRIES; tries += 1) {
+    if ((await fetch('/console/api/boot')).status !== 403) return;
+    await new Promise((resolve) => setTimeout(resolve, READY_PAUSE_MS));
+  }
 }
 
 /** Whether a client of the platform wants the user to log in even though somebody is logged in. */

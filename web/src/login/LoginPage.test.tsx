@@ -73,6 +73,7 @@ it('has the user choose an own password where the server asks for one', async ()
   expect(screen.getByRole('alert').textContent).toBe('The two passwords differ.');
   fireEvent.change(screen.getByLabelText('Repeat the new password'), { target: { value: 'Own-passw0rd' } });
   fetched.mockResolvedValueOnce(new Response('{}')).mockResolvedValueOnce(new Response('{}'));
+  fetched.mockResolvedValueOnce(new Response('{}', { status: 403 })).mockResolvedValueOnce(new Response('{}'));
   fireEvent.click(screen.getByRole('button', { name: 'Change password' }));
   await waitFor(() => expect(done).toHaveBeenCalledOnce());
   const [path, init] = fetched.mock.calls[1]!;
