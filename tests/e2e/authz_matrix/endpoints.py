@@ -94,8 +94,8 @@ def ask(endpoint: Endpoint, caller: str, tenants: Tenants) -> Ask:
 def _filled(endpoint: Endpoint, caller: str, tenants: Tenants) -> str:
     workspace = THEIRS if endpoint.place == "theirs" else OURS
     namespace = project(workspace)
-    if endpoint.method == "DELETE" and endpoint.path.endswith("/namespaces/{namespace}") and endpoint.place == "ours":
-        namespace = tenants.spare(caller)
+    if endpoint.method == "DELETE" and endpoint.path.endswith("/namespaces/{namespace}"):
+        namespace = tenants.spare(caller, workspace)
     in_workspace = "/workspaces/{place}" in endpoint.path
     values = {
         "workspace": workspace, "namespace": namespace, "place": workspace if in_workspace else namespace,
