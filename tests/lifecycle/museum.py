@@ -4,6 +4,7 @@ import base64
 import contextlib
 import hashlib
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,10 +19,11 @@ from tests.lifecycle.platform import make, until
 
 @dataclass
 class Museum:
-    """A static server below /sub/path; `broken` paths answer 500, `asked` counts requests by path."""
+    """A static server below /sub/path. `broken` paths answer 500, `slow` ones late; `asked` counts requests."""
 
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
     broken: set[str] = field(default_factory=set[str])
+    slow: set[str] = field(default_factory=set[str])
     asked: dict[str, int] = field(default_factory=dict[str, int])
     password: str = ""
     url: str = ""
@@ -45,6 +47,8 @@ class Museum:
         wanted = base64.b64encode(f"reader:{self.password}".encode()).decode()
         if self.password and authorization != f"Basic {wanted}":
             return 401, b""
+        if name in self.slow:
+            time.sleep(4)
         if name in self.broken:
             return 500, b""
         return (200, self.files[name]) if name in self.files else (404, b"")

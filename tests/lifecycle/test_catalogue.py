@@ -100,11 +100,32 @@ async def test_an_error_is_never_read_as_a_removal(platform_crds: KubeApi, museu
         museum.files["index.yaml"] = b"<html>maintenance</html>"
         await client.patch(REPOSITORIES, "flaky", {"status": {"lastSyncTime": None}}, subresource="status")
         await until_synced(client, "flaky", "InvalidIndex")
+        museum.files["index.yaml"] = b"apiVersion: v1\nentries: {}\n"
+        await client.patch(REPOSITORIES, "flaky", {"status": {"lastSyncTime": None}}, subresource="status")
+        await until_synced(client, "flaky", "EmptyIndex")
         museum.broken.add("index.yaml")
         await client.patch(REPOSITORIES, "flaky", {"spec": {"depth": 2}})
         obj = await until_synced(client, "flaky", "IndexUnavailable")
         assert "500" in str(obj["status"]["conditions"])
         assert await versions(client, "sturdy") == {"1.0.0"}
+
+
+async def test_a_slow_package_costs_itself_only_and_comes_later(platform_crds: KubeApi, museum: Museum) -> None:
+    museum.add("tortoise", "1.0.0", package("tortoise", "1.0.0"))
+    museum.add("hare", "1.0.0", package("hare", "1.0.0"))
+    museum.slow.add("tortoise-1.0.0.tgz")
+    async with platform(platform_crds) as client:
+        strategy = {"registryPoll": {"interval": "10s"}, "timeout": "3s"}
+        await repository(client, "race", museum.url, updateStrategy=strategy)
+        obj = await until_synced(client, "race", "PartlySynced")
+        (failure,) = obj["status"]["failures"]
+        assert (failure["name"], "no time left" in failure["message"]) == ("tortoise", True)
+        assert (await versions(client, "hare"), await versions(client, "tortoise")) == ({"1.0.0"}, set())
+        museum.slow.clear()
+        await client.patch(REPOSITORIES, "race", {"metadata": {"annotations": {"dovetail.dev/retry": "now"}}})
+        await until_synced(client, "race")
+        assert await versions(client, "tortoise") == {"1.0.0"}
+        assert museum.asked["hare-1.0.0.tgz"] == 1
 
 
 async def test_an_upload_with_nothing_but_a_reference_is_filled_in(platform_crds: KubeApi) -> None:

@@ -7,27 +7,16 @@ file.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, TypeVar
 
 from dovetail.apis.dialects import Repository
 from dovetail.lifecycle.errors import SyncFailed
 from dovetail.lifecycle.fetching import MAX_INDEX, MAX_PACKAGE, FetchFailed, Origin
-from dovetail.lifecycle.sources import Sources, read_file, registry
-from dovetail.lifecycle.syncing import MAX_ENTRIES, Entry, Failure, Index, read_index
-from dovetail.packaging import names
+from dovetail.lifecycle.sources import Sources, read_file
+from dovetail.lifecycle.syncing import MAX_ENTRIES, Entry, Failure, Index, index_of, read_index
 from dovetail.packaging.errors import PackagingError
-from dovetail.packaging.registry.client import Registry
-from dovetail.packaging.registry.errors import RegistryRefused
-from dovetail.packaging.registry.manifests import CHART, chart_of, read
-from dovetail.packaging.registry.references import Reference, parse, version_of
-from dovetail.packaging.versions import Version
-
-_AT_ONCE: Final = 6
-T = TypeVar("T")
-
 
 _Files = Mapping[str, tuple[tuple[int, int, int], Entry | Failure]]
 """Archives by name: time, size and number of the file as it was read, and what it is."""
@@ -58,11 +47,13 @@ async def read_listing(sources: Sources, model: Repository, origin: Origin, befo
             case "http" | "https":
                 return await _helm(sources, model, origin, before)
             case "oci":
-                return _listing(await _oci(model, origin), before, {})
+                from dovetail.lifecycle.registries import read_registry
+
+                return _listing(await read_registry(model, origin), before, {})
             case "file":
                 directory = sources.directory(model.url)
                 files = await asyncio.to_thread(_directory, directory, before.files)
-                return _listing(_index_of([found for _, found in files.values()]), before, files)
+                return _listing(index_of([found for _, found in files.values()]), before, files)
             case _:
                 raise SyncFailed("UnknownScheme", f"{scheme}:// repositories are not read; offer it over https")
     except (FetchFailed, PackagingError) as error:
@@ -94,18 +85,6 @@ def _listing(index: Index, before: Stamps, files: _Files) -> Listing:
     return Listing(None if stamps.digest == before.digest else index, stamps)
 
 
-def _index_of(found: list[Entry | Failure]) -> Index:
-    entries: dict[str, list[Entry]] = {}
-    for entry in found:
-        if isinstance(entry, Entry):
-            entries.setdefault(entry.extension, []).append(entry)
-    ordered = {
-        name: tuple(sorted(listed, key=lambda entry: Version.parse(entry.version), reverse=True))
-        for name, listed in entries.items()
-    }
-    return Index(ordered, tuple(failure for failure in found if isinstance(failure, Failure)))
-
-
 def _directory(directory: Path, before: _Files) -> _Files:
     """Every archive of a directory by name. Raises FetchFailed. Blocks."""
     found: dict[str, tuple[tuple[int, int, int], Entry | Failure]] = {}
@@ -131,80 +110,3 @@ def _archive(path: Path) -> Entry | Failure:
     except (PackagingError, FetchFailed) as error:
         return Failure(path.stem, "", f"{path.name}: {error}")
     return Entry(package.name, package.version, path.as_uri(), package.digest)
-
-
-async def _oci(model: Repository, origin: Origin) -> Index:
-    """The packages at an address in a registry: the one that it names, or those below it."""
-    host_only = "/" not in model.url.removeprefix("oci://").rstrip("/")
-    base = parse(f"{model.url.rstrip('/')}/x") if host_only else parse(model.url)
-    gate = asyncio.Semaphore(_AT_ONCE)
-    async with registry(base, origin) as opened:
-        own = [] if host_only else await _tags(opened, base)
-        if own:
-            listed = [(base, own)]
-        else:
-            below = await _below(opened, base.host, "" if host_only else f"{base.repository}/")
-            tags = await asyncio.gather(*(_within(gate, _tags(opened, reference)) for reference in below))
-            listed = list(zip(below, tags, strict=True))
-        jobs = [
-            _within(gate, _tagged(opened, reference.tagged(tag)))
-            for reference, tags in listed
-            for tag in _newest(tags, model.depth)
-        ]
-        newest = await asyncio.gather(*jobs)
-    rest = [
-        _entry(reference.tagged(tag), "")
-        for reference, tags in listed
-        for tag in (_newest(tags, 0)[model.depth :] if model.depth else ())
-    ]
-    return _index_of([found for found in (*newest, *rest) if found is not None])
-
-
-async def _within(gate: asyncio.Semaphore, job: Awaitable[T]) -> T:
-    async with gate:
-        return await job
-
-
-async def _tags(opened: Registry, reference: Reference) -> list[str]:
-    try:
-        return await opened.tags(reference)
-    except RegistryRefused as refused:
-        if refused.status in (401, 403, 404):  # a catalogue names what is empty by now, or other people's
-            return []
-        raise
-
-
-async def _below(opened: Registry, host: str, prefix: str) -> list[Reference]:
-    found = [name for name in await opened.repositories() if name.startswith(prefix)]
-    return [Reference(host, name) for name in found if "/" not in name[len(prefix) :]][:MAX_ENTRIES]
-
-
-def _newest(tags: list[str], depth: int) -> list[str]:
-    """Those that are versions, newest first; all for a depth of 0."""
-    versions: list[tuple[Version, str]] = []
-    for tag in tags:
-        try:
-            versions.append((Version.parse(version_of(tag)), tag))
-        except PackagingError:
-            continue  # `latest`, or the signature of an image
-    ordered = [tag for _, tag in sorted(versions, key=lambda pair: pair[0], reverse=True)]
-    return ordered[:depth] if depth else ordered
-
-
-async def _tagged(opened: Registry, reference: Reference) -> Entry | Failure | None:
-    """What a tag is; None if it is no chart at all: registries hold images, too."""
-    try:
-        parts = read((await opened.manifest(reference))[0], str(reference))
-        if not any(blob.media_type == CHART for blob in parts.blobs):
-            return None
-        chart, _ = chart_of(parts, str(reference))
-    except PackagingError as error:
-        return Failure(reference.name, version_of(reference.tag), str(error))
-    return _entry(reference, chart.digest.removeprefix("sha256:"))
-
-
-def _entry(reference: Reference, digest: str) -> Entry | Failure:
-    version = version_of(reference.tag)
-    if not names.is_subdomain(f"{reference.name}-{version}", 252):
-        return Failure(reference.name, version, f"the version {version!r} cannot be part of an object's name")
-    return Entry(reference.name, version, f"oci://{reference}", digest)

@@ -9,12 +9,13 @@ import hashlib
 from dovetail.helm import HelmError, HelmRefused, HelmWorker, Verify
 from dovetail.lifecycle.errors import DigestMismatch, PackageUnavailable, Unsigned
 from dovetail.lifecycle.sources import Parcel
-from dovetail.packaging import provenance
 from dovetail.packaging.errors import PackagingError
 
 
 async def verify(helm: HelmWorker, parcel: Parcel, name: str, version: str, where: str, keyring: bytes) -> str:
     """Who signed this version of this package. Raises Unsigned, DigestMismatch, PackageUnavailable."""
+    from dovetail.packaging import provenance
+
     file = f"{name}-{version}.tgz"
     try:
         text = parcel.provenance.decode("utf-8", "replace")

@@ -21,10 +21,6 @@ from dovetail.apis import labels
 from dovetail.apis.dialects import Repository
 from dovetail.kube import SECRETS, Client, NotFound
 from dovetail.lifecycle.fetching import MAX_PACKAGE, Fetcher, FetchFailed, Origin
-from dovetail.packaging.errors import PackagingError
-from dovetail.packaging.registry.client import Account, Registry
-from dovetail.packaging.registry.manifests import chart_of, read
-from dovetail.packaging.registry.references import Reference, parse
 
 MAX_PROVENANCE: Final = 1 << 20
 
@@ -72,7 +68,9 @@ class Sources:
         """The package at an address, with its provenance if wanted. Raises FetchFailed."""
         scheme = urlsplit(url).scheme
         if scheme == "oci":
-            return await self._pulled(url, origin, signed=signed, timeout=timeout)
+            from dovetail.lifecycle.registries import pulled
+
+            return await pulled(url, origin, signed=signed, timeout=timeout)
         if scheme == "file":
             return await asyncio.to_thread(self._read, url, signed)
         if scheme not in ("http", "https"):
@@ -99,23 +97,6 @@ class Sources:
             )
         return path
 
-    async def _pulled(self, url: str, origin: Origin, *, signed: bool, timeout: float) -> Parcel:
-        try:
-            async with asyncio.timeout(timeout), registry(parse(url), origin) as opened:
-                reference = parse(url)
-                data, _ = await opened.manifest(reference)
-                chart, provenance = chart_of(read(data, str(reference)), str(reference))
-                archive = await opened.read_blob(reference, chart, MAX_PACKAGE)
-                if not signed:
-                    return Parcel(archive)
-                if provenance is None:
-                    raise FetchFailed("it has no provenance; push it with its .prov file")
-                return Parcel(archive, await opened.read_blob(reference, provenance, MAX_PROVENANCE))
-        except TimeoutError as error:
-            raise FetchFailed(f"no complete answer within {timeout:g} s") from error
-        except PackagingError as error:
-            raise FetchFailed(str(error)) from error
-
     def _read(self, url: str, signed: bool) -> Parcel:
         path = self.directory(url)
         data = read_file(path, MAX_PACKAGE)
@@ -131,13 +112,6 @@ class Sources:
             return {key: base64.b64decode(value) for key, value in data.items()}
         except binascii.Error as error:
             raise SecretUnusable(f"the Secret {_where(name)} cannot be read") from error
-
-
-def registry(reference: Reference, origin: Origin) -> Registry:
-    """A registry, spoken to as a repository says if it is the repository's own."""
-    own = urlsplit(origin.url).netloc == reference.host
-    account = Account(origin.username, origin.password, origin.trust) if own else None
-    return Registry(reference, account=account, login_hint="name a Secret in basicAuth.secretRef")
 
 
 def read_file(path: Path, limit: int) -> bytes:

@@ -124,6 +124,20 @@ def _parse(data: bytes, index_url: str) -> object:
         raise SyncFailed("InvalidIndex", f"{index_url} is not YAML: {' '.join(str(error).split())[:300]}") from error
 
 
+def index_of(found: Iterable[Entry | Failure]) -> Index:
+    """What was found one by one, as an index."""
+    found = list(found)
+    entries: dict[str, list[Entry]] = {}
+    for entry in found:
+        if isinstance(entry, Entry):
+            entries.setdefault(entry.extension, []).append(entry)
+    ordered = {
+        name: tuple(sorted(listed, key=lambda entry: Version.parse(entry.version), reverse=True))
+        for name, listed in entries.items()
+    }
+    return Index(ordered, tuple(failure for failure in found if isinstance(failure, Failure)))
+
+
 def plan_sync(
     index: Index,
     known: Iterable[Known],
