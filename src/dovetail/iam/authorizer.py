@@ -20,8 +20,7 @@ from dovetail.iam import query as queries
 from dovetail.iam.attributes import Attributes, parse
 from dovetail.iam.compiled_roles import CompiledRoles, compiled_for, new_purse
 from dovetail.iam.policy import Held, Identity, Place, Policy, places_of, roles_at, stored
-from dovetail.iam.rules import ANONYMOUS, subjects_of
-from dovetail.iam.tokens import PRE_REGISTRATION
+from dovetail.iam.rules import ANONYMOUS, PRE_REGISTRATION, subjects_of
 
 IAM_GROUP = "iam.kubesphere.io"
 TENANT_GROUP = "tenant.kubesphere.io"

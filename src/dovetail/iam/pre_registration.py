@@ -9,7 +9,8 @@ from typing import Final
 
 from dovetail.iam.builtin_roles import PRE_REGISTRATION_GROUP
 from dovetail.iam.policy import Account
-from dovetail.iam.tokens import NO_SESSION, PRE_REGISTRATION, Subject, TokenIssuer
+from dovetail.iam.rules import PRE_REGISTRATION
+from dovetail.iam.tokens import NO_SESSION, Subject, TokenIssuer
 
 UID: Final = "pre-registration"
 SECONDS: Final = 900

@@ -14,6 +14,8 @@ from dovetail.iam.policy import PLATFORM, Held, Identity, Place, Policy, Rule, r
 ANONYMOUS = "system:anonymous"
 AUTHENTICATED = "system:authenticated"
 UNAUTHENTICATED = "system:unauthenticated"
+PRE_REGISTRATION = "system:pre-registration"
+"""As whom somebody calls who has no user yet (`dovetail.iam.pre_registration`): not one of the authenticated."""
 
 _ALL = "*"
 _MOST_FILED = 64
@@ -131,6 +133,8 @@ def _resources(resource: str, subresource: str) -> tuple[str, ...]:
 
 def groups_of(identity: Identity) -> tuple[str, ...]:
     """The groups a decision counts: the identity's, and the one that says whether anybody is logged in at all."""
+    if identity.name == PRE_REGISTRATION:
+        return identity.groups
     implied = UNAUTHENTICATED if identity.name in {"", ANONYMOUS} else AUTHENTICATED
     return identity.groups if implied in identity.groups else (*identity.groups, implied)
 

@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey
 
 from dovetail.iam.errors import InvalidToken
 from dovetail.iam.policy import Account, Identity
-from dovetail.iam.rules import AUTHENTICATED
+from dovetail.iam.rules import AUTHENTICATED, PRE_REGISTRATION
 
 AUDIENCE = "dovetail"
 USERINFO = "dovetail/userinfo"
@@ -33,8 +33,6 @@ ACCESS: Literal["access_token"] = "access_token"
 REFRESH: Literal["refresh_token"] = "refresh_token"
 IDENTITY: Literal["id_token"] = "id_token"
 TICKETS = "dovetail/tickets"
-PRE_REGISTRATION = "system:pre-registration"
-"""As whom somebody calls who has no user yet (`dovetail.iam.pre_registration`): not one of the authenticated."""
 NO_SESSION = "-"
 """The session of a token that belongs to none: of a client or a service account, good while its account is."""
 

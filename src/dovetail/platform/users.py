@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from dovetail.apis.labels import GLOBAL_ROLE
-from dovetail.iam.tokens import PRE_REGISTRATION
+from dovetail.iam.rules import PRE_REGISTRATION
 from dovetail.kube.errors import Conflict
 from dovetail.kube.objects import annotations_of
 from dovetail.kube.status import status_body

@@ -12,7 +12,7 @@ from dovetail.gateway.proxy.refusal import Refusal
 from dovetail.gateway.proxy.request_headers import Head
 from dovetail.gateway.proxy.serving import Serving
 from dovetail.iam.attributes import Attributes, parse
-from dovetail.iam.tokens import PRE_REGISTRATION
+from dovetail.iam.rules import PRE_REGISTRATION
 from dovetail.routing.clusters import LOCAL, local_path
 from dovetail.routing.errors import BadPattern
 from dovetail.routing.model import Route
