@@ -51,7 +51,7 @@ def check(tenants: Tenants, endpoints: list[Endpoint], table: list[Line]) -> Out
 
 async def _check(tenants: Tenants, endpoints: list[Endpoint], table: list[Line], outcome: Outcome) -> None:
     slots = asyncio.Semaphore(_AT_ONCE)
-    connector = aiohttp.TCPConnector(limit=_AT_ONCE)
+    connector = aiohttp.TCPConnector(limit=_AT_ONCE, force_close=True)  # else aiohttp asks twice when one is cut
     jar = aiohttp.DummyCookieJar()
     async with aiohttp.ClientSession(connector=connector, cookie_jar=jar, timeout=aiohttp.ClientTimeout(20)) as http:
 
