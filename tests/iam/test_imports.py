@@ -14,3 +14,17 @@ print(sorted(heavy & set(sys.modules)))
 def test_workers_load_little() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=50)
     assert done.stdout.strip() == "[]", done.stderr
+
+CONTROL = """
+import sys
+import dovetail.cli.gateway_control
+late = {"ldap3", "pyasn1", "authlib"} | {
+    f"dovetail.iam.identity_providers.{name}" for name in ("cas", "certificates", "ldap", "oauth2", "oidc", "web")
+}
+print(sorted(late & set(sys.modules)))
+"""
+
+
+def test_nothing_of_identity_providers_is_loaded_before_there_is_one() -> None:
+    done = subprocess.run([sys.executable, "-c", CONTROL], capture_output=True, text=True, timeout=50)
+    assert done.stdout.strip() == "[]", done.stderr
