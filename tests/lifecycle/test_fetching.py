@@ -18,17 +18,34 @@ OK = b"HTTP/1.1 200 OK\r\nConnection: close\r\n"
 async def server(serve: Serve) -> AsyncIterator[str]:
     """A server that does with each request's head what it is told."""
 
+    running: set[asyncio.Task[None]] = set()
+
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await serve(await reader.readuntil(b"\r\n\r\n"), writer)
-            await writer.drain()
-        writer.close()
+        task = asyncio.current_task()
+        assert task is not None
+        running.add(task)
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await serve(await reader.readuntil(b"\r\n\r\n"), writer)
+                await writer.drain()
+        finally:
+            running.discard(task)
+            if task.cancelling():
+                writer.transport.abort()
+            else:
+                writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
 
     listening = await asyncio.start_server(handle, "127.0.0.1", 0)
     try:
         yield f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
     finally:
         listening.close()
+        left = list(running)
+        for task in left:
+            task.cancel()
+        await asyncio.gather(*left, return_exceptions=True)
 
 
 def saying(answer: bytes) -> Serve:
