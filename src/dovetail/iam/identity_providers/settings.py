@@ -28,7 +28,7 @@ KINDS: Final[Mapping[str, Kind]] = {
 MappingMethod = Literal["auto", "manual", "lookup"]
 _METHODS: Final = ("auto", "manual", "lookup")
 _NAME: Final = re.compile(r"[A-Za-z0-9]([-A-Za-z0-9_.]{0,38}[A-Za-z0-9])?\Z")
-_RESERVED: Final = frozenset({"system", "kubesphere"})
+_RESERVED: Final = frozenset({"system", "kubesphere", "kubeadm"})
 
 
 @dataclass(frozen=True, slots=True)
