@@ -227,3 +227,16 @@ async def test_providers_come_and_go_and_a_bad_one_harms_no_other(platform: Plat
         assert (await platform.page("GET", f"/oauth/login/{good}")).code == 404
     finally:
         await platform.client.delete(SECRETS, f"provider-{bad}", SYSTEM_NAMESPACE)
+
+
+async def test_nobody_links_a_user_through_the_platforms_api(platform: Platform) -> None:
+    rule = {"verbs": ["*"], "apiGroups": ["iam.kubesphere.io"], "resources": ["users"]}
+    keeper, victim = await platform.user(await platform.role(rule)), await platform.user("platform-admin")
+    for caller in (keeper, victim):
+        path = f"/kapis/iam.kubesphere.io/v1beta1/users/{victim}"
+        patch = {"metadata": {"annotations": {IDENTITY_PROVIDER_PREFIX + PEER: "mine"}}}
+        merge = {"headers": {"Content-Type": "application/merge-patch+json"}}
+        answer = await platform.call("PATCH", path, json=patch, user=caller, **merge)
+        assert answer.code in (403, 422), answer.body
+        user = await platform.client.get(USERS, victim)
+        assert IDENTITY_PROVIDER_PREFIX + PEER not in user["metadata"].get("annotations", {})
