@@ -11,7 +11,7 @@ JOBS   ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle authz-matrix crash lint docs web lock format clean
+.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lint docs web lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -37,6 +37,9 @@ bench-iam: $(VENV)/dev.done machine ## Authorization in figures: decisions, memo
 
 bench-kube: $(VENV)/dev.done machine ## The embedded Kubernetes API in figures, beside uvicorn and etcd
 	@$(BIN)/python bench/bench_kube.py $(ARGS)
+
+bench-login: $(VENV)/dev.done machine ## Log-ins in figures: what a password costs, and what readers feel of it
+	@$(BIN)/python bench/bench_login.py $(ARGS)
 
 bench-lifecycle: $(VENV)/dev.done machine ## Extensions in figures: synchronising 1,000 packages in 3 versions, from scratch and unchanged
 	@$(BIN)/python bench/bench_lifecycle.py $(ARGS)
