@@ -15,6 +15,7 @@ def test_workers_load_little() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=50)
     assert done.stdout.strip() == "[]", done.stderr
 
+
 CONTROL = """
 import sys
 import dovetail.cli.gateway_control
