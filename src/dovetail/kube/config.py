@@ -51,6 +51,8 @@ class ClusterConfig:
     username: str = ""
     password: str = field(default="", repr=False)
     exec: ExecPlugin | None = None
+    socket: Path | None = None
+    """A Unix socket to connect to instead of the server's address; `server` is plain HTTP then."""
     impersonate_user: str = ""
     impersonate_uid: str = ""
     impersonate_groups: tuple[str, ...] = ()

@@ -189,13 +189,21 @@ class Transport:
             import aiohttp
 
             self._session = aiohttp.ClientSession(
-                # No limit of connections: watches hold theirs, and `_slots` bounds the rest.
-                connector=aiohttp.TCPConnector(limit=0, socket_factory=_socket, enable_cleanup_closed=_TLS_ENDS_LATE),
+                connector=_connector(self.config),
                 headers={"User-Agent": self._user_agent, "Accept-Encoding": "identity"},
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=True,
             )
         return self._session
+
+
+def _connector(config: ClusterConfig) -> "aiohttp.BaseConnector":
+    """No limit of connections: watches hold theirs, and `_slots` bounds the rest."""
+    import aiohttp
+
+    if config.socket is not None:
+        return aiohttp.UnixConnector(str(config.socket), limit=0)
+    return aiohttp.TCPConnector(limit=0, socket_factory=_socket, enable_cleanup_closed=_TLS_ENDS_LATE)
 
 
 def _socket(address: tuple[Any, ...]) -> socket.socket:

@@ -41,7 +41,7 @@ from .storage.database import Database
 from .storage.history import History
 from .storage.hub import Hub
 from .storage.store import Store
-from .transport import Listener, tls_context
+from .transport import Listener, Peer, PrivateListener, tls_context
 from .verbs.call import Api
 
 _log = logging.getLogger("dovetail.embedded.apiserver")
@@ -61,6 +61,9 @@ _ALWAYS = (
     "kubernetes.default.svc.cluster.local",
     FIRST,
 )
+
+
+_ADMIN = Peer("admin", (MASTERS,))
 
 
 async def serve(settings: ApiServerSettings, on_ready: Callable[[], None]) -> None:
@@ -106,9 +109,12 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     certificate = authority.server(_hosts(settings))
     context = tls_context(certificate.certificate_file, certificate.key_file, authority.ca_file)
     listener = Listener(app, settings.host, settings.port, context)
+    own = PrivateListener(app, settings.private_socket, _ADMIN) if settings.private_socket is not None else None
     bootstrap(api, authority.ca_pem, front.ca_pem, settings.objects)
     await listener.start()
     try:
+        if own is not None:
+            await own.start()
         publish_service(api, FIRST, listener.port)
         endpoints.server = _address(settings.host, listener.port)
         server = partial(authority.server, _hosts(settings))
@@ -122,9 +128,13 @@ async def _serve(settings: ApiServerSettings, database: Database, on_ready: Call
     finally:
         endpoints.health.stopping = True
         api.hub.close()
-        await asyncio.shield(listener.stop(STOP_SECONDS))
+        await asyncio.shield(_stop(listener, own))
         await close_webhooks()
         api.store.flush()
+
+
+async def _stop(*listeners: Listener | None) -> None:
+    await asyncio.gather(*(one.stop(STOP_SECONDS) for one in listeners if one is not None))
 
 
 def _authority(settings: ApiServerSettings) -> Authority:

@@ -16,6 +16,8 @@ class ApiServerSettings:
     ``upkeep_seconds`` is the pause between two rounds of forgetting, ``keep_seconds`` the age at which old versions
     may go: as long as that a watch can resume and a list be continued.
 
+    ``private_socket``: who opens this Unix socket is the administrator, without TLS; for clients in the same process.
+
     Below ``data_dir``: ``kube/state.db``, ``pki/``, ``kubeconfig`` (administrator), ``kubeconfigs/<component>.yaml``.
     """
 
@@ -26,6 +28,7 @@ class ApiServerSettings:
     objects: tuple[dict[str, Any], ...] = ()
     upkeep_seconds: float = 30.0
     keep_seconds: float = 300.0
+    private_socket: Path | None = None
 
     @property
     def database(self) -> Path:

@@ -12,7 +12,7 @@ altogether, and it has no place for a body that is pushed (watches), for WebSock
 for giving up on a reader that does not read.
 """
 
-from .listener import Listener, tls_context
+from .listener import Listener, PrivateListener, tls_context
 from .messages import Flow, Outlet, Peer, Reply, Request
 
-__all__ = ["Flow", "Listener", "Outlet", "Peer", "Reply", "Request", "tls_context"]
+__all__ = ["Flow", "Listener", "Outlet", "Peer", "PrivateListener", "Reply", "Request", "tls_context"]
