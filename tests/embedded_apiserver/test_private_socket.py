@@ -1,4 +1,4 @@
-"""The private Unix socket: its clients are the administrator; one that was left is no hindrance; long paths mean TLS."""
+"""The private Unix socket: its clients are the administrator; a left one is no hindrance; long paths mean TLS."""
 
 import asyncio
 import contextlib
