@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from dovetail.iam.attributes import Attributes, parse
 from dovetail.iam.authorizer import Authorizer, decide
-from dovetail.iam.policy import Account, Identity, Policy, Rule
+from dovetail.iam.policy import Account, Held, Identity, Policy, Rule
 from dovetail.iam.rules import Grant, Grants
 
 ALICE = Identity(name="alice", uid="1")
@@ -244,3 +244,15 @@ def test_the_stores_are_bounded() -> None:
     kept = vars(authorizer)
     assert len(kept["_young"]) + len(kept["_old"]) <= 2 * 2048
     assert len(vars(kept["_roles"])["_global"]) <= 1, "roles are compiled, not users"
+
+
+def test_rules_that_change_under_their_name_count_at_once() -> None:
+    def policy(*verbs: str) -> Policy:
+        rules = (Rule(verbs=verbs, api_groups=("",), resources=("pods",)),)
+        return Policy(
+            scoped_roles={"cluster/r": "set"}, rule_sets={"set": rules}, user_bindings={"ann": Held(cluster=("r",))}
+        )
+
+    asked = parse("GET", "/api/v1/namespaces/n/pods/a")
+    answers = [decide(policy(*verbs), Identity(name="ann"), asked).allowed for verbs in (("get",), (), ("get",))]
+    assert answers == [True, False, True]

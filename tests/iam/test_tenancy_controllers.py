@@ -118,7 +118,9 @@ async def test_a_binding_made_a_moment_ago_goes_with_its_workspace(platform_crds
         await deleting
         await eventually(lambda: gone(client, WORKSPACETEMPLATES, name))
         late = (await client.list(WORKSPACEROLEBINDINGS, label_selector=f"{WORKSPACE}={name}")).items
-        assert len(late) <= 1, "at most the one that was created after the end"
+        # One may come between the controller's last look and the end, one after the end. Nobody inherits them: while
+        # they are there, the name is not free (tests/e2e/test_tenancy.py).
+        assert len(late) <= 2
 
 
 async def exists(client: Client, resource: Any, name: str) -> bool:

@@ -1,9 +1,9 @@
 """The roles of one policy, compiled when they are first asked for and handed on to the next policy.
 
-What is compiled is found by what it was made from: a role of the platform by the very tuple of its rules, the rules of
-narrower places by the name of their set (a digest of its content), a Rego module by its text. So nothing here can be
-out of date, a changed binding recompiles nothing, and a thousand workspaces share one compiled set of built-in rules.
-Bounded by what the policy holds: what it does not name any more is dropped when the next policy takes over.
+What is compiled is found by what it was made from: rules by the very tuple of them (of a role of the platform, or of a
+set that roles of narrower places share), a Rego module by its text. So nothing here can be out of date, a changed
+binding recompiles nothing, and a thousand workspaces share one compiled set of built-in rules. Bounded by what the
+policy holds: what it does not name any more is dropped when the next policy takes over.
 """
 
 from typing import TYPE_CHECKING
@@ -32,7 +32,7 @@ class CompiledRoles:
     def __init__(self, policy: Policy, before: "CompiledRoles | None" = None) -> None:
         self.policy = policy
         self._global: dict[str, tuple[tuple[Rule, ...], Grants]] = {}
-        self._sets: dict[str, Grants] = {}
+        self._sets: dict[str, tuple[tuple[Rule, ...], Grants]] = {}
         self._programs: dict[str, Program | None] = {}
         if before is not None:
             self._global = {name: kept for name, kept in before._global.items() if name in policy.roles}
@@ -45,12 +45,7 @@ class CompiledRoles:
         if place.scope == "global":
             return self._of_platform(role)
         name = self.policy.scoped_roles.get(place.key(role))
-        if name is None:
-            return None
-        grants = self._sets.get(name)
-        if grants is None:
-            grants = self._sets[name] = Grants(self.policy.rule_sets.get(name, ()))
-        return grants
+        return None if name is None else _compiled(self._sets, name, self.policy.rule_sets.get(name, ()))
 
     def rego_allows(
         self, place: Place, role: str, identity: Identity, attributes: Attributes, purse: "Purse | None" = None
@@ -78,14 +73,17 @@ class CompiledRoles:
 
     def _of_platform(self, role: str) -> Grants | None:
         rules = self.policy.roles.get(role)
-        if rules is None:
-            return None
-        known = self._global.get(role)
-        if known is not None and known[0] is rules:
-            return known[1]
-        grants = Grants(rules)
-        self._global[role] = (rules, grants)
-        return grants
+        return None if rules is None else _compiled(self._global, role, rules)
+
+
+def _compiled(kept: dict[str, tuple[tuple[Rule, ...], Grants]], name: str, rules: tuple[Rule, ...]) -> Grants:
+    """What is kept under the name if it was made from equal rules, else made anew."""
+    known = kept.get(name)
+    if known is not None and known[0] is rules:
+        return known[1]
+    grants = known[1] if known is not None and known[0] == rules else Grants(rules)
+    kept[name] = (rules, grants)
+    return grants
 
 
 def new_purse() -> "Purse":
