@@ -75,6 +75,14 @@ async def json_list(request: Request, limit: int = BODY_LIMIT) -> list[Any]:
     return cast("list[Any]", value)
 
 
+def part_of(body: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """The object under a name of a body; an empty one where there is none. Raises BadRequest."""
+    part: object = body.get(name) or {}
+    if not isinstance(part, dict):
+        raise BadRequest(f"{name} is not an object")
+    return cast("Mapping[str, Any]", part)
+
+
 def media_type(request: Request) -> str:
     """The body's media type in lower case, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()

@@ -55,7 +55,7 @@ class BrowserSession:
         outcome = await log_in_with_password(self._deps, provider, login, password, self._client, origin_of(request))
         if isinstance(outcome, TokenPair):
             return _answer(request, outcome, await self._unready(outcome))
-        told = {"registration": outcome.ticket, "username": outcome.proven.username}
+        told = {"registration": outcome.ticket, "username": outcome.proven.person.username}
         return json_answer(told, headers=NO_STORE)
 
     async def _unready(self, pair: TokenPair) -> bool:

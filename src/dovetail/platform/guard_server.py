@@ -42,6 +42,7 @@ from dovetail.kube.errors import KubeError
 from dovetail.kube.resources import Object
 from dovetail.platform.answers import HANDLERS, json_answer, json_body
 from dovetail.platform.quota_reviews import QuotaReviews
+from dovetail.platform.serve import Server
 
 log = logging.getLogger(__name__)
 
@@ -74,7 +75,7 @@ class GuardServer:
                 guard_app(self._reviews), log_config=None, access_log=False, server_header=False, ws="none",
                 lifespan="off", ssl_certfile=str(self._file), ssl_keyfile=str(self._file),
             )  # fmt: skip
-            server = _Server(config)
+            server = Server(config)
             async with asyncio.TaskGroup() as group:
                 serving = group.create_task(server.serve(sockets=[listener]), name="guards")
                 try:
@@ -127,12 +128,6 @@ class GuardServer:
             file.write(certificate + key)
         fresh.replace(self._file)
         return b64encode(certificate).decode()
-
-
-class _Server(uvicorn.Server):
-    @contextlib.contextmanager
-    def capture_signals(self) -> Any:
-        yield
 
 
 def guard_app(reviews: QuotaReviews) -> Starlette:

@@ -117,7 +117,7 @@ class ProviderEndpoints:
         goal = own_path(state["next"])
         if isinstance(outcome, TokenPair):
             return with_session(request, detour_page(request, goal), outcome)
-        told = {"registration": outcome.ticket, "username": outcome.proven.username}
+        told = {"registration": outcome.ticket, "username": outcome.proven.person.username}
         return _redirect(f"/login?{urlencode({'next': goal})}#{urlencode(told)}")  # a fragment reaches no server
 
     def _provider(self, request: Request) -> tuple[IdentityProvider, RedirectProvider]:

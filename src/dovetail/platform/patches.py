@@ -13,6 +13,7 @@ from dovetail.kube.client import Client
 from dovetail.kube.errors import Conflict
 from dovetail.kube.objects import key_of, resource_version_of
 from dovetail.kube.resources import ResourceLike
+from dovetail.platform.answers import part_of
 from dovetail.platform.describing import Schema
 from dovetail.platform.errors import BadRequest, UnknownMediaType
 
@@ -63,10 +64,7 @@ async def patched(
     if not isinstance(change, dict):
         raise BadRequest("the body is not a JSON object")
     given = cast("Object", change)
-    metadata: object = given.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        raise BadRequest("metadata is not an object")
-    bound = {**given, "metadata": {**cast("Object", metadata), "resourceVersion": version}}
+    bound = {**given, "metadata": {**part_of(given, "metadata"), "resourceVersion": version}}
     return await client.patch(resource, key.name, bound, key.namespace or None, dry_run=True)
 
 

@@ -21,6 +21,7 @@ from dovetail.iam.bootstrap import API_VERSION
 from dovetail.iam.compiler import account_of
 from dovetail.iam.email_addresses import holders
 from dovetail.iam.errors import InvalidToken
+from dovetail.iam.identity_providers.provider import Person
 from dovetail.iam.login_records import LoginAttempt
 from dovetail.iam.oauth_clients import OAuthClient
 from dovetail.iam.pre_registration import SECONDS
@@ -45,15 +46,10 @@ _TAKEN: Final = "an account of this name is there already and not linked with {p
 
 @dataclass(frozen=True, slots=True)
 class Proven:
-    """Who somebody is at a provider. `subject` is what the provider calls him for ever."""
+    """A person whom a provider vouches for."""
 
     provider: str
-    subject: str
-    username: str = ""
-    email: str = ""
-    display_name: str = ""
-    groups: tuple[str, ...] | None = None
-    """The groups there; None where nobody asked for them."""
+    person: Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +73,7 @@ async def log_in_proven(
         ticket = deps.tickets().seal(_REGISTRATION, content, SECONDS, deps.clock())
         return Registration(ticket, proven)
     if user is None and mapping == "auto":
-        user = await _created(deps, proven, proven.username.lower())
+        user = await _created(deps, proven, proven.person.username.lower())
     if user is None:
         raise Unauthenticated(f"no account here is linked with you at {proven.provider}; ask an administrator")
     return await _begin(deps, user, proven, client, origin, once)
@@ -115,9 +111,9 @@ async def enrol(deps: PlatformDeps, proven: Proven, name: str) -> Object:
 
 async def linked(deps: PlatformDeps, proven: Proven) -> Object | None:
     """The user who is linked with this person, as the API has it. Raises Unauthenticated where there are several."""
-    names = [str(user["metadata"]["name"]) for user in deps.users.list() if _link_of(user, proven) == proven.subject]
+    names = [str(user["metadata"]["name"]) for user in deps.users.list() if _is_linked(user, proven)]
     users = [user for name in names if (user := await find_user(deps, name)) is not None]
-    return _only_one(user for user in users if _link_of(user, proven) == proven.subject)
+    return _only_one(user for user in users if _is_linked(user, proven))
 
 
 def _only_one(users: Iterable[Object]) -> Object | None:
@@ -127,8 +123,8 @@ def _only_one(users: Iterable[Object]) -> Object | None:
     return found[0] if found else None
 
 
-def _link_of(user: Mapping[str, Any], proven: Proven) -> str | None:
-    return annotations_of(user).get(IDENTITY_PROVIDER_PREFIX + proven.provider)
+def _is_linked(user: Mapping[str, Any], proven: Proven) -> bool:
+    return annotations_of(user).get(IDENTITY_PROVIDER_PREFIX + proven.provider) == proven.person.subject
 
 
 async def _begin(
@@ -156,12 +152,12 @@ async def _begin(
 
 async def _keep_groups(deps: PlatformDeps, user: Object, proven: Proven) -> None:
     """Have the user in the groups that the provider says, and in no other of that provider's."""
-    if proven.groups is None:
+    if proven.person.groups is None:
         return
     for _ in range(_TRIES):
         before: list[str] = user["spec"].get("groups") or []
         after = [group for group in before if not group.startswith(proven.provider + ":")]
-        after += [f"{proven.provider}:{group}" for group in proven.groups]
+        after += [f"{proven.provider}:{group}" for group in proven.person.groups]
         if after == before:
             return
         metadata = {key: user["metadata"][key] for key in ("uid", "resourceVersion")}
@@ -180,10 +176,10 @@ async def _created(deps: PlatformDeps, proven: Proven, name: str) -> Object:
         raise Unacceptable("the registration", [("username", "is no name that a user can have here")])
     async with deps.linking:
         present = (await deps.client.list(USERS)).items  # not the cache, which may not have the last one yet
-        if any(_link_of(user, proven) == proven.subject for user in present):
+        if any(_is_linked(user, proven) for user in present):
             raise Clash("you are registered already; log in again")
-        spec = {"email": _free_email(deps, proven.email), "displayName": proven.display_name}
-        marks = {IDENTITY_PROVIDER_PREFIX + proven.provider: proven.subject}
+        spec = {"email": _free_email(deps, proven.person.email), "displayName": proven.person.display_name}
+        marks = {IDENTITY_PROVIDER_PREFIX + proven.provider: proven.person.subject}
         user: Object = {
             "apiVersion": API_VERSION, "kind": "User", "metadata": {"name": name, "annotations": marks},
             "spec": {key: text for key, text in spec.items() if text or key == "email"},

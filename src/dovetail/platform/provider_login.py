@@ -50,10 +50,7 @@ async def arrived(
     deps: PlatformDeps, provider: IdentityProvider, person: Person, client: OAuthClient, origin: Origin, once: str = ""
 ) -> TokenPair | Registration:
     """Let in, by the provider's mapping, whom it has told us about."""
-    proven = Proven(
-        provider.name, person.subject, person.username, person.email, person.display_name, person.groups
-    )  # fmt: skip
-    return await log_in_proven(deps, proven, provider.settings.mapping, client, origin, once)
+    return await log_in_proven(deps, Proven(provider.name, person), provider.settings.mapping, client, origin, once)
 
 
 async def register_as(
@@ -73,11 +70,9 @@ async def resumed(deps: PlatformDeps, ticket: str, client: OAuthClient, origin: 
 async def create_own_user(deps: PlatformDeps, caller: Identity, body: Mapping[str, Any]) -> dict[str, Any]:
     """Create the user of who calls as `system:pre-registration`: only the name is his to say."""
     said = {key: values[0] for key, values in caller.extra.items() if values}
-    proven = Proven(
-        said.get("idp", ""), said.get("uid", ""), said.get("username", ""), said.get("email", ""),
-        said.get("displayname", ""),
-    )  # fmt: skip
-    if not proven.provider or not proven.subject:
+    person = Person(said.get("uid", ""), said.get("username", ""), said.get("email", ""), said.get("displayname", ""))
+    proven = Proven(said.get("idp", ""), person)
+    if not proven.provider or not person.subject:
         raise AccessDenied("this token does not say whom it is about")
     _demand_registering(deps, proven.provider)
     metadata: Any = body.get("metadata")
@@ -89,10 +84,10 @@ async def create_own_user(deps: PlatformDeps, caller: Identity, body: Mapping[st
 
 def registration_answer(deps: PlatformDeps, registration: Registration) -> dict[str, str | int]:
     """What a client gets that asked for tokens, for somebody who is to register first (RFC 6749 5.1)."""
-    proven = registration.proven
+    person = registration.proven.person
     extra = {
-        "idp": proven.provider, "uid": proven.subject, "username": proven.username, "email": proven.email,
-        "displayname": proven.display_name,
+        "idp": registration.proven.provider, "uid": person.subject, "username": person.username,
+        "email": person.email, "displayname": person.display_name,
     }  # fmt: skip
     return {
         "access_token": access_token(deps.token_issuer, extra, deps.clock()),

@@ -7,7 +7,7 @@ the workspace of the URL; further labels narrow it to some of its projects.
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final, cast
+from typing import Any, Final
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -20,7 +20,7 @@ from dovetail.iam.tenancy.quotas import hard_of, workspace_of_quota
 from dovetail.kube.errors import AlreadyExists
 from dovetail.kube.objects import annotations_of, is_deleting, key_of, labels_of, resource_version_of, uid_of
 from dovetail.kube.status import status_body
-from dovetail.platform.answers import JSON, NO_STORE, json_answer, json_body
+from dovetail.platform.answers import JSON, NO_STORE, json_answer, json_body, part_of
 from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up
 from dovetail.platform.deps import PlatformDeps
@@ -129,10 +129,10 @@ def read_quota(body: Mapping[str, Any], workspace: str, name: str = "") -> Objec
         raise BadRequest(f"the body is not a ResourceQuota of {RESOURCEQUOTAS.api_version}")
     if body.get("apiVersion", RESOURCEQUOTAS.api_version) != RESOURCEQUOTAS.api_version:
         raise BadRequest(f"apiVersion is not {RESOURCEQUOTAS.api_version}")
-    spec, said = _part(body, "spec"), key_of(body).name or name
+    spec, said = part_of(body, "spec"), key_of(body).name or name
     if (name and said != name) or not _NAME.match(said):
         raise BadRequest(f"metadata.name is {said!r}" + (f" in the body and {name!r} in the URL" if name else ""))
-    selector = _part(spec, "selector")
+    selector = part_of(spec, "selector")
     for named in (selector.get(WORKSPACE, workspace), labels_of(body).get(WORKSPACE, workspace)):
         if named != workspace:
             raise BadRequest(f"the body is about the workspace {named!r} and the URL about {workspace!r}")
@@ -150,13 +150,6 @@ def read_quota(body: Mapping[str, Any], workspace: str, name: str = "") -> Objec
         },
         "spec": {**spec, "selector": {**selector, WORKSPACE: workspace}},
     }
-
-
-def _part(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part: object = obj.get(name) or {}
-    if not isinstance(part, dict):
-        raise BadRequest(f"{name} is not an object")
-    return cast("Mapping[str, Any]", part)
 
 
 def _answer(obj: Object, code: int = 200) -> Response:

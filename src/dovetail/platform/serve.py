@@ -18,10 +18,10 @@ _BACKLOG = 1024
 _GRACE_SECONDS = 3
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """A server that says when it has started and leaves signals alone."""
 
-    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None] = lambda: None) -> None:
         super().__init__(config)
         self._on_ready = on_ready
 
@@ -55,7 +55,7 @@ async def serve(app: ASGIApp, path: Path, on_ready: Callable[[], None] = lambda:
         app, log_config=None, access_log=False, server_header=False, date_header=False, lifespan="on", ws="none",
         timeout_graceful_shutdown=_GRACE_SECONDS, h11_max_incomplete_event_size=64 * 1024, proxy_headers=False,
     )  # fmt: skip
-    server, listener = _Server(config, on_ready), private_socket(path)
+    server, listener = Server(config, on_ready), private_socket(path)
     running = asyncio.create_task(server.serve(sockets=[listener]), name="platform api")
     try:
         await asyncio.shield(running)

@@ -5,7 +5,7 @@ asks must hold everything that the service account holds.
 """
 
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,7 +23,7 @@ from dovetail.iam.service_accounts import (
 from dovetail.kube.errors import NotFound
 from dovetail.kube.objects import is_deleting
 from dovetail.kube.timestamps import rfc3339
-from dovetail.platform.answers import NO_STORE, json_answer, json_body
+from dovetail.platform.answers import NO_STORE, json_answer, json_body, part_of
 from dovetail.platform.callers import caller
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.errors import AccessDenied, BadRequest, Missing, Unacceptable
@@ -67,10 +67,7 @@ class ServiceAccountTokens:
 
 
 def _seconds(body: dict[str, Any]) -> int:
-    spec: object = body.get("spec") or {}
-    if not isinstance(spec, dict):
-        raise BadRequest("spec is not an object")
-    seconds = cast("dict[str, Any]", spec).get("expirationSeconds") or DEFAULT_SECONDS
+    seconds = part_of(body, "spec").get("expirationSeconds") or DEFAULT_SECONDS
     if not isinstance(seconds, int) or isinstance(seconds, bool):
         raise BadRequest("spec.expirationSeconds is not a whole number")
     if not SHORTEST_SECONDS <= seconds <= LONGEST_SECONDS:

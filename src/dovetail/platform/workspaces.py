@@ -31,7 +31,7 @@ from dovetail.kube.errors import AlreadyExists
 from dovetail.kube.objects import key_of, labels_of, uid_of
 from dovetail.kube.resources import NAMESPACES
 from dovetail.kube.status import status_body
-from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json_body, media_type
+from dovetail.platform.answers import JSON, NO_STORE, body_of, json_answer, json_body, media_type, part_of
 from dovetail.platform.callers import caller
 from dovetail.platform.catching_up import caught_up, roles_are_made
 from dovetail.platform.deps import PlatformDeps
@@ -232,12 +232,12 @@ def as_template(body: Mapping[str, Any], name: str = "") -> Object:
     kind, version = body.get("kind") or WORKSPACETEMPLATES.kind, body.get("apiVersion") or WORKSPACES.api_version
     if kind not in {WORKSPACETEMPLATES.kind, WORKSPACES.kind} or version != WORKSPACES.api_version:
         raise BadRequest(f"the body is {kind!r} of {version!r}, and must be a WorkspaceTemplate of {GROUP}/v1beta1")
-    metadata = _part(body, "metadata")
+    metadata = part_of(body, "metadata")
     if name and metadata.get("name", name) != name:
         raise BadRequest(f"metadata.name is {metadata['name']!r} in the body and {name!r} in the URL")
     if labels_of(body).get(WORKSPACE, metadata.get("name", name)) != metadata.get("name", name):
         raise BadRequest(f"metadata.labels[{WORKSPACE}] names another workspace")
-    spec: Mapping[str, Any] = _part(body, "spec")
+    spec: Mapping[str, Any] = part_of(body, "spec")
     if kind == WORKSPACES.kind:
         marks = {key: metadata[key] for key in ("labels", "annotations") if metadata.get(key)}
         spec = {"template": {"metadata": marks, "spec": spec}}
@@ -252,10 +252,10 @@ def as_template(body: Mapping[str, Any], name: str = "") -> Object:
 
 def with_manager(template: Mapping[str, Any], manager: str) -> Object:
     """A new template with its manager."""
-    spec = _part(template, "spec")
-    made = _part(spec, "template")
-    metadata = {key: value for key, value in _part(template, "metadata").items() if key != "resourceVersion"}
-    changed = {**spec, "template": {**made, "spec": {**_part(made, "spec"), "manager": manager}}}
+    spec = part_of(template, "spec")
+    made = part_of(spec, "template")
+    metadata = {key: value for key, value in part_of(template, "metadata").items() if key != "resourceVersion"}
+    changed = {**spec, "template": {**made, "spec": {**part_of(made, "spec"), "manager": manager}}}
     return {**template, "metadata": metadata, "spec": changed}
 
 
@@ -264,7 +264,7 @@ def _is_of_workspaces(pattern: Mapping[str, Any]) -> bool:
 
 
 def _placement(template: Mapping[str, Any]) -> object:
-    return _part(template, "spec").get("placement") or None
+    return part_of(template, "spec").get("placement") or None
 
 
 async def _propagation(request: Request) -> str:
@@ -282,13 +282,6 @@ async def _propagation(request: Request) -> str:
     if not isinstance(said, str) or said.lower() not in {"", "orphan", "background", "foreground"}:
         raise BadRequest(f"propagationPolicy is {said!r}, and must be Orphan, Background or Foreground")
     return said.lower()
-
-
-def _part(obj: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    part: object = obj.get(name) or {}
-    if not isinstance(part, dict):
-        raise BadRequest(f"{name} is not an object")
-    return cast("Mapping[str, Any]", part)
 
 
 def _answer(obj: Object, code: int = 200) -> Response:
