@@ -63,6 +63,23 @@ async def test_a_log_in_by_way_of_a_provider_of_others(platform: Platform, peer:
         assert answer.code == 200
 
 
+@pytest.mark.parametrize("kind", ["GitHubIdentityProvider", "AliyunIDaaSProvider"])
+async def test_oauth_2_without_id_tokens(platform: Platform, peer: dict[str, object], kind: str) -> None:
+    somebody, issuer = person(), peer["issuer"]
+    said = {
+        "clientID": "oauth2", "clientSecret": PEER_SECRET, "scopes": ["openid", "profile", "email"],
+        "endpoint": {"authURL": f"{issuer}/auth", "tokenURL": f"{issuer}/token", "userInfoURL": f"{issuer}/me"},
+    }  # fmt: skip
+    async with provided(platform, kind, said, PEER, mappingMethod="auto"):
+        browser = Browser(platform)
+        answer = await browser.get(await browser.there(await browser.leave(PEER), login=somebody, password="x"))
+        assert answer.code == 200, answer.body
+        user = await platform.client.get(USERS, somebody.removeprefix("id-"))
+        subject = str(int(somebody[-6:], 16)) if kind.startswith("GitHub") else somebody
+        assert user["metadata"]["annotations"][IDENTITY_PROVIDER_PREFIX + PEER] == subject
+        assert (user["spec"]["email"], user["spec"]["displayName"]) == (f"{somebody}@peer.example", f"Peer {somebody}")
+
+
 async def test_the_way_back_belongs_to_the_browser_that_left(platform: Platform, peer: dict[str, object]) -> None:
     async with (
         provided(platform, "OIDCIdentityProvider", peer, PEER, mappingMethod="auto"),
