@@ -8,10 +8,11 @@ import asyncio
 import gc
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from dovetail import __version__
 from dovetail.apis.labels import SYSTEM_NAMESPACE
@@ -47,7 +48,7 @@ from dovetail.iam.session import SELECTOR
 from dovetail.iam.sessions import Sessions
 from dovetail.iam.token_keys import TokenKeys
 from dovetail.iam.tokens import TokenIssuer
-from dovetail.kube import SECRETS, Client, ClusterConfig, ControllerRuntime
+from dovetail.kube import SECRETS, Client, ClusterConfig, ControllerRuntime, Informer
 from dovetail.kube.errors import Forbidden, KubeError, NotFound, Unauthorized, Unreachable
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
@@ -113,6 +114,43 @@ async def _turn_keys(client: Client, signing: TokenKeys, control: Control) -> No
             _log.warning("the keys of tokens stay as they were", extra={"fields": {"reason": error}})
 
 
+def _secrets(runtime: ControllerRuntime, selector: str) -> Informer:
+    return runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=selector)
+
+
+def _outsiders(
+    settings: ControlSettings, client: Client, runtime: ControllerRuntime, control: Control
+) -> tuple[OAuthClients, IdentityProviders]:
+    """Who else may call or vouch, besides users: service accounts and OAuth clients as themselves, and, where a
+    provider lets people choose their names, who is about to register. The policy follows what is stored of them."""
+    stored, vouching = _secrets(runtime, oauth_clients.SELECTOR), _secrets(runtime, PROVIDERS)
+    services = runtime.informer(SERVICEACCOUNTS, optional=True)
+    clients = OAuthClients(lambda: stored.lister, settings.issuer)
+    providers = IdentityProviders(lambda: vouching.lister, BadProviders(client, runtime).tell)
+
+    def follow(*_: object) -> None:
+        others = {**accounts_of_services(services.lister), **clients.accounts()}
+        manual = any(one.settings.mapping == "manual" for one in providers.all().values())
+        control.policy_objects.others(others | (pre_registration.ACCOUNT if manual else {}))
+
+    for informer in (services, stored, vouching):
+        informer.add_handler(follow)
+    return clients, providers
+
+
+def _login_records(client: Client, runtime: ControllerRuntime, control: Control) -> LoginRecords:
+    """The log-in history; it goes with the user."""
+    records = LoginRecords(client)
+    runtime.add_task("login records", records.run)
+
+    def forget(change: str, _: object, user: Mapping[str, Any]) -> None:
+        if change == "DELETED":
+            records.forget(str(user["metadata"]["name"]))
+
+    control.users.add_handler(forget)
+    return records
+
+
 async def _serve(
     settings: ControlSettings, config: ClusterConfig, client: Client, signing: TokenKeys,
     on_ready: Callable[[], None],
@@ -137,8 +175,7 @@ async def _serve(
     sessions = Sessions(
         client, issuer, control.revoke, idleness, multiple_login=not settings.authentication.single_session
     )
-    stored_clients = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=oauth_clients.SELECTOR)
-    stored = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=SELECTOR)
+    stored = _secrets(runtime, SELECTOR)
     idle = IdleSessions(sessions, lambda: stored.lister, idleness)
     runtime.add(ended_accounts(control.users, sessions))
     reports.on(idle_sessions.KIND, idle.heard)
@@ -146,26 +183,8 @@ async def _serve(
     observing = Observing(
         client, runtime, control, publisher, reports, objects, availability, run, settings.audit_file, version
     )  # fmt: skip
-    clients = OAuthClients(lambda: stored_clients.lister, settings.issuer)
-    stored_providers = runtime.informer(SECRETS, namespace=SYSTEM_NAMESPACE, label_selector=PROVIDERS)
-    providers = IdentityProviders(lambda: stored_providers.lister, BadProviders(client, runtime).tell)
-    services = runtime.informer(SERVICEACCOUNTS, optional=True)
-
-    def tell_programs(*_: object) -> None:
-        """Service accounts and OAuth clients call as themselves, and so does who is about to register."""
-        others = {**accounts_of_services(services.lister), **clients.accounts()}
-        manual = any(one.settings.mapping == "manual" for one in providers.all().values())
-        control.policy_objects.others(others | (pre_registration.ACCOUNT if manual else {}))
-
-    services.add_handler(tell_programs)
-    stored_clients.add_handler(tell_programs)
-    stored_providers.add_handler(tell_programs)
-    directories = Directories(runtime)
-    login_records = LoginRecords(client)
-    runtime.add_task("login records", login_records.run)
-    control.users.add_handler(
-        lambda type, old, new: login_records.forget(str(new["metadata"]["name"])) if type == "DELETED" else None
-    )
+    clients, providers = _outsiders(settings, client, runtime, control)
+    directories, login_records = Directories(runtime), _login_records(client, runtime, control)
     deps = PlatformDeps(
         client=client, directory=directories, definitions=directories.definitions,
         users=control.users.lister, global_roles=control.roles.lister,
