@@ -7,7 +7,18 @@ Facts: reference/kubesphere-core.md 2.2, 2.3, 2.8.
 
 from typing import Annotated, Any, Literal
 
-from dovetail.apis.wire import Conditions, Count, LabelSelector, ObjectMeta, Time, Wire, about, several_shapes
+from dovetail.apis.installplan_policies import Approval, DriftPolicy, MaintenanceWindow, RetryPolicy, TestPolicy
+from dovetail.apis.wire import (
+    Conditions,
+    Count,
+    Duration,
+    LabelSelector,
+    ObjectMeta,
+    Time,
+    Wire,
+    about,
+    several_shapes,
+)
 
 
 class TransitionRecord(Wire, frozen=True, kw_only=True):
@@ -15,6 +26,42 @@ class TransitionRecord(Wire, frozen=True, kw_only=True):
 
     state: str
     last_transition_time: Time | None = None
+
+
+class OperationRecord(Wire, frozen=True, kw_only=True):
+    """What was done once to the release: by whom, when, and how it ended."""
+
+    id: Annotated[str, about("Of the operation; its events carry it, too.")]
+    action: Annotated[str, about("Install, Upgrade, Rollback, Configure, Enable, Disable, Heal or Uninstall.")]
+    version: Annotated[str, about("The version it led to, or was to lead to.")] = ""
+    from_version: Annotated[str, about("The version that was in force before.")] = ""
+    requested_by: Annotated[str, about("The user who changed the plan, as the API server told.")] = ""
+    started_at: Time | None = None
+    finished_at: Time | None = None
+    outcome: Annotated[str, about("Running, Succeeded, Failed, Interrupted or Superseded.")] = ""
+    attempts: Count | None = None
+    revision: Annotated[Count | None, about("The release's revision that came of it.")] = None
+    reason: str = ""
+    message: str = ""
+
+
+class Progress(Wire, frozen=True, kw_only=True):
+    """How far the operation that runs has come."""
+
+    percent: Annotated[int, about("0 to 100; it never goes back within an attempt.")]
+    step: Annotated[str, about("What is being done.")] = ""
+    object: Annotated[str, about("The object that is waited for, `Job extension-a/migrate`.")] = ""
+
+
+class DriftedObject(Wire, frozen=True, kw_only=True):
+    """An object of the release that is not what the release says."""
+
+    api_version: str
+    kind: str
+    namespace: str = ""
+    name: str
+    what: Annotated[str, about("Missing or Changed.")]
+    paths: Annotated[list[str], about("The fields that differ, as JSON pointers.")] = []
 
 
 class InstallationStatus(Wire, frozen=True, kw_only=True):
@@ -70,6 +117,23 @@ class InstallPlanSpec(Wire, frozen=True, kw_only=True):
     config: Config = ""
     target_namespace: Annotated[str, about("Namespace to install into; the package's own when absent.")] = ""
     cluster_scheduling: ClusterScheduling | None = None
+    paused: Annotated[bool, about("Nothing is changed while it is true; a deletion goes on.")] = False
+    retry: RetryPolicy | None = None
+    on_upgrade_failure: Annotated[
+        Literal["Keep", "Rollback"], about("Rollback brings the last good revision back after a failed upgrade.")
+    ] = "Keep"
+    crds: Annotated[
+        Literal["Skip", "Create", "CreateReplace"],
+        about("The package's crds/: CreateReplace, the default, also upgrades them, unless that would lose data."),
+    ] = "CreateReplace"
+    workloads_when_disabled: Annotated[
+        Literal["Keep", "ScaleDown"], about("Whether pods run on while the extension is disabled.")
+    ] = "Keep"
+    hook_timeout: Annotated[Duration, about("The longest time for one hook or test, `5m`.")] = ""
+    tests: TestPolicy | None = None
+    drift: DriftPolicy | None = None
+    maintenance_window: MaintenanceWindow | None = None
+    approval: Approval | None = None
 
 
 class InstallPlanStatus(InstallationStatus, frozen=True, kw_only=True):
@@ -81,6 +145,10 @@ class InstallPlanStatus(InstallationStatus, frozen=True, kw_only=True):
         dict[str, Any], about("The attempt in progress, owned by the controller.", schema={"type": "object"})
     ] = {}
     cluster_scheduling_statuses: ClusterStatuses = {}
+    progress: Progress | None = None
+    history: Annotated[list[OperationRecord], about("The last operations, the newest last.")] = []
+    drift: Annotated[list[DriftedObject], about("Objects that are not what the release says.")] = []
+    receipt: Annotated[str, about("ConfigMap in kubesphere-system that tells what an uninstall removed and kept.")] = ""
 
 
 class InstallPlan(Wire, frozen=True, kw_only=True):

@@ -12,6 +12,7 @@ _COMMANDS = {
     "user": "dovetail.cli.user:user",
     "reset-password": "dovetail.cli.administration:reset_password",
     "whoami": "dovetail.cli.whoami:whoami",
+    "extension": "dovetail.cli.extension:extension",
     "crds": "dovetail.cli.administration:crds",
     "gateway": "dovetail.cli.gateway:gateway",
     "kube": "dovetail.cli.parts:kube",

@@ -6,6 +6,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from dovetail.apis.dialects.meta import Meta, open_object
+from dovetail.apis.dialects.policies import Policies, policies
 from dovetail.apis.dialects.reading import Fields, Foreign, finish
 
 MAX_CONFIG: Final = 1 << 20
@@ -30,6 +31,7 @@ class InstallPlan(msgspec.Struct, frozen=True, kw_only=True):
     config: str = ""
     target_namespace: str = ""
     scheduling: Scheduling | None = None
+    policies: Policies = Policies()
 
     @property
     def from_subscription(self) -> bool:
@@ -54,6 +56,7 @@ def install_plan(obj: Foreign) -> InstallPlan:
         config=_config(spec),
         target_namespace=spec.text("targetNamespace"),
         scheduling=_scheduling(spec.child("clusterScheduling")),
+        policies=policies(spec),
     )
     return finish(model, opened.meta.kind, opened.meta.name, opened.errors)
 

@@ -1,0 +1,16 @@
+"""`dovetail extension`: what an administrator asks before and after an extension changes."""
+
+import click
+
+from dovetail.cli.lazy import LazyGroup
+
+_COMMANDS: dict[str, str] = {}
+
+
+class _Commands(LazyGroup):
+    places = _COMMANDS
+
+
+@click.group(cls=_Commands)
+def extension() -> None:
+    """Look at extensions: what an install would change, what it needs, what an uninstall would take away."""
