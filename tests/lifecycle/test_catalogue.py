@@ -188,6 +188,18 @@ async def test_a_subscription_is_a_plan(platform_crds: KubeApi) -> None:
             lambda obj: obj["status"].get("enabled") is False,
             "the plan to follow",
         )
+        await client.patch(INSTALLPLANS, "seed", {"spec": {"enabled": True, "config": "color: blue\n"}})
+        changed = await until(
+            lambda: client.get(SUBSCRIPTIONS, "seed-subscription"),
+            lambda obj: obj["spec"]["config"] == {"color": "blue"},
+            "the subscription to follow the plan",
+        )
+        assert changed["spec"]["enabled"] is True
+        await until(
+            lambda: client.get(CONFIGMAPS, "settings", "seed-here"),
+            lambda obj: obj["data"]["color"] == "blue",
+            "the change in the release",
+        )
         await client.delete(SUBSCRIPTIONS, "late")
         await client.delete(SUBSCRIPTIONS, "seed-subscription")
         await until_gone(client, INSTALLPLANS, "seed")
