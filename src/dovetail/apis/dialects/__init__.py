@@ -10,6 +10,7 @@ from dovetail.apis.dialects.api_service import APIService, api_service
 from dovetail.apis.dialects.backend import Backend, ServiceRef, service_of_host
 from dovetail.apis.dialects.catalogue import (
     Category,
+    Dependency,
     Extension,
     ExtensionEntry,
     ExtensionVersion,
@@ -31,6 +32,7 @@ __all__ = [
     "APIService",
     "Backend",
     "Category",
+    "Dependency",
     "Extension",
     "ExtensionEntry",
     "ExtensionVersion",
