@@ -31,6 +31,7 @@ from dovetail.kube import (
     uid_of,
 )
 from dovetail.kube.resources import Object
+from dovetail.lifecycle.automatic_upgrades import AutomaticUpgrades
 from dovetail.lifecycle.carrying_out import Publisher
 from dovetail.lifecycle.categories import BY_CATEGORY, CategoryReconciler, category_of
 from dovetail.lifecycle.constraints import Platform
@@ -155,6 +156,11 @@ def _assemble(
     controller.watches(caches.extensions, lambda obj: _keys(category_of(obj)))
     runtime.add(controller)
     subscriptions = SubscriptionReconciler(client, caches.subscriptions, caches.plans)
+    upgrades = AutomaticUpgrades(client, recorder, caches.plans, caches.extensions, lambda extension, version: None)
+    controller = Controller("automatic-upgrades", upgrades.reconcile)
+    controller.watches(caches.plans)
+    controller.watches(caches.extensions)
+    runtime.add(controller)
     controller = Controller("subscriptions", subscriptions.reconcile)
     controller.watches(caches.subscriptions)
     controller.watches(caches.plans, subscription_of)
