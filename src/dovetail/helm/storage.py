@@ -79,6 +79,36 @@ def description_of(secret: Mapping[str, Any]) -> str:
     return str(_decode(secret).get("info", {}).get("description") or "")
 
 
+@dataclass(frozen=True)
+class Contents:
+    """What a revision brought: its manifest, its hooks' manifests, and the definitions of the chart's crds/."""
+
+    manifest: str
+    hooks: tuple[str, ...] = ()
+    crds: tuple[str, ...] = ()
+
+
+def contents_of(secret: Mapping[str, Any]) -> Contents:
+    """Everything that a revision's record tells of objects. Raises HelmProtocolError."""
+    release = _decode(secret)
+    hooks = cast("list[Mapping[str, Any]]", release.get("hooks") or [])
+    files = cast("list[Mapping[str, Any]]", _chart_of(release).get("files") or [])
+    crds = [base64.b64decode(file.get("data") or "") for file in files if _is_crd(str(file.get("name") or ""))]
+    return Contents(
+        str(release.get("manifest") or ""),
+        tuple(str(hook.get("manifest") or "") for hook in hooks),
+        tuple(data.decode(errors="replace") for data in crds),
+    )
+
+
+def _chart_of(release: Mapping[str, Any]) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", release.get("chart") or {})
+
+
+def _is_crd(path: str) -> bool:
+    return path.startswith("crds/") and path.endswith((".yaml", ".yml", ".json"))
+
+
 def marked_failed(secret: Mapping[str, Any], why: str) -> dict[str, Any]:
     """A copy of the Secret in which the revision has failed; `why` becomes its description."""
     return _with_status(secret, FAILED, why)
