@@ -5,7 +5,8 @@ its roles, and the namespace. They are found by asking the cluster for every kin
 be incomplete. The catalogue stays: Extension, ExtensionVersion, Category, Repository and the packages in ConfigMaps
 are about the extension, not of it. A namespace goes only if the platform made it for this extension and no other plan
 lives in it; once its deletion is accepted it is Kubernetes' business, and whoever's finalizer it waits for cannot hold
-the plan for ever. CRDs from `crds/` are unlabelled and stay, and so do all custom resources of theirs.
+the plan for ever. CRDs from `crds/` are unlabelled and stay, and so do all custom resources of theirs. What is
+annotated `helm.sh/resource-policy: keep` stays, and with it the namespace that it lies in.
 """
 
 import asyncio
@@ -20,6 +21,7 @@ from dovetail.kube import (
     Client,
     NotFound,
     Resource,
+    annotations_of,
     is_deleting,
     key_of,
     labels_of,
@@ -28,11 +30,14 @@ from dovetail.kube import (
 from dovetail.kube.discovery import ServedResource
 from dovetail.lifecycle.access import is_protected
 from dovetail.lifecycle.errors import UninstallFailed
+from dovetail.lifecycle.manifests import KEEP
+from dovetail.lifecycle.objects import spec_of
 
 _CATALOGUE_GROUP: Final = "kubesphere.io"
 _CATALOGUE: Final = frozenset(
     {"categories", "extensions", "extensionversions", "installplans", "repositories", "subscriptions"}
 )
+_API_SERVICES: Final = Resource("apiregistration.k8s.io", "v1", "apiservices", "APIService", namespaced=False)
 _PARALLEL: Final = 8
 _TOLD: Final = 5
 
@@ -58,17 +63,18 @@ class Removal:
     async def look(self, extension: str, namespace: str, *, shared: bool) -> Remains:
         """Everything left. `shared`: another plan lives in the namespace, which therefore stays."""
         served = preferred_resources(await self._client.discover_all(), ("list", "delete"))
-        resources = [entry.resource for entry in served if not _is_catalogue(entry)]
+        resources = [entry.resource for entry in served if not is_catalogue(entry)]
         limit = asyncio.Semaphore(_PARALLEL)
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self._labelled(resource, extension, limit)) for resource in resources]
         found = [(resource, obj) for task in tasks for resource, obj in task.result()]
-        kept = [(resource, obj) for resource, obj in found if _is_theirs(resource, obj, extension, namespace, shared)]
+        stays = shared or any(key_of(obj).namespace == namespace and is_kept(obj) for _, obj in found)
+        going = [(resource, obj) for resource, obj in found if _goes(resource, obj, extension, namespace, stays)]
         return Remains(
             tuple(
-                (resource, key_of(obj).namespace, key_of(obj).name) for resource, obj in kept if not is_deleting(obj)
+                (resource, key_of(obj).namespace, key_of(obj).name) for resource, obj in going if not is_deleting(obj)
             ),
-            sum(is_deleting(obj) and not _is_namespace(resource) for resource, obj in kept),
+            sum(is_deleting(obj) and not _is_namespace(resource) for resource, obj in going),
         )
 
     async def sweep(self, remains: Remains) -> None:
@@ -100,16 +106,36 @@ class Removal:
     ) -> list[tuple[Resource, dict[str, Any]]]:
         selector = f"{labels.EXTENSION_REF}={extension}"
         async with limit:
-            try:
-                found = await self._client.list(resource, label_selector=selector, metadata_only=True)
-            except ApiError as error:
-                if error.code in (404, 405):  # a CRD that just went, or a kind that cannot be listed after all
-                    return []
-                raise
-        return [(resource, obj) for obj in found.items]
+            return [(resource, obj) for obj in await listed(self._client, resource, None, selector)]
 
 
-def _is_catalogue(entry: ServedResource) -> bool:
+async def listed(client: Client, resource: Resource, namespace: str | None, selector: str) -> list[dict[str, Any]]:
+    """Metadata of all that match; nothing where the kind is not served any more, or by a server that is down.
+
+    An extension's own API server must not be able to hold its uninstall by being broken: what it serves is not stored
+    in the cluster.
+    """
+    try:
+        found = await client.list(resource, namespace, label_selector=selector, metadata_only=True)
+    except ApiError as error:
+        # 404, 405: a CRD that just went, or a kind that cannot be listed after all
+        if error.code in (404, 405) or (error.code >= 500 and await _is_aggregated(client, resource)):
+            return []
+        raise
+    return found.items
+
+
+async def _is_aggregated(client: Client, resource: Resource) -> bool:
+    """Whether another server than the cluster's serves it."""
+    try:
+        service = await client.get(_API_SERVICES, f"{resource.version}.{resource.group}")
+    except ApiError:
+        return False
+    return bool(spec_of(service).get("service"))
+
+
+def is_catalogue(entry: ServedResource) -> bool:
+    """Whether the kind is of the catalogue, which an uninstall leaves alone."""
     resource = entry.resource
     events = resource.plural == "events"  # they tell what happened, and end by themselves
     return events or (resource.group == _CATALOGUE_GROUP and resource.plural in _CATALOGUE)
@@ -119,12 +145,25 @@ def _is_namespace(resource: Resource) -> bool:
     return resource.kind == "Namespace" and not resource.group
 
 
-def _is_theirs(resource: Resource, obj: Mapping[str, Any], extension: str, namespace: str, shared: bool) -> bool:
-    """Whether the object goes with the extension."""
+def is_kept(obj: Mapping[str, Any]) -> bool:
+    """Whether its author wants it to outlive the release, as Helm reads the annotation."""
+    return annotations_of(obj).get(KEEP, "").strip().lower() == "keep"
+
+
+def _goes(resource: Resource, obj: Mapping[str, Any], extension: str, namespace: str, stays: bool) -> bool:
+    """Whether the object goes with the extension; `stays`: the namespace does not."""
     key = key_of(obj)
+    if is_kept(obj):
+        return False
     if _is_namespace(resource):
         managed = labels_of(obj).get(labels.MANAGED) == "true"
-        return key.name == namespace and managed and not shared and not is_protected(namespace)
-    if resource.kind == "ConfigMap" and key.namespace == labels.SYSTEM_NAMESPACE:
-        return not (key.name.startswith(f"extension-{extension}-") and key.name.endswith("-chart"))
-    return True
+        return key.name == namespace and managed and not stays and not is_protected(namespace)
+    return not is_package(resource, obj, extension)
+
+
+def is_package(resource: Resource, obj: Mapping[str, Any], extension: str) -> bool:
+    """Whether it holds a package of the extension."""
+    key = key_of(obj)
+    if resource.kind != "ConfigMap" or key.namespace != labels.SYSTEM_NAMESPACE:
+        return False
+    return key.name.startswith(f"extension-{extension}-") and key.name.endswith("-chart")
