@@ -1,6 +1,7 @@
 """Backup while the server writes, restore into an empty place, and everything that a restore refuses."""
 
 import asyncio
+import gzip
 import json
 import shutil
 import stat
@@ -129,14 +130,14 @@ def test_a_backup_of_nothing_says_so(tmp_path: Path) -> None:
 def test_a_flipped_byte_anywhere_is_told_and_changes_nothing(saved: Path, tmp_path: Path) -> None:
     """In process: what decompression, tar, JSON and SQLite raise depends on where the damage is."""
     whole, target = saved.read_bytes(), tmp_path / "data"
-    for number in range(60):
-        at = (number * len(whole)) // 60
+    ending = range(len(whole) - 40, len(whole))  # tar reads no further than the last member needs
+    for at in [*((number * len(whole)) // 60 for number in range(60)), *ending]:
         bad = tmp_path / "bad.tgz"
         bad.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
         try:
             restore(bad, target, force=True)
         except ArchiveUnusable:
             assert not target.exists() or not list(target.iterdir()), at
-        else:  # the time in gzip's head, for one, means nothing
-            assert at < 64, at
+        else:  # the time in gzip's head means nothing, and zeros copied from elsewhere among zeros are the same zeros
+            assert gzip.decompress(bad.read_bytes()) == gzip.decompress(whole), at
             shutil.rmtree(target)

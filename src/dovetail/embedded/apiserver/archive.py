@@ -11,6 +11,7 @@ keeps what was there as ``state.db.replaced`` and ``pki.replaced``.
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -35,6 +36,7 @@ FORMAT = 1
 DATABASE = "kube/state.db"
 _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 1024 * 1024
+_PIECE = 1 << 20
 
 
 class ArchiveUnusable(ApiServerError):
@@ -162,6 +164,7 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 def _unpack(source: Path, folder: Path) -> dict[str, Any]:
     """The members that the manifest names, verified, below ``folder``; the manifest."""
     try:
+        _read_through(source)
         with tarfile.open(source, "r:gz") as tar:
             manifest = _manifest(source, tar)
             for name, expected in manifest["members"].items():
@@ -180,6 +183,13 @@ def _unpack(source: Path, folder: Path) -> dict[str, Any]:
             raise
         raise ArchiveUnusable(source, f"it is damaged ({error})") from error
     return manifest
+
+
+def _read_through(source: Path) -> None:
+    """Up to gzip's checksum, which covers what lies between and behind the members, too; tar stops before it."""
+    with gzip.open(source) as file:
+        while file.read(_PIECE):
+            pass
 
 
 def _manifest(source: Path, tar: tarfile.TarFile) -> dict[str, Any]:
