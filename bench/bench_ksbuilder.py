@@ -15,7 +15,6 @@ import argparse
 import io
 import json
 import os
-import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,8 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+
+from helm_program import helm_program
 
 ROOT = Path(__file__).resolve().parents[1]
 KSBUILDER = [sys.executable, "-m", "dovetail.cli.ksbuilder"]
@@ -42,14 +43,6 @@ def largest(corpus: Path, scratch: Path) -> Path:
 
 def size_of(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
-
-
-def helm_program(given: str, scratch: Path) -> str | None:
-    """A helm binary: the one that is given, the one on the PATH, or the one of scripts/fetch_kubectl.py."""
-    if found := given or shutil.which("helm"):
-        return found
-    subprocess.run([sys.executable, ROOT / "scripts" / "fetch_kubectl.py", scratch], check=False)
-    return str(scratch / "helm") if (scratch / "helm").exists() else None
 
 
 def timed(command: list[str], scratch: Path) -> Callable[[], float]:
