@@ -114,13 +114,23 @@ def marked_failed(secret: Mapping[str, Any], why: str) -> dict[str, Any]:
     return _with_status(secret, FAILED, why)
 
 
+def with_manifest(secret: Mapping[str, Any], manifest: str) -> dict[str, Any]:
+    """A copy of the Secret whose revision has another manifest: what it no longer names, Helm does not delete."""
+    release = _decode(secret)
+    return {**secret, "data": {**secret["data"], "release": _encode({**release, "manifest": manifest})}}
+
+
 def _with_status(secret: Mapping[str, Any], status: str, description: str) -> dict[str, Any]:
     release = _decode(secret)
     release["info"] = {**release.get("info", {}), "status": status, "description": description}
-    payload = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
     metadata = dict(secret["metadata"])
     metadata["labels"] = {**metadata["labels"], "status": status}
-    return {**secret, "metadata": metadata, "data": {**secret["data"], "release": base64.b64encode(payload).decode()}}
+    return {**secret, "metadata": metadata, "data": {**secret["data"], "release": _encode(release)}}
+
+
+def _encode(release: Mapping[str, Any]) -> str:
+    payload = base64.b64encode(gzip.compress(json.dumps(release).encode(), mtime=0))
+    return base64.b64encode(payload).decode()
 
 
 def _decode(secret: Mapping[str, Any]) -> dict[str, Any]:

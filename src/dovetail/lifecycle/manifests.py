@@ -6,8 +6,9 @@ Helm has refused the release that has one.
 """
 
 import functools
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
 from dovetail.kube import key_of
@@ -42,6 +43,19 @@ def identity_of(obj: Mapping[str, Any]) -> Identity:
 def objects_of(manifest: str) -> list[Object]:
     """The objects of a manifest, in its order."""
     return [obj for document in _SEPARATOR.split(manifest) for obj in _objects(_parsed(document))]
+
+
+def without(manifest: str, unwanted: Callable[[Object], bool]) -> str:
+    """The manifest without these objects; every other document keeps its text."""
+    kept: list[str] = []
+    for document in _SEPARATOR.split(manifest):
+        objects = list(_objects(_parsed(document)))
+        staying = [obj for obj in objects if not unwanted(obj)]
+        if len(staying) == len(objects):
+            kept.append(document)
+        else:  # JSON is YAML; only a List with an unwanted item comes here with something left
+            kept += [json.dumps(obj) for obj in staying]
+    return "\n---\n".join(kept)
 
 
 def _objects(value: object) -> Iterator[Object]:

@@ -100,7 +100,7 @@ class Receipts:
             return ""
         clusters = [Entry(kind="Cluster", name=name, origin="Cluster", reason=why) for name, why in kept.items()]
         await self.look_again(obj, forced=forced, more=clusters)
-        await self._prune(extension)
+        await self._prune(extension, key_of(obj).name)
         return key_of(obj).name
 
     async def look_again(self, obj: Object, *, forced: bool = False, more: Sequence[Entry] = ()) -> Receipt:
@@ -174,8 +174,9 @@ class Receipts:
             await self._client.create(NAMESPACES, namespace, field_manager=_MANAGER)
             await self._client.create(CONFIGMAPS, obj, field_manager=_MANAGER)
 
-    async def _prune(self, extension: str) -> None:
-        for obj in (await stored(self._client, extension, metadata_only=True))[KEPT_RECEIPTS:]:
+    async def _prune(self, extension: str, newest: str) -> None:
+        known = await stored(self._client, extension, metadata_only=True)
+        for obj in [obj for obj in known if key_of(obj).name != newest][KEPT_RECEIPTS - 1 :]:
             try:
                 await self._client.delete(CONFIGMAPS, key_of(obj).name, labels.SYSTEM_NAMESPACE, uid=uid_of(obj))
             except ApiError:
