@@ -55,9 +55,9 @@ def recommended(versions: Iterable[ExtensionVersion], platform: Platform, channe
     When there is none such: the highest that fits and is not deprecated, then the highest that fits; else empty.
     """
     fitting = [version for version in ordered(versions) if version.version and not refusal(version, platform)]
-    wanted = _readiness(channel or STABLE)
+    wanted = readiness(channel or STABLE)
     kept = [version for version in fitting if not version.deprecated]
-    ready = [version for version in kept if _readiness(channel_of(version)) >= wanted]
+    ready = [version for version in kept if readiness(channel_of(version)) >= wanted]
     chosen = ready or kept or fitting
     return chosen[-1].version if chosen else ""
 
@@ -76,7 +76,8 @@ def channel_of(version: ExtensionVersion) -> str:
     return named.group() if named and named.group() in CHANNELS[:-1] else CHANNELS[0]
 
 
-def _readiness(channel: str) -> int:
+def readiness(channel: str) -> int:
+    """The greater, the readier; what is no channel counts as stable."""
     return CHANNELS.index(channel) if channel in CHANNELS else len(CHANNELS) - 1
 
 

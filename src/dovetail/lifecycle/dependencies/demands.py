@@ -1,0 +1,182 @@
+"""A question as a network of constraints: one variable for each extension, one constraint for each statement.
+
+An extension's values are `absent` and its versions, best first. Only what the question can touch is in the network:
+what is asked for, what is installed, and whatever any of their versions could require in turn.
+
+What is in force already is not held against what it runs on, nor against what it lacks already: something that is
+broken stays as it is, and does not stand in the way of others.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from dovetail.apis.dialects import Dependency
+from dovetail.lifecycle.dependencies.catalogue import Candidate, Situation
+from dovetail.lifecycle.dependencies.network import ABSENT, Network
+from dovetail.lifecycle.dependencies.ranges import fits
+from dovetail.lifecycle.dependencies.statements import (
+    KUBERNETES,
+    PLATFORM,
+    Asked,
+    AskedVersion,
+    Kept,
+    Needs,
+    Pinned,
+    Removed,
+    Statement,
+    Stays,
+    Wants,
+)
+
+
+@dataclass(frozen=True)
+class Goal:
+    """An extension to be installed: in a range, in exactly one version, or in any."""
+
+    extension: str
+    range: str = ""
+    version: str = ""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked for. What is installed stays, but for `removals`."""
+
+    goals: tuple[Goal, ...] = ()
+    removals: frozenset[str] = frozenset()
+
+
+class Demands:
+    """The network of a request in a situation; `statements` are its constraints by number."""
+
+    def __init__(self, situation: Situation, request: Request) -> None:
+        self.situation, self.request = situation, request
+        self.network = Network()
+        self.statements: list[Statement] = []
+        self.names: list[str] = []
+        self.candidates: list[tuple[Candidate, ...]] = []
+        self._variables: dict[str, int] = {}
+        self._masks: dict[tuple[str, str], int] = {}
+        self._goals = {goal.extension for goal in request.goals}
+        self._pending: list[str] = []
+        for goal in request.goals:
+            self._ask(goal)
+        for name in sorted(request.removals):
+            self._state(Removed(name), self.variable(name), ABSENT)
+        for name in sorted(situation.installed):
+            self.variable(name)
+        while self._pending:
+            self._expand(self._pending.pop())
+
+    def variable(self, extension: str) -> int:
+        """The number of an extension's variable; a new one is expanded later."""
+        known = self._variables.get(extension)
+        if known is not None:
+            return known
+        offered = self.situation.catalogue.versions(extension)
+        held = self.situation.installed.get(extension)
+        if held is not None and all(one.version != held.version for one in offered):
+            offered = (*offered, self.situation.candidate(extension, held.version))
+        self.names.append(extension)
+        self.candidates.append(offered)
+        self._pending.append(extension)
+        number = self._variables[extension] = self.network.variable((2 << len(offered)) - 1)
+        return number
+
+    def chosen(self, variable: int, domain: int) -> Candidate | None:
+        """What a domain's best bit means: None when the extension may be absent."""
+        return None if domain & ABSENT else self.candidates[variable][(domain & -domain).bit_length() - 2]
+
+    def mask(self, extension: str, range: str) -> int:
+        """The versions of an extension in a range, as a domain."""
+        key = extension, range
+        if key not in self._masks:
+            candidates = self.candidates[self.variable(extension)]
+            self._masks[key] = sum(2 << at for at, one in enumerate(candidates) if fits(range, one.version))
+        return self._masks[key]
+
+    def _ask(self, goal: Goal) -> None:
+        variable = self.variable(goal.extension)
+        self._state(Asked(goal.extension), variable, ~ABSENT)
+        if goal.version:
+            told = AskedVersion(goal.extension, version=goal.version)
+            self._state(told, variable, self._exactly(goal.extension, goal.version) | ABSENT)
+        elif goal.range.strip():
+            told = AskedVersion(goal.extension, goal.range)
+            self._state(told, variable, self.mask(goal.extension, goal.range) | ABSENT)
+
+    def _expand(self, extension: str) -> None:
+        held = self.situation.installed.get(extension)
+        variable = self._variables[extension]
+        asked, removed = extension in self._goals, extension in self.request.removals
+        if held is not None and not removed:
+            now = self._exactly(extension, held.version)
+            if not asked:
+                self._state(Stays(extension, held.version), variable, ~ABSENT)
+            if held.pinned:
+                self._state(Pinned(extension, held.version), variable, now | ABSENT)
+            elif not asked:
+                self._state(Kept(extension, held.version), variable, now | ABSENT)
+        self._run(extension, variable)
+        self._need(variable)
+
+    def _run(self, extension: str, variable: int) -> None:
+        held, platform = self.situation.installed.get(extension), self.situation.platform
+        refused: defaultdict[tuple[str, str, str], int] = defaultdict(int)
+        for at, one in enumerate(self.candidates[variable]):
+            if held is not None and held.version == one.version:
+                continue
+            for what, range, actual in (
+                (KUBERNETES, one.kube_version, platform.kubernetes),
+                (PLATFORM, one.ks_version, platform.platform),
+            ):
+                if actual and not fits(range, actual):
+                    refused[what, range, actual] |= 2 << at
+        for (what, range, actual), versions in refused.items():
+            told = Wants(extension, self._texts(variable, versions), what, range, actual)
+            self._state(told, variable, ~versions)
+
+    def _need(self, variable: int) -> None:
+        extension = self.names[variable]
+        needed: defaultdict[tuple[str, str], int] = defaultdict(int)
+        for at, one in enumerate(self.candidates[variable]):
+            for dependency in self.enforced(one):
+                needed[dependency.name, dependency.version] |= 2 << at
+        for (target, range), versions in needed.items():
+            other = self.variable(target)
+            offered = tuple(one.version for one in self.candidates[other])
+            told = Needs(extension, self._texts(variable, versions), target, range, offered)
+            if other == variable:
+                self._state(told, variable, ~(versions & ~self.mask(target, range)))
+            else:
+                self.statements.append(told)
+                self.network.add(other, self.mask(target, range), variable, versions)
+
+    def enforced(self, one: Candidate) -> Iterator[Dependency]:
+        """What a version requires; what is in force already, and not asked for, only what it does not lack already."""
+        held = self.situation.installed.get(one.extension)
+        in_force = held is not None and held.version == one.version and one.extension not in self._goals
+        return (need for need in one.needs(required=True) if not (in_force and self._lacks(need)))
+
+    def _lacks(self, dependency: Dependency) -> bool:
+        held = self.situation.installed.get(dependency.name)
+        return held is None or not fits(dependency.version, held.version)
+
+    def __contains__(self, extension: str) -> bool:
+        return extension in self._variables
+
+    def _state(self, statement: Statement, variable: int, allowed: int) -> None:
+        self.statements.append(statement)
+        self.network.add(variable, allowed)
+
+    def _exactly(self, extension: str, version: str) -> int:
+        candidates = self.candidates[self._variables[extension]]
+        return sum(2 << at for at, one in enumerate(candidates) if one.version == version)
+
+    def _texts(self, variable: int, mask: int) -> tuple[str, ...]:
+        return tuple(one.version for at, one in enumerate(self.candidates[variable]) if mask >> at & 2)
+
+    def numbers(self, *kinds: type[Statement]) -> Iterator[int]:
+        """The constraints that are statements of these kinds."""
+        return (number for number, one in enumerate(self.statements) if isinstance(one, kinds))
