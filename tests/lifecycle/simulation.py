@@ -57,7 +57,17 @@ class Cluster:
     failures: dict[str, int] = field(default_factory=dict[str, int])
     """How often deploying each version fails before it works."""
     uninstall_failures: int = 0
+    rollback_failures: int = 0
+    waiting: bool = False
+    """The pause after a failure is not over."""
     paused: bool = False
+    limit: int | None = None
+    rolls_back: bool = False
+    lacks_dependency: bool = False
+    needs_approval: bool = False
+    approved: str = ""
+    dependents: tuple[str, ...] = ()
+    ignore_dependents: bool = False
     budget: int | None = None
 
     def write(self) -> None:
@@ -77,8 +87,16 @@ class Cluster:
 def desired(cluster: Cluster) -> Desired | Problem:
     if cluster.version not in cluster.published and cluster.recorded.version != cluster.version:
         return Problem("VersionNotFound", f"{cluster.version} does not exist")
-    missing = "" if cluster.version in cluster.published else f"{cluster.version} does not exist"
-    return Desired("ext", cluster.version, cluster.enabled, "extension-ext", f"target-{cluster.version}", missing)
+    if cluster.lacks_dependency and cluster.recorded.version != cluster.version:
+        return Problem("DependencyMissing", "ext needs another")
+    target = f"target-{cluster.version}"
+    return Desired("ext", cluster.version, cluster.enabled, "extension-ext", target, _barred(cluster))
+
+
+def _barred(cluster: Cluster) -> Problem | None:
+    if cluster.version not in cluster.published:
+        return Problem("VersionNotFound", f"{cluster.version} does not exist")
+    return Problem("ApprovalRequired", "approve it") if cluster.needs_approval and not cluster.approved else None
 
 
 def look(cluster: Cluster) -> tuple[Plan, World]:
@@ -87,14 +105,19 @@ def look(cluster: Cluster) -> tuple[Plan, World]:
         generation=cluster.generation,
         deleting=cluster.deleting,
         protected=cluster.protected,
-        token=cluster.token,
+        token=f"{cluster.token}|{cluster.approved}".rstrip("|"),
+        paused=cluster.paused,
+        limit=cluster.limit,
+        rolls_back=cluster.rolls_back,
+        ignore_dependents=cluster.ignore_dependents,
         desired=Problem("Deleting", "") if cluster.deleting else desired(cluster),
         recorded=cluster.recorded,
     )
     latest, release = cluster.latest, None
     if latest is not None:
         ever = any(r.status in (storage.DEPLOYED, storage.SUPERSEDED) for r in cluster.revisions)
-        release = Release(latest.number, latest.status, latest.target, ever, "it failed")
+        good = next((r.number for r in reversed(cluster.revisions[:-1]) if r.status == storage.DEPLOYED), 0)
+        release = Release(latest.number, latest.status, latest.target, ever, "it failed", good)
     remains = len(cluster.objects) + (cluster.namespace is Namespace.ACTIVE)
     world = World(
         release=release,
@@ -102,7 +125,8 @@ def look(cluster: Cluster) -> tuple[Plan, World]:
         switched=not cluster.objects or cluster.state_of_objects is cluster.enabled,
         remains=remains if cluster.deleting else 0,
         vanishing=int(cluster.namespace is Namespace.TERMINATING),
-        may_retry=not cluster.paused,
+        may_retry=not cluster.waiting,
+        dependents=cluster.dependents,
     )
     return plan, world
 
@@ -119,7 +143,17 @@ def act(cluster: Cluster, action: planner.Action) -> None:
             cluster.write()
             cluster.protected = True
         case planner.Enter(state, attempt):
-            record(cluster, state=state, attempt=attempt, generation=cluster.generation)
+            record(cluster, state=state, attempt=attempt, generation=cluster.generation, problem="")
+        case planner.RollBack():
+            _roll_back(cluster, action)
+        case planner.Recovered(attempt):
+            record(cluster, attempt=attempt)
+        case planner.Hold(problem):
+            record(cluster, problem=problem.message)
+        case planner.Pause():
+            record(cluster, paused=True, generation=cluster.generation)
+        case planner.Resume():
+            record(cluster, paused=False, generation=cluster.generation)
         case planner.Deploy():
             _deploy(cluster, action)
         case planner.Unlock(revision, attempt):
@@ -193,7 +227,28 @@ def _deploy(cluster: Cluster, action: planner.Deploy) -> None:
 
 def _fail(cluster: Cluster, state: str, attempt: Attempt) -> None:
     record(cluster, state=state, attempt=attempt, generation=cluster.generation)
-    cluster.paused = True
+    cluster.waiting = True
+
+
+def _roll_back(cluster: Cluster, action: planner.RollBack) -> None:
+    record(cluster, attempt=action.attempt)
+    latest = cluster.latest
+    assert latest is not None
+    good = next(r for r in cluster.revisions if r.number == action.revision)
+    cluster.write()
+    revision = Revision(latest.number + 1, "pending-rollback", good.target)
+    cluster.revisions.append(revision)
+    cluster.write()
+    if cluster.rollback_failures:
+        cluster.rollback_failures -= 1
+        revision.status, latest.status = storage.FAILED, storage.SUPERSEDED  # as Helm marks them
+        attempt = cluster.recorded.attempt
+        record(cluster, attempt=replace(attempt, back_failures=attempt.back_failures + 1))
+        cluster.waiting = True
+        return
+    cluster.objects -= {name for name in cluster.objects if name.startswith("of-")}
+    cluster.objects.add(f"of-{good.target.removeprefix('target-')}")
+    good.status, revision.status = storage.SUPERSEDED, storage.DEPLOYED
 
 
 def _uninstall(cluster: Cluster) -> None:
@@ -221,7 +276,7 @@ def run(cluster: Cluster, limit: int = 200) -> int:
         if isinstance(action, planner.Idle):
             return step
         if isinstance(action, planner.Wait):
-            cluster.paused = False
+            cluster.waiting = False
             if cluster.namespace is Namespace.TERMINATING:
                 cluster.namespace = Namespace.ABSENT
             continue

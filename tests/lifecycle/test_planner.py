@@ -139,6 +139,123 @@ def test_a_changed_plan_does_not_wait_for_the_pause() -> None:
     assert action == planner.Enter(states.PREPARING, Attempt("target-1"))
 
 
+def test_pausing_stops_everything_but_a_deletion() -> None:
+    cluster = installed()
+    cluster.paused, cluster.version = True, "2"
+    cluster.generation += 1
+    run(cluster)
+    assert (cluster.recorded.paused, cluster.recorded.version, len(cluster.revisions)) == (True, "1", 1)
+    assert planner.decide(*look(cluster)) == planner.Idle()
+    cluster.paused = False
+    run(cluster)
+    assert (cluster.recorded.paused, cluster.recorded.version) == (False, "2")
+    cluster.paused, cluster.deleting = True, True
+    run(cluster)
+    assert not cluster.exists
+
+
+@pytest.mark.parametrize(("limit", "attempts"), [(None, DEFAULT_PATIENCE), (2, 2), (0, 9), (7, 7)])
+def test_the_plan_says_how_often_it_is_tried(limit: int | None, attempts: int) -> None:
+    cluster = Cluster(failures={"1": 8}, limit=limit)
+    run(cluster)
+    assert len(cluster.revisions) == attempts
+    assert cluster.recorded.state == (states.INSTALLED if limit == 0 else states.INSTALL_FAILED)
+
+
+def test_a_higher_limit_is_taken_up_at_once() -> None:
+    cluster = Cluster(failures={"1": 3}, limit=2)
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALL_FAILED
+    cluster.limit = 4
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALLED
+
+
+def test_a_failed_upgrade_is_rolled_back_when_the_plan_says_so() -> None:
+    cluster = installed()
+    cluster.version, cluster.failures, cluster.rolls_back, cluster.limit = "2", {"2": 100}, True, 2
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.UPGRADE_FAILED, "1")
+    assert "of-1" in cluster.objects
+    assert "of-2" not in cluster.objects
+    assert [(r.status, r.target) for r in cluster.revisions] == [
+        ("superseded", "target-1"), ("failed", "target-2"), ("superseded", "target-1"),
+        ("failed", "target-2"), ("deployed", "target-1"),
+    ]  # fmt: skip
+    assert cluster.recorded.attempt.back_to == 0
+    cluster.version = "3"
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.INSTALLED, "3")
+
+
+def test_a_roll_back_that_fails_is_tried_three_times_and_does_not_stop_the_retries() -> None:
+    cluster = installed()
+    cluster.version, cluster.failures, cluster.rolls_back, cluster.rollback_failures = "2", {"2": 1}, True, 50
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.INSTALLED, "2")
+    assert 50 - cluster.rollback_failures == planner.BACK_PATIENCE
+
+
+def test_a_failed_install_has_nothing_to_go_back_to() -> None:
+    cluster = Cluster(failures={"1": 100}, rolls_back=True)
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALL_FAILED
+    assert {r.status for r in cluster.revisions} == {storage.FAILED}
+
+
+def test_a_missing_dependency_is_told_and_its_arrival_is_enough() -> None:
+    cluster = Cluster(lacks_dependency=True)
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.problem) == (states.INSTALL_FAILED, "ext needs another")
+    cluster.lacks_dependency = False
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.problem) == (states.INSTALLED, "")
+
+
+def test_what_others_need_stays_until_they_are_gone() -> None:
+    cluster = installed()
+    cluster.deleting, cluster.dependents = True, ("one", "two")
+    run(cluster)
+    assert cluster.exists
+    assert cluster.recorded.state == states.INSTALLED
+    assert "one, two" in cluster.recorded.problem
+    cluster.dependents = ("two",)
+    run(cluster)
+    assert "needed by two;" in cluster.recorded.problem
+    cluster.dependents = ()
+    run(cluster)
+    assert not cluster.exists
+
+
+def test_the_user_may_uninstall_what_others_need() -> None:
+    cluster = installed()
+    cluster.deleting, cluster.dependents, cluster.ignore_dependents = True, ("one",), True
+    run(cluster)
+    assert not cluster.exists
+
+
+def test_an_approval_that_is_not_given_keeps_what_is_in_force() -> None:
+    cluster = installed()
+    cluster.needs_approval = True
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALLED
+    cluster.version = "2"
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.UPGRADE_FAILED, "1")
+    cluster.approved = "hash"
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.INSTALLED, "2")
+
+
+def test_a_new_approval_is_another_attempt() -> None:
+    cluster = Cluster(failures={"1": DEFAULT_PATIENCE}, needs_approval=True, approved="stale")
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALL_FAILED
+    cluster.approved = "fresh"
+    run(cluster)
+    assert cluster.recorded.state == states.INSTALLED
+
+
 _edits: list[Callable[[Cluster], None]] = []
 
 
@@ -203,15 +320,77 @@ def upgrade_by_hand(cluster: Cluster) -> None:
         cluster.revisions.append(Revision(latest.number + 1, storage.DEPLOYED, "by-hand"))
 
 
+@edit
+def pause(cluster: Cluster) -> None:
+    cluster.paused, cluster.generation = not cluster.paused, cluster.generation + 1
+
+
+@edit
+def roll_back_or_keep(cluster: Cluster) -> None:
+    cluster.rolls_back, cluster.generation = not cluster.rolls_back, cluster.generation + 1
+
+
+@edit
+def limit_or_not(cluster: Cluster) -> None:
+    cluster.limit, cluster.generation = (2 if cluster.limit is None else None), cluster.generation + 1
+
+
+@edit
+def change_dependencies(cluster: Cluster) -> None:
+    cluster.lacks_dependency = not cluster.lacks_dependency
+
+
+@edit
+def change_dependents(cluster: Cluster) -> None:
+    cluster.dependents = () if cluster.dependents else ("one", "two")
+
+
+@edit
+def ignore_dependents(cluster: Cluster) -> None:
+    cluster.ignore_dependents = True
+
+
+@edit
+def want_approval(cluster: Cluster) -> None:
+    cluster.needs_approval, cluster.generation = True, cluster.generation + 1
+
+
+@edit
+def approve(cluster: Cluster) -> None:
+    cluster.approved, cluster.generation = f"{cluster.approved}+", cluster.generation + 1
+
+
+def _is_rejected(cluster: Cluster) -> bool:
+    unapproved = cluster.needs_approval and not cluster.approved
+    return cluster.version not in cluster.published or cluster.lacks_dependency or unapproved
+
+
+def _is_back(cluster: Cluster) -> bool:
+    """A failed upgrade that is to be rolled back left the last good revision in force, or could not."""
+    latest = cluster.latest
+    if not cluster.rolls_back or latest is None or latest.status != storage.FAILED or cluster.deployed() is None:
+        return True
+    return cluster.recorded.attempt.back_failures >= planner.BACK_PATIENCE
+
+
 def _expect_goal(cluster: Cluster) -> None:
     if not cluster.exists:
         return
-    assert not cluster.deleting, "a deletion ends"
     recorded, latest = cluster.recorded, cluster.latest
-    if recorded.problem and cluster.version not in cluster.published:
+    if cluster.deleting:
+        assert cluster.dependents, "a deletion ends"
+        assert not cluster.ignore_dependents
+        assert "one, two" in recorded.problem
+        return
+    assert recorded.paused is cluster.paused
+    if cluster.paused:
+        return
+    if recorded.problem:
+        assert _is_rejected(cluster), "what is told is so"
         return
     if recorded.state in states.FAILED:
-        assert recorded.attempt.exhausted or recorded.problem, "only patience or a problem ends an attempt"
+        assert recorded.attempt.is_exhausted(cluster.limit), "only patience or a problem ends an attempt"
+        assert _is_back(cluster)
         return
     assert (recorded.state, recorded.version, recorded.enabled) == ("Installed", cluster.version, cluster.enabled)
     assert latest is not None
@@ -224,17 +403,21 @@ def _expect_goal(cluster: Cluster) -> None:
     script=st.lists(st.tuples(st.sampled_from(_edits), st.integers(0, 14)), max_size=8),
     failures=st.dictionaries(st.sampled_from(["1", "2"]), st.integers(0, 8), max_size=2),
     uninstall_failures=st.integers(0, 3),
+    rollback_failures=st.integers(0, 4),
 )
 def test_any_edits_and_any_crashes_end_at_the_goal(
-    script: list[tuple[Callable[[Cluster], None], int]], failures: dict[str, int], uninstall_failures: int
-) -> None:
-    cluster = Cluster(failures=dict(failures), uninstall_failures=uninstall_failures)
+    script: list[tuple[Callable[[Cluster], None], int]], failures: dict[str, int], uninstall_failures: int,
+    rollback_failures: int,
+) -> None:  # fmt: skip
+    cluster = Cluster(
+        failures=dict(failures), uninstall_failures=uninstall_failures, rollback_failures=rollback_failures
+    )
     for change, writes in script:
         cluster.budget = writes
         try:
             run(cluster)
         except Killed:
-            cluster.paused = False  # pauses live in the process
+            cluster.waiting = False  # pauses live in the process
         change(cluster)
     cluster.budget = None
     run(cluster)
@@ -244,8 +427,13 @@ def test_any_edits_and_any_crashes_end_at_the_goal(
     assert repr(cluster) == before
 
 
+def fail_and_go_back(cluster: Cluster) -> None:
+    choose_2(cluster)
+    cluster.rolls_back, cluster.failures, cluster.limit = True, {"2": 9}, 2
+
+
 def test_killed_before_every_single_write() -> None:
-    for journey in (choose_1, choose_2, toggle, delete):
+    for journey in (choose_1, choose_2, toggle, delete, fail_and_go_back):
         for writes in range(40):
             cluster = installed() if journey is not choose_1 else Cluster()
             journey(cluster)
@@ -266,11 +454,14 @@ _attempts = st.builds(
     token=st.sampled_from(["", "again"]),
     count=st.integers(0, 7),
     base=st.integers(0, 4),
+    back_to=st.integers(0, 3),
+    back_failures=st.integers(0, 4),
     patience=st.sampled_from([UNLIMITED, 1, DEFAULT_PATIENCE]),
 )
 _recorded = st.builds(
     Recorded, state=_states, version=st.sampled_from(["", "1", "2"]), enabled=st.none() | st.booleans(),
     generation=st.integers(0, 2), release=st.booleans(), problem=st.sampled_from(["", "p"]), attempt=_attempts,
+    paused=st.booleans(),
 )  # fmt: skip
 _releases = st.builds(
     Release,
@@ -280,15 +471,18 @@ _releases = st.builds(
     ),
     target=_targets,
     ever_deployed=st.booleans(),
+    good=st.integers(0, 3),
 )
 _plans = st.builds(
     Plan, name=st.just("ext"), generation=st.integers(1, 2), deleting=st.booleans(), force_delete=st.booleans(),
-    protected=st.booleans(), token=st.sampled_from(["", "again"]),
+    protected=st.booleans(), token=st.sampled_from(["", "again"]), paused=st.booleans(), rolls_back=st.booleans(),
+    limit=st.sampled_from([None, 0, 1, 9]), ignore_dependents=st.booleans(),
     desired=st.sampled_from([WANTED, Problem("VersionNotFound", "p")]), recorded=_recorded,
 )  # fmt: skip
 _worlds = st.builds(
     World, release=st.none() | _releases, namespace=st.sampled_from(list(Namespace)), switched=st.booleans(),
     remains=st.integers(0, 1), vanishing=st.integers(0, 1), may_retry=st.booleans(),
+    dependents=st.sampled_from([(), ("one", "two")]),
 )  # fmt: skip
 
 
@@ -298,7 +492,8 @@ def test_every_state_in_every_world_has_an_exit(plan: Plan, world: World) -> Non
     """From any status that anybody could have written, next to any release: the goal, or a told failure."""
     revisions = [Revision(world.release.revision, world.release.status, world.release.target)] if world.release else []
     if world.release and world.release.ever_deployed and world.release.revision > 1:
-        revisions.insert(0, Revision(world.release.revision - 1, storage.SUPERSEDED, "target-0"))
+        before = storage.DEPLOYED if world.release.good else storage.SUPERSEDED
+        revisions.insert(0, Revision(world.release.revision - 1, before, "target-0"))
     cluster = Cluster(
         deleting=plan.deleting and plan.protected,
         protected=plan.protected,
@@ -308,7 +503,12 @@ def test_every_state_in_every_world_has_an_exit(plan: Plan, world: World) -> Non
         revisions=revisions,
         namespace=world.namespace,
         objects={"account"} if world.remains else set(),
-        paused=not world.may_retry,
+        waiting=not world.may_retry,
+        paused=plan.paused,
+        limit=plan.limit,
+        rolls_back=plan.rolls_back,
+        dependents=world.dependents,
+        ignore_dependents=plan.ignore_dependents,
     )
     run(cluster)
     _expect_goal(cluster)

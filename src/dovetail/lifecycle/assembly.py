@@ -41,13 +41,15 @@ from dovetail.lifecycle.fetching import Fetcher
 from dovetail.lifecycle.interrupts import Interrupts
 from dovetail.lifecycle.observing import Observer
 from dovetail.lifecycle.packages import PackageSource
-from dovetail.lifecycle.plans import Pauses, PlanReconciler
+from dovetail.lifecycle.pauses import Pauses
+from dovetail.lifecycle.plans import PlanReconciler
 from dovetail.lifecycle.repositories import RepositoryReconciler
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.sources import Sources
 from dovetail.lifecycle.subscriptions import SubscriptionReconciler, subscription_of
 from dovetail.lifecycle.switching import Switchboard, extension_of
 from dovetail.lifecycle.versions import VersionReconciler
+from dovetail.lifecycle.waking import wakes_others
 
 _log = logging.getLogger(__name__)
 
@@ -175,6 +177,7 @@ def _plan_controller(
     controller = Controller("installplans", plans.reconcile, workers=4, timeout=_PLAN_TIMEOUT)
     known: Callable[[Object], Iterable[Key]] = lambda obj: _known(caches.plans, extension_of(obj))  # noqa: E731
     controller.watches(caches.plans)
+    wakes_others(controller, caches.plans, caches.versions)
     caches.plans.add_handler(plans.interrupts.notice)
     controller.watches(caches.versions, lambda obj: _known(caches.plans, extension_of_version(obj)))
     releases = runtime.informer(

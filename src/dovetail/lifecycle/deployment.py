@@ -6,11 +6,12 @@ that Helm gets. During an upgrade the account holds the rights of both versions,
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from dovetail.apis import labels
 from dovetail.apis.dialects import ExtensionVersion
+from dovetail.apis.dialects.policies import AS_PUBLISHED, Policies
 from dovetail.helm import (
     Connection,
     Deploy,
@@ -18,6 +19,7 @@ from dovetail.helm import (
     HelmTimeout,
     HelmWorker,
     HelmWorkerDied,
+    Rollback,
     Uninstall,
     Values,
     errors,
@@ -42,6 +44,7 @@ from dovetail.lifecycle.facts import DEFAULT_PATIENCE, Desired
 from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.releases import TARGET_LABEL
 from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.steps import Report, quiet
 from dovetail.lifecycle.values import injected_values
 from dovetail.packaging.permissions import Permissions
 
@@ -58,6 +61,19 @@ class Order:
     version: ExtensionVersion
     config: str
     upgrade: bool
+    policies: Policies = AS_PUBLISHED
+    annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """One roll-back: the revision of the release that is to be in force again."""
+
+    extension: str
+    namespace: str
+    release: str
+    revision: int
+    policies: Policies = AS_PUBLISHED
 
 
 class Deployer:
@@ -69,7 +85,9 @@ class Deployer:
         self._packages = packages
         self._settings = settings
 
-    async def deploy(self, order: Order, begun: Callable[[], Awaitable[None]], interrupt: asyncio.Event) -> None:
+    async def deploy(
+        self, order: Order, begun: Callable[[], Awaitable[None]], interrupt: asyncio.Event, report: Report = quiet
+    ) -> None:
         """Do it; `begun` is awaited when everything is prepared and Helm comes next. Raises Interrupted."""
         desired = order.desired
         fetched = await self._packages.load(order.version)
@@ -95,6 +113,17 @@ class Deployer:
         if former:
             await self._prepare(desired, permissions, {})
 
+    async def roll_back(self, order: RollBack, interrupt: asyncio.Event, report: Report = quiet) -> None:
+        """Let Helm bring a revision back, as the extension's account. Raises DeployFailed, Interrupted."""
+        operation = Rollback(
+            release=order.release,
+            revision=order.revision,
+            connection=self._connection(order.extension, order.namespace),
+            wait=self._settings.wait_for_workloads,
+            timeout=int(order.policies.hook_timeout or self._settings.hook_timeout),
+        )
+        await self._call(operation, interrupt)
+
     async def uninstall(self, extension: str, namespace: str, interrupt: asyncio.Event) -> None:
         """Let Helm remove the release, as the extension's account. Raises UninstallFailed, Interrupted."""
         operation = Uninstall(
@@ -107,7 +136,7 @@ class Deployer:
         except DeployFailed as error:
             raise UninstallFailed(str(error)) from error
 
-    async def _call(self, operation: Deploy | Uninstall, interrupt: asyncio.Event) -> None:
+    async def _call(self, operation: Deploy | Rollback | Uninstall, interrupt: asyncio.Event) -> None:
         if interrupt.is_set():
             raise Interrupted(operation.release)
         try:

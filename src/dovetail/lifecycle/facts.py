@@ -19,6 +19,9 @@ DEFAULT_PATIENCE = 5
 """Attempts at what Helm refused, before a change of the plan or its version is waited for."""
 HOPELESS = 1
 """As a patience: the same input can only fail again."""
+DEPENDENCY_MISSING = "DependencyMissing"
+DEPENDENCY_REASONS = frozenset({DEPENDENCY_MISSING, "DependentsBroken"})
+"""Reasons of problems that the condition Dependencies tells as well."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +33,10 @@ class Desired:
     enabled: bool
     namespace: str
     target: str
-    missing: str = ""
-    """Why it can only be kept, not made again: its version is not published any more."""
+    barred: "Problem | None" = None
+    """Why it may only be kept, not made: a version that is published no more, an approval that is not given."""
+    lacking: str = ""
+    """What an extension that is in force needs and does not find any more; told, and nothing is undone for it."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +59,19 @@ class Attempt:
     """The newest revision when the attempt began: a failed revision above it is this attempt's."""
     patience: int = DEFAULT_PATIENCE
     message: str = ""
+    back_to: int = 0
+    """The revision that a roll-back is bringing back; 0 when none was begun."""
+    back_failures: int = 0
+    """Roll-backs after the last failure that failed or were interrupted."""
 
     @property
     def exhausted(self) -> bool:
-        return self.patience != UNLIMITED and self.count >= self.patience
+        return self.is_exhausted(None)
+
+    def is_exhausted(self, limit: int | None) -> bool:
+        """Whether it is not tried again. `limit` is the plan's own patience with what Helm or the API refused."""
+        patience = self.patience if limit is None or self.patience != DEFAULT_PATIENCE else limit
+        return patience != UNLIMITED and self.count >= patience
 
 
 @dataclass(frozen=True)
@@ -72,6 +86,8 @@ class Recorded:
     """A release was begun: its name and namespace are fixed from then on."""
     problem: str = ""
     """The problem that was told last."""
+    paused: bool = False
+    lacking: str = ""
     attempt: Attempt = Attempt()
 
 
@@ -84,6 +100,12 @@ class Plan:
     protected: bool = True
     """Our finalizer is on it."""
     token: str = ""
+    paused: bool = False
+    limit: int | None = None
+    """Attempts at what Helm or the API refused; None: the room's patience, 0: for ever."""
+    rolls_back: bool = False
+    """A failed upgrade is followed by the last good revision."""
+    ignore_dependents: bool = False
     desired: Desired | Problem = Problem("Unknown", "")
     recorded: Recorded = Recorded()
 
@@ -103,6 +125,8 @@ class Release:
     target: str = ""
     ever_deployed: bool = True
     description: str = ""
+    good: int = 0
+    """The revision before it that is still in force; 0 when there is none."""
 
     @property
     def pending(self) -> bool:
@@ -123,6 +147,10 @@ class World:
     """Objects that are being deleted."""
     may_retry: bool = True
     """The wait after the last failure is over."""
+    dependents: tuple[str, ...] = ()
+    """Extensions that need this one. Only looked at before an uninstall."""
+    members: tuple[str, ...] = ()
+    """Member clusters whose agents are still being removed. Only looked at during an uninstall."""
 
 
 def fingerprint(inputs: Mapping[str, Any]) -> str:

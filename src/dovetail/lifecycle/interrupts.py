@@ -2,7 +2,7 @@
 
 A hook can take minutes, and a plan that is changed or deleted meanwhile must not wait for it. While an operation
 runs, its plan is watched: as soon as anything that the release depends on changes, the operation's event is set.
-Being enabled is none of that.
+Being enabled is none of that, nor is being paused: what runs is not broken off for it.
 """
 
 import asyncio
@@ -12,19 +12,43 @@ from typing import Any
 
 from dovetail.apis import labels
 from dovetail.kube import annotations_of, is_deleting, key_of
-from dovetail.lifecycle.objects import generation_of, spec_of
+from dovetail.lifecycle.objects import generation_of, mapping, spec_of
 
 RETRY = "dovetail.dev/retry"
 """Annotation of an InstallPlan: a new value asks for another attempt."""
 
-_ASIDE = frozenset({"enabled", "upgradeStrategy"})
+ALLOW_UNSAFE_CRDS = "dovetail.dev/allow-unsafe-crds"
+"""Annotation of an InstallPlan: definitions may be changed although stored objects may be lost."""
+
+_MAX_TOKEN = 1024
+_ASIDE = frozenset(
+    {
+        "enabled",
+        "upgradeStrategy",
+        "clusterScheduling",
+        "paused",
+        "retry",
+        "onUpgradeFailure",
+        "workloadsWhenDisabled",
+        "drift",
+        "maintenanceWindow",
+    }
+)
 
 
 def essence(plan: Mapping[str, Any]) -> tuple[object, ...]:
     """What an operation on the plan's release depends on."""
     annotations = annotations_of(plan)
     spec = {name: value for name, value in spec_of(plan).items() if name not in _ASIDE}
-    return spec, is_deleting(plan), labels.FORCE_DELETE in annotations, annotations.get(RETRY)
+    return spec, is_deleting(plan), labels.FORCE_DELETE in annotations, attempt_token(plan)
+
+
+def attempt_token(plan: Mapping[str, Any]) -> str:
+    """The user's words that ask for another attempt at the same target: to retry, to risk data, to approve."""
+    annotations = annotations_of(plan)
+    approved = str(mapping(spec_of(plan).get("approval")).get("planHash") or "")
+    words = (annotations.get(RETRY, ""), annotations.get(ALLOW_UNSAFE_CRDS, ""), approved)
+    return "|".join(words).rstrip("|")[:_MAX_TOKEN]
 
 
 class Interrupts:

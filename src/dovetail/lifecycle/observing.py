@@ -8,10 +8,11 @@ result is `facts` plus the objects they were made from.
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from dovetail.apis import labels
 from dovetail.apis.dialects import ExtensionVersion, InstallPlan, extension_version, install_plan
+from dovetail.apis.dialects.policies import AS_PUBLISHED, Policies
 from dovetail.apis.errors import InvalidObject
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, INSTALLPLANS
 from dovetail.helm import storage
@@ -27,14 +28,19 @@ from dovetail.kube import (
 )
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import access, constraints, progress, states
-from dovetail.lifecycle.facts import Desired, Inputs, Namespace, Plan, Problem, World
-from dovetail.lifecycle.interrupts import RETRY
+from dovetail.lifecycle.dependencies import gate
+from dovetail.lifecycle.dependencies.standing import Held, Standing, standing
+from dovetail.lifecycle.facts import DEPENDENCY_MISSING, Desired, Inputs, Namespace, Plan, Problem, World
+from dovetail.lifecycle.interrupts import attempt_token
 from dovetail.lifecycle.objects import spec_of, status_of
 from dovetail.lifecycle.releases import NO_RECORDS, Records, Releases
 from dovetail.lifecycle.removal import NO_REMAINS, Remains, Removal
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.switching import Switchboard
 from dovetail.lifecycle.values import platform_values
+
+IGNORE_DEPENDENTS: Final = "dovetail.dev/ignore-dependents"
+"""Annotation of an InstallPlan: uninstall, or change the version, although others need it as it is."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +54,7 @@ class Seen:
     records: Records = NO_RECORDS
     version: ExtensionVersion | None = None
     config: str = ""
+    policies: Policies = AS_PUBLISHED
     remains: Remains = NO_REMAINS
 
     @property
@@ -110,17 +117,19 @@ class Observer:
             switched=self._switchboard.is_switched(key_of(obj).name, enabled),
             may_retry=self._may_retry(obj["metadata"]["uid"]),
         )
-        config = model.config if model else ""
-        return Seen(obj, _plan(obj, status, desired), world, namespace, records, version, config)
+        config, policies = (model.config, model.policies) if model else ("", AS_PUBLISHED)
+        plan = _plan(obj, status, desired, policies)
+        return Seen(obj, plan, world, namespace, records, version, config, policies)
 
     async def _look_deleting(self, obj: Object) -> Seen:
         """Needs neither the version nor a readable plan: what is installed is in the status and in the cluster."""
         status = status_of(obj)
         name = key_of(obj).name
         try:
-            namespace = _namespace(obj, install_plan(obj), None)
+            model = install_plan(obj)
         except InvalidObject:
-            namespace = _namespace(obj, None, None)
+            model = None
+        namespace = _namespace(obj, model, None)
         records = await self._releases.records(namespace, release_name(obj))
         remains = NO_REMAINS
         if not records.revisions and status.get("state") == states.UNINSTALLING:
@@ -130,9 +139,11 @@ class Observer:
             remains=len(remains.objects),
             vanishing=remains.vanishing,
             may_retry=self._may_retry(obj["metadata"]["uid"]),
+            dependents=tuple(gate.dependents(name, self._standing())),
         )
-        plan = _plan(obj, status, Problem("Deleting", ""))
-        return Seen(obj, plan, world, namespace, records, remains=remains)
+        policies = model.policies if model else AS_PUBLISHED
+        plan = _plan(obj, status, Problem("Deleting", ""), policies)
+        return Seen(obj, plan, world, namespace, records, policies=policies, remains=remains)
 
     def neighbours(self, name: str, namespace: str) -> list[str]:
         """Other plans whose release is in this namespace."""
@@ -166,19 +177,42 @@ class Observer:
             return Problem("ProtectedNamespace", f"no extension may be installed into {namespace}; choose another")
         if version is None and not in_force:
             return Problem("VersionNotFound", self._not_found(plan))
-        if version is not None and not in_force and (why := constraints.refusal(version, self._platform)):
-            return Problem("Incompatible", why)
+        if not in_force and (problem := self.obstacle(plan.extension, plan.version, version, overrides=_ignores(obj))):
+            return problem
         digest = version.digest if version is not None else str(progress.operation_of(status).get("digest") or "")
         injected = platform_values(self._settings)
         inputs = Inputs(plan.extension, plan.version, digest, namespace, plan.config, injected)
-        missing = self._not_found(plan) if version is None else ""
-        return Desired(plan.extension, plan.version, plan.enabled, namespace, inputs.target, missing)
+        barred = _unapproved(plan) if version is not None else Problem("VersionNotFound", self._not_found(plan))
+        lacking = self._lacking(plan.extension, version) if in_force and version is not None else ""
+        return Desired(plan.extension, plan.version, plan.enabled, namespace, inputs.target, barred, lacking)
+
+    def obstacle(
+        self, extension: str, version: str, known: ExtensionVersion | None = None, *, overrides: bool = False
+    ) -> Problem | None:
+        """Why this version may not be installed on this platform next to what is installed, or None when it may."""
+        if known is None and (obj := self._versions.lister.get(f"{extension}-{version}")) is not None:
+            known = extension_version(obj)
+        if known is not None and (why := constraints.refusal(known, self._platform)):
+            return Problem("Incompatible", why)
+        wanted = Held(version, known.external_dependencies if known else ())
+        return gate.missing(extension, wanted, self._standing(), self._published, ignore_dependents=overrides)
+
+    def _lacking(self, extension: str, version: ExtensionVersion) -> str:
+        if not version.external_dependencies:
+            return ""
+        wanted = Held(version.version, version.external_dependencies)
+        problem = gate.missing(extension, wanted, self._standing(), self._published, ignore_dependents=True)
+        return problem.message if problem and problem.reason == DEPENDENCY_MISSING else ""
+
+    def _standing(self) -> Standing:
+        return standing(self._plans.lister, self._versions.lister.get)
+
+    def _published(self, extension: str) -> list[str]:
+        found = self._versions.lister.by_index("extension", extension)
+        return [str(spec_of(obj).get("version") or "") for obj in found]
 
     def _not_found(self, plan: InstallPlan) -> str:
-        known = sorted(
-            str(spec_of(obj).get("version") or "")
-            for obj in self._versions.lister.by_index("extension", plan.extension)
-        )
+        known = sorted(self._published(plan.extension))
         there_is = f"there is {', '.join(known)}" if known else "no version of it is known; publish one"
         return f"ExtensionVersion {plan.extension}-{plan.version} does not exist; {there_is}"
 
@@ -204,7 +238,23 @@ def _namespace(obj: Object, plan: InstallPlan | None, version: ExtensionVersion 
     return wished or f"{labels.EXTENSION_NAMESPACE_PREFIX}{key_of(obj).name}"
 
 
-def _plan(obj: Object, status: Mapping[str, Any], desired: Desired | Problem) -> Plan:
+def _unapproved(plan: InstallPlan) -> Problem | None:
+    policies = plan.policies
+    if not policies.approval_required or policies.approved_hash:
+        return None
+    command = f"dovetail extension plan {plan.extension} --version {plan.version} --approve"
+    return Problem(
+        "ApprovalRequired",
+        f"{plan.extension} {plan.version} waits for an approval: look at its plan with `{command}`, "
+        "or set spec.approval.planHash to the hash that is shown",
+    )
+
+
+def _ignores(obj: Object) -> bool:
+    return IGNORE_DEPENDENTS in annotations_of(obj)
+
+
+def _plan(obj: Object, status: Mapping[str, Any], desired: Desired | Problem, policies: Policies) -> Plan:
     annotations = annotations_of(obj)
     return Plan(
         name=key_of(obj).name,
@@ -212,7 +262,11 @@ def _plan(obj: Object, status: Mapping[str, Any], desired: Desired | Problem) ->
         deleting=is_deleting(obj),
         force_delete=labels.FORCE_DELETE in annotations,
         protected=labels.INSTALLPLAN_PROTECTION in finalizers_of(obj),
-        token=annotations.get(RETRY, ""),
+        token=attempt_token(obj),
+        paused=policies.paused,
+        limit=policies.retry.limit,
+        rolls_back=policies.on_upgrade_failure == "Rollback",
+        ignore_dependents=_ignores(obj),
         desired=desired,
         recorded=progress.recorded_of(status),
     )

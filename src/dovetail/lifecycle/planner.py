@@ -4,17 +4,24 @@ The model: a release is *right* when its newest revision is deployed and carries
 it is not, an attempt is made: state Preparing (what the attempt started from is written down), then Deploy. Whatever
 happens to the controller in between, the next look finds one of: nothing, a pending revision (Unlock and go on), a
 failed revision of this attempt (Fail), or the right one (Settle). Failures are counted for a target; another target,
-or a new retry token, starts from zero, so every state has an exit. Deletion is decided first and needs neither the
-ExtensionVersion nor the package.
+or a new retry token, starts from zero, so every state has an exit. After each failed upgrade the last good revision
+is brought back when the plan says so: first the note (`Attempt.back_to`), then Helm, then `Recovered`. Deletion is
+decided first and needs neither the ExtensionVersion nor the package; it waits for nobody but extensions that need
+this one, and agents that can be reached.
 
 No clocks: waiting is the caller's, who says `may_retry`. States are the published ones (`states`).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Final
 
 from dovetail.helm import storage
 from dovetail.lifecycle import states
 from dovetail.lifecycle.facts import UNLIMITED, Attempt, Desired, Namespace, Plan, Problem, Release, World
+
+BACK_PATIENCE: Final = 3
+"""Roll-backs after one failure, before what is there is left as it is until the next attempt."""
+HELD: Final = "RequiredByOthers"
 
 
 @dataclass(frozen=True)
@@ -56,6 +63,21 @@ class Fail:
 
 
 @dataclass(frozen=True)
+class RollBack:
+    """Bring back a revision after a failed upgrade; `attempt` notes it before Helm begins."""
+
+    revision: int
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
+class Recovered:
+    """The roll-back that was noted is done: write it down."""
+
+    attempt: Attempt
+
+
+@dataclass(frozen=True)
 class Settle:
     """The release is right: switch the API objects to `enabled` and write Installed."""
 
@@ -68,6 +90,23 @@ class Reject:
 
     state: str
     problem: Problem
+
+
+@dataclass(frozen=True)
+class Hold:
+    """The deletion waits: others need what would go. The state stays."""
+
+    problem: Problem
+
+
+@dataclass(frozen=True)
+class Pause:
+    """Say that the plan is paused; nothing else is done while it is."""
+
+
+@dataclass(frozen=True)
+class Resume:
+    """Say that the plan is paused no more."""
 
 
 @dataclass(frozen=True)
@@ -103,14 +142,19 @@ class Idle:
 
 
 Action = (
-    Protect | Enter | Deploy | Unlock | Fail | Settle | Reject | Uninstall | Orphan | Sweep | Unprotect | Wait | Idle
-)
+    Protect | Enter | Deploy | Unlock | Fail | RollBack | Recovered | Settle | Reject | Hold | Pause | Resume
+    | Uninstall | Orphan | Sweep | Unprotect | Wait | Idle
+)  # fmt: skip
 
 
 def decide(plan: Plan, world: World) -> Action:
     """The next action. Total: every plan in every world has one."""
     if plan.deleting:
         return _remove(plan, world)
+    if plan.paused:
+        return Idle() if plan.recorded.paused else Pause()
+    if plan.recorded.paused:
+        return Resume()
     desired = plan.desired
     if isinstance(desired, Problem):
         return _reject(plan, world, desired)
@@ -125,14 +169,16 @@ def _converge(plan: Plan, desired: Desired, world: World) -> Action:
         return Unlock(release.revision, _interrupted(attempt, release))
     if release is not None and release.status == storage.UNINSTALLING:
         return Uninstall()
+    if release is not None and release.status == storage.DEPLOYED and attempt.back_to:
+        return Recovered(replace(attempt, back_to=0, back_failures=0))
     if release is not None and _is_right(release, desired):
         settled = _is_settled(plan, desired) and world.switched
         return Idle() if settled else Settle(desired)
-    if desired.missing:
-        return _reject(plan, world, Problem("VersionNotFound", desired.missing))
+    if desired.barred is not None:
+        return _reject(plan, world, desired.barred)
     if world.namespace is Namespace.TERMINATING:
         return Wait(f"namespace {desired.namespace} is being deleted")
-    ours = (attempt.target, attempt.token) == (desired.target, plan.token)
+    ours = (attempt.target, attempt.token) == (desired.target, plan.token) and not plan.recorded.problem
     if not ours:
         return Enter(states.PREPARING, Attempt(desired.target, plan.token, base=_revision(release)))
     return _attempt(plan, desired, world)
@@ -145,16 +191,34 @@ def _attempt(plan: Plan, desired: Desired, world: World) -> Action:
         if _failed_by(release, attempt):
             message = release.description if release else ""
             return Fail(_failed_state(release), "HelmFailed", _failed(attempt, message))
-        if attempt.exhausted:
+        if attempt.is_exhausted(plan.limit):
             return Fail(_failed_state(release), "GaveUp", attempt)
         return Deploy(desired, _working_state(release))
     if recorded.state in states.FAILED and attempt.count:
-        if attempt.exhausted:
-            return Idle()
-        if not world.may_retry:
-            return Wait("the last attempt failed; the next one comes after a pause")
-    again = Attempt(attempt.target, attempt.token, attempt.count, _revision(release), attempt.patience, attempt.message)
-    return Enter(states.PREPARING, again)
+        return _after_failure(plan, attempt, world)
+    return _again(attempt, release)
+
+
+def _after_failure(plan: Plan, attempt: Attempt, world: World) -> Action:
+    if _goes_back(plan, attempt, world.release):
+        assert world.release is not None
+        if attempt.back_failures and not world.may_retry:
+            return Wait("the last roll-back failed; the next one comes after a pause")
+        return RollBack(world.release.good, replace(attempt, back_to=world.release.good))
+    if attempt.is_exhausted(plan.limit):
+        return Idle()
+    if not world.may_retry:
+        return Wait("the last attempt failed; the next one comes after a pause")
+    return _again(attempt, world.release)
+
+
+def _goes_back(plan: Plan, attempt: Attempt, release: Release | None) -> bool:
+    broken = release is not None and release.status == storage.FAILED and release.good > 0
+    return plan.rolls_back and broken and attempt.back_failures < BACK_PATIENCE
+
+
+def _again(attempt: Attempt, release: Release | None) -> Enter:
+    return Enter(states.PREPARING, replace(attempt, base=_revision(release), back_to=0, back_failures=0))
 
 
 def _reject(plan: Plan, world: World, problem: Problem) -> Action:
@@ -170,6 +234,8 @@ def _remove(plan: Plan, world: World) -> Action:
         return Unprotect() if world.release is None else Orphan()
     recorded = plan.recorded
     if recorded.state != states.UNINSTALLING:
+        if held := _held(plan, world):
+            return Idle() if recorded.problem == held.message else Hold(held)
         if recorded.state == states.UNINSTALL_FAILED and not world.may_retry:
             return Wait("the last attempt to uninstall failed; the next one comes after a pause")
         first = recorded.state != states.UNINSTALL_FAILED
@@ -183,7 +249,19 @@ def _remove(plan: Plan, world: World) -> Action:
         return Sweep()
     if world.vanishing:
         return Wait(f"{world.vanishing} objects are being deleted")
+    if world.members:
+        return Wait(f"its agents are being removed from {', '.join(world.members)}")
     return Unprotect()
+
+
+def _held(plan: Plan, world: World) -> Problem | None:
+    """Who still needs what the deletion would take away. What has begun is not held any more."""
+    begun = plan.recorded.state == states.UNINSTALL_FAILED
+    if not world.dependents or plan.ignore_dependents or begun or world.release is None:
+        return None
+    names = ", ".join(world.dependents)
+    way_out = "uninstall them first, or set the annotation dovetail.dev/ignore-dependents on the plan"
+    return Problem(HELD, f"{plan.name} stays, because it is needed by {names}; {way_out}")
 
 
 def _is_right(release: Release, desired: Desired) -> bool:
@@ -198,6 +276,7 @@ def _is_settled(plan: Plan, desired: Desired) -> bool:
         and recorded.enabled is desired.enabled
         and recorded.generation == plan.generation
         and recorded.attempt.target == desired.target
+        and recorded.lacking == desired.lacking
         and not recorded.problem
     )
 
@@ -208,15 +287,13 @@ def _failed_by(release: Release | None, attempt: Attempt) -> bool:
 
 def _interrupted(attempt: Attempt, release: Release) -> Attempt:
     """The revision becomes what the attempt goes on from, so that it does not count as its failure as well."""
-    return Attempt(
-        attempt.target, attempt.token, attempt.count + 1, release.revision, attempt.patience, "interrupted by a crash"
-    )
+    if attempt.back_to:
+        return replace(attempt, base=release.revision, back_failures=attempt.back_failures + 1)
+    return replace(attempt, count=attempt.count + 1, base=release.revision, message="interrupted by a crash")
 
 
 def _failed(attempt: Attempt, message: str) -> Attempt:
-    return Attempt(
-        attempt.target, attempt.token, attempt.count + 1, attempt.base, attempt.patience, message or attempt.message
-    )
+    return replace(attempt, count=attempt.count + 1, message=message or attempt.message)
 
 
 def _revision(release: Release | None) -> int:

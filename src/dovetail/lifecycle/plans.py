@@ -10,23 +10,26 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from importlib import import_module
 from typing import Any, Final, Literal
 
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import HelmWorker
-from dovetail.kube import Client, EventRecorder, Key, RequeueAfter, finalizers_of, uid_of
+from dovetail.kube import Client, EventRecorder, Key, RequeueAfter, finalizers_of, is_deleting, uid_of
 from dovetail.kube.errors import NotFound
 from dovetail.kube.resources import Object
 from dovetail.kube.timestamps import now
-from dovetail.lifecycle import planner, progress, states
-from dovetail.lifecycle.deployment import Deployer, Order
+from dovetail.lifecycle import bookkeeping, planner, progress, states
+from dovetail.lifecycle.deployment import Deployer, Order, RollBack
 from dovetail.lifecycle.errors import Interrupted, Refused
-from dovetail.lifecycle.facts import UNLIMITED, Attempt, fingerprint
+from dovetail.lifecycle.facts import Attempt, Problem
 from dovetail.lifecycle.interrupts import Interrupts
-from dovetail.lifecycle.objects import status_of
+from dovetail.lifecycle.live_progress import LiveProgress
+from dovetail.lifecycle.objects import generation_of, status_of
 from dovetail.lifecycle.observing import Observer, Seen, release_name
+from dovetail.lifecycle.pauses import Pauses
 from dovetail.lifecycle.releases import Releases
 from dovetail.lifecycle.removal import Removal
 from dovetail.lifecycle.switching import Switchboard
@@ -35,35 +38,11 @@ _log = logging.getLogger(__name__)
 
 _MAX_STEPS: Final = 20
 """A reconciliation that takes more steps than any path through the machine has is given back to the queue."""
-_FIRST_PAUSE: Final = 1.0
-_LONGEST_PAUSE: Final = 300.0
 _LOOK_AGAIN: Final = 1.0
 _LOOK: Final = "look"
 _REST: Final = "rest"
 Next = Literal["look", "rest"] | RequeueAfter
 """What follows a step: look again at once, rest until something happens, or look after a while."""
-
-
-class Pauses:
-    """When each plan (by uid) may be tried again. In memory only: after a restart everybody may try at once."""
-
-    def __init__(self) -> None:
-        self._until: dict[str, float] = {}
-
-    def begin(self, uid: str, failures: int) -> float:
-        """A pause that doubles with each failure; its length in seconds."""
-        seconds = min(_FIRST_PAUSE * 2.0 ** max(0, failures - 1), _LONGEST_PAUSE)
-        self._until[uid] = asyncio.get_running_loop().time() + seconds
-        return seconds
-
-    def left(self, uid: str) -> float:
-        return max(0.0, self._until.get(uid, 0.0) - asyncio.get_running_loop().time())
-
-    def is_over(self, uid: str) -> bool:
-        return self.left(uid) <= 0.0
-
-    def forget(self, uid: str) -> None:
-        self._until.pop(uid, None)
 
 
 class PlanReconciler:
@@ -126,12 +105,27 @@ class PlanReconciler:
                 await self._unlock(seen, attempt)
             case planner.Fail(state, reason, attempt):
                 return await self._fail(seen.obj, seen, state, reason, attempt)
+            case planner.RollBack():
+                return await self._roll_back(seen, action)
+            case planner.Recovered(attempt):
+                await self._recovered(seen, attempt)
             case planner.Settle():
                 await self._settle(seen, action)
                 return _REST
             case planner.Reject(state, problem):
-                await self._reject(seen, state, problem.reason, problem.message)
+                await self._reject(seen, state, problem)
                 return _REST
+            case planner.Hold(problem):
+                await self._hold(seen, problem)
+                return _REST
+            case planner.Pause():
+                obj = await self._write(seen.obj, progress.paused(seen.status, seen.plan.generation, now()))
+                await self._tell(
+                    obj, "Normal", states.COND_PAUSED, "nothing is changed until spec.paused is taken back"
+                )
+                return _REST
+            case planner.Resume():
+                await self._write(seen.obj, progress.resumed(seen.status, seen.plan.generation, now()))
             case planner.Uninstall():
                 return await self._uninstall(seen)
             case planner.Orphan():
@@ -153,8 +147,7 @@ class PlanReconciler:
     async def _unprotect(self, seen: Seen) -> None:
         obj = seen.obj
         if not seen.plan.force_delete:
-            status = progress.uninstalled(seen.status, seen.plan.generation, now())
-            obj = await self._write(obj, status)
+            obj = await self._write(obj, bookkeeping.uninstalled(seen, now()))
             await self._tell(obj, "Normal", states.UNINSTALLED, f"{seen.plan.name} is uninstalled, nothing is left")
         finalizers = [name for name in finalizers_of(obj) if name != labels.INSTALLPLAN_PROTECTION]
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"], "finalizers": finalizers}
@@ -164,63 +157,83 @@ class PlanReconciler:
 
     async def _enter(self, seen: Seen, state: str, attempt: Attempt) -> None:
         self.warm()
-        status = progress.entered(seen.status, state, attempt, seen.plan.generation, now())
-        await self._write(seen.obj, status)
+        await self._write(seen.obj, bookkeeping.entered(seen, state, attempt, now()))
 
     async def _deploy(self, seen: Seen, action: planner.Deploy) -> Next:
-        desired, obj = action.desired, seen.obj
-
-        async def begun() -> None:
-            nonlocal obj
-            status = progress.begun(
-                seen.status,
-                action.state,
-                release=release_name(seen.obj),
-                namespace=desired.namespace,
-                config_hash=fingerprint({"config": seen.config})[:16],
-                generation=seen.plan.generation,
-                now=now(),
-            )
-            obj = await self._write(obj, status)
-            message = f"{desired.extension} {desired.version} into namespace {desired.namespace}"
-            await self._tell(obj, "Normal", action.state, message)
-
+        live = LiveProgress(self._client, seen.obj)
         release = seen.world.release
         assert seen.version is not None, "the planner does not deploy what is missing"
         try:
-            order = Order(desired, seen.version, seen.config, release is not None)
+            order = Order(action.desired, seen.version, seen.config, release is not None)
             with self.interrupts.of(seen.obj) as interrupt:
-                await self._deployer.deploy(order, begun, interrupt)
+                async with live.running():
+                    await self._deployer.deploy(order, lambda: self._begun(seen, action, live), interrupt, live.report)
         except Interrupted:
             return _LOOK
         except Refused as error:
             in_force = release is not None and release.ever_deployed
             state = states.UPGRADE_FAILED if in_force else states.INSTALL_FAILED
-            attempt = _after_failure(seen.plan.recorded.attempt, error)
-            return await self._fail(obj, seen, state, error.reason, attempt)
+            attempt = bookkeeping.after(seen.plan.recorded.attempt, error)
+            return await self._fail(live.obj, seen, state, error.reason, attempt)
         return _LOOK
+
+    async def _begun(self, seen: Seen, action: planner.Deploy, live: LiveProgress) -> None:
+        """Everything is prepared, Helm comes next."""
+        desired = action.desired
+        async with live.hold():
+            if generation_of(live.obj) != seen.plan.generation or is_deleting(live.obj):
+                raise Interrupted(desired.extension)  # a step that was written has brought a changed plan
+            status = bookkeeping.begun(seen, status_of(live.obj), action, now())
+            live.obj = await self._write(live.obj, status)
+        message = f"{desired.extension} {desired.version} into namespace {desired.namespace}"
+        await self._tell(live.obj, "Normal", action.state, message + bookkeeping.told_of(status))
 
     async def _unlock(self, seen: Seen, attempt: Attempt) -> None:
         latest = seen.records.latest
         assert latest is not None
         # First the note, then the deed: a crash in between finds the release still locked and notes it again.
-        status = progress.entered(
-            seen.status, seen.plan.recorded.state or states.PREPARING, attempt, seen.plan.generation, now()
-        )
-        obj = await self._write(seen.obj, status)
-        await self._releases.unlock(latest)
         message = f"revision {latest.revision} was {latest.status} with nobody working on it; going on from it"
+        obj = await self._write(seen.obj, bookkeeping.unlocked(seen, attempt, message, now()))
+        await self._releases.unlock(latest)
         await self._tell(obj, "Warning", "Unlocked", message)
+
+    async def _roll_back(self, seen: Seen, action: planner.RollBack) -> Next:
+        status = bookkeeping.going_back(seen, action.attempt, now())
+        obj = await self._write(seen.obj, status)
+        message = f"bringing revision {action.revision} back{bookkeeping.told_of(status)}"
+        await self._tell(obj, "Warning", "RollingBack", message)
+        live = LiveProgress(self._client, obj)
+        order = RollBack(seen.plan.name, seen.namespace, release_name(seen.obj), action.revision, seen.policies)
+        try:
+            with self.interrupts.of(obj) as interrupt:
+                async with live.running():
+                    await self._deployer.roll_back(order, interrupt, live.report)
+        except Interrupted:
+            return _LOOK
+        except Refused as error:
+            return await self._fail_back(live.obj, seen, action.attempt, error)
+        return _LOOK
+
+    async def _recovered(self, seen: Seen, attempt: Attempt) -> None:
+        latest = seen.records.latest
+        assert latest is not None
+        await self._switchboard.restore(await self._releases.manifest(latest))
+        await self._switchboard.switch(seen.plan.name, seen.plan.recorded.enabled is not False)
+        obj = await self._write(seen.obj, bookkeeping.recovered(seen, attempt, now()))
+        await self._tell(obj, "Warning", states.COND_ROLLED_BACK, f"revision {latest.revision} serves as before")
+
+    async def _fail_back(self, obj: Object, seen: Seen, attempt: Attempt, error: Refused) -> RequeueAfter:
+        attempt = replace(attempt, back_failures=attempt.back_failures + 1)
+        obj = await self._write(obj, bookkeeping.not_recovered(seen, status_of(obj), attempt, error, now()))
+        await self._tell(obj, "Warning", "RollbackFailed", str(error))
+        return RequeueAfter(self._pauses.begin(uid_of(obj), attempt.back_failures, seen.policies.retry))
 
     async def _settle(self, seen: Seen, action: planner.Settle) -> None:
         desired, latest = action.desired, seen.records.latest
         if seen.plan.recorded.state != states.INSTALLED and latest is not None:
             await self._switchboard.restore(await self._releases.manifest(latest))
         await self._switchboard.switch(desired.extension, desired.enabled)
-        digest = seen.version.digest if seen.version else str(progress.operation_of(seen.status).get("digest") or "")
-        status = progress.settled(seen.status, desired, digest, seen.plan.generation, now())
-        if not seen.status.get("releaseName"):  # an adopted release: its record is there, our status is not
-            status |= {"releaseName": desired.extension, "targetNamespace": desired.namespace}
+        status = bookkeeping.settled(seen, desired, now())
         self._pauses.forget(uid_of(seen.obj))
         if status == seen.status:
             return
@@ -228,10 +241,13 @@ class PlanReconciler:
         word = "enabled" if desired.enabled else "disabled"
         await self._tell(obj, "Normal", states.INSTALLED, f"{desired.extension} {desired.version} is {word}")
 
-    async def _reject(self, seen: Seen, state: str, reason: str, message: str) -> None:
-        status = progress.rejected(seen.status, state, reason, message, seen.plan.generation, now())
-        obj = await self._write(seen.obj, status)
-        await self._tell(obj, "Warning", reason, message)
+    async def _reject(self, seen: Seen, state: str, problem: Problem) -> None:
+        obj = await self._write(seen.obj, bookkeeping.rejected(seen, state, problem, now()))
+        await self._tell(obj, "Warning", problem.reason, problem.message)
+
+    async def _hold(self, seen: Seen, problem: Problem) -> None:
+        obj = await self._write(seen.obj, progress.held(seen.status, problem, seen.plan.generation, now()))
+        await self._tell(obj, "Warning", problem.reason, problem.message)
 
     async def _uninstall(self, seen: Seen) -> Next:
         try:
@@ -256,14 +272,13 @@ class PlanReconciler:
         return _LOOK
 
     async def _fail_uninstall(self, seen: Seen, error: Refused) -> RequeueAfter:
-        attempt = _after_failure(seen.plan.recorded.attempt, error)
+        attempt = bookkeeping.after(seen.plan.recorded.attempt, error)
         return await self._fail(seen.obj, seen, states.UNINSTALL_FAILED, error.reason, attempt)
 
     async def _fail(self, obj: Object, seen: Seen, state: str, reason: str, attempt: Attempt) -> RequeueAfter:
-        status = progress.failed(status_of(obj), state, reason, attempt, seen.plan.generation, now())
-        obj = await self._write(obj, status)
-        pause = self._pauses.begin(uid_of(obj), attempt.count)
-        last = attempt.exhausted and attempt.patience != UNLIMITED
+        obj = await self._write(obj, bookkeeping.failed(seen, status_of(obj), state, reason, attempt, now()))
+        pause = self._pauses.begin(uid_of(obj), attempt.count, seen.policies.retry)
+        last = state != states.UNINSTALL_FAILED and attempt.is_exhausted(seen.plan.limit)
         what_next = "change the plan to try again" if last else f"next attempt in {pause:g} s"
         await self._tell(obj, "Warning", state, f"{attempt.message} ({what_next})")
         return RequeueAfter(pause)
@@ -286,7 +301,3 @@ class PlanReconciler:
         except OSError as error:
             _log.warning("the helm worker cannot be started: %s", error)
         await asyncio.to_thread(import_module, "dovetail.packaging.package")
-
-
-def _after_failure(attempt: Attempt, error: Refused) -> Attempt:
-    return Attempt(attempt.target, attempt.token, attempt.count + 1, attempt.base, error.patience, str(error))

@@ -1,21 +1,36 @@
 """The status of an InstallPlan as pure functions: what is read from it, and what each step writes.
 
 Next to the published fields, `status.operation` remembers the attempt (`facts.Attempt`), the package's digest and the
-problem told last. `stateHistory` keeps the last ten states. Times are only written, never read.
+problem told last. `stateHistory` keeps the last ten states, `progress` is there while something runs. What was done
+is `history`'s. Times are only written, never read.
 """
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, Literal, cast
 
-from dovetail.kube.conditions import set_condition
+from dovetail.kube.conditions import find_condition, is_true, remove_condition, set_condition
 from dovetail.kube.timestamps import rfc3339
 from dovetail.lifecycle import states
-from dovetail.lifecycle.facts import DEFAULT_PATIENCE, Attempt, Desired, Recorded
+from dovetail.lifecycle.facts import (
+    DEFAULT_PATIENCE,
+    DEPENDENCY_MISSING,
+    DEPENDENCY_REASONS,
+    Attempt,
+    Desired,
+    Problem,
+    Recorded,
+)
+from dovetail.lifecycle.steps import Step
 
 _HISTORY: Final = 10
 _MAX_MESSAGE: Final = 4096
 Status = Mapping[str, Any]
+
+ENTERED: Final = Step(1, "Preparing")
+BEGUN: Final = 10
+"""Per cent done when Helm begins: the package is there, the namespace and the account are ready."""
+_UNINSTALL_BEGUN: Final = Step(5, "Uninstalling")
 
 
 def recorded_of(status: Status) -> Recorded:
@@ -28,6 +43,8 @@ def recorded_of(status: Status) -> Recorded:
         generation=int(status.get("observedGeneration") or 0),
         release=bool(status.get("releaseName")),
         problem=str(operation.get("problem") or ""),
+        paused=is_true(_conditions(status), states.COND_PAUSED),
+        lacking=str(operation.get("lacking") or ""),
         attempt=Attempt(
             target=str(operation.get("target") or ""),
             token=str(operation.get("token") or ""),
@@ -35,6 +52,8 @@ def recorded_of(status: Status) -> Recorded:
             base=int(operation.get("base") or 0),
             patience=int(operation.get("patience", DEFAULT_PATIENCE)),
             message=str(operation.get("message") or ""),
+            back_to=int(operation.get("backTo") or 0),
+            back_failures=int(operation.get("backFailures") or 0),
         ),
     )
 
@@ -46,11 +65,19 @@ def operation_of(status: Status) -> Mapping[str, Any]:
 
 def entered(status: Status, state: str, attempt: Attempt, generation: int, now: datetime) -> dict[str, Any]:
     """A state with its attempt."""
-    return {
+    result = {
         **_in_state(status, state, now),
         "observedGeneration": generation,
         "operation": _operation(status, attempt),
     }
+    if state in states.WORKING:
+        return {**result, "progress": progress_of(ENTERED)}
+    return {**result, "progress": progress_of(_UNINSTALL_BEGUN)} if state == states.UNINSTALLING else result
+
+
+def progress_of(step: Step) -> dict[str, Any]:
+    """`status.progress`."""
+    return {"percent": step.percent, "step": step.what, "object": step.object}
 
 
 def begun(
@@ -62,6 +89,7 @@ def begun(
         "releaseName": release,
         "targetNamespace": namespace,
         "configHash": config_hash,
+        "progress": progress_of(Step(BEGUN, state)),
     }
     return _with(
         result, states.COND_INITIALIZED, "True", "Prepared", "namespace and account are ready", generation, now
@@ -78,7 +106,53 @@ def rejected(status: Status, state: str, reason: str, message: str, generation: 
     """What is asked for cannot be tried."""
     result = {**_in_state(status, state, now), "observedGeneration": generation}
     result["operation"] = {**operation_of(status), "problem": message}
+    if reason in DEPENDENCY_REASONS:
+        result = _with(result, states.COND_DEPENDENCIES, "False", reason, message, generation, now)
     return _with(result, _condition_of(state), "False", reason, message, generation, now)
+
+
+def held(status: Status, problem: Problem, generation: int, now: datetime) -> dict[str, Any]:
+    """The deletion waits for others; the state stays."""
+    result = {**status, "operation": {**operation_of(status), "problem": problem.message}}
+    return _with(result, states.COND_DEPENDENCIES, "False", problem.reason, problem.message, generation, now)
+
+
+def paused(status: Status, generation: int, now: datetime) -> dict[str, Any]:
+    """Nothing is done until spec.paused is taken back."""
+    result = {**status, "observedGeneration": generation}
+    message = "nothing is changed while spec.paused is true; a deletion goes on"
+    return _with(result, states.COND_PAUSED, "True", "Paused", message, generation, now)
+
+
+def resumed(status: Status, generation: int, now: datetime) -> dict[str, Any]:
+    """The plan is worked on again."""
+    return _with(dict(status), states.COND_PAUSED, "False", "Resumed", "the plan is carried out", generation, now)
+
+
+def going_back(status: Status, attempt: Attempt) -> dict[str, Any]:
+    """A roll-back is about to begin: the note comes before the deed."""
+    step = Step(BEGUN, "Rolling back", f"revision {attempt.back_to}")
+    return {**status, "operation": _operation(status, attempt), "progress": progress_of(step)}
+
+
+def recovered(status: Status, attempt: Attempt, generation: int, now: datetime) -> dict[str, Any]:
+    """The last good revision is in force again; what was asked for still failed."""
+    back_to = recorded_of(status).attempt.back_to
+    message = f"revision {back_to}, version {status.get('version') or 'unknown'}, is in force again"
+    result = {**_without_progress(status), "operation": _operation(status, attempt)}
+    return _with(result, states.COND_ROLLED_BACK, "True", "UpgradeFailed", message, generation, now)
+
+
+def not_recovered(status: Status, attempt: Attempt, why: str, generation: int, now: datetime) -> dict[str, Any]:
+    """The roll-back failed, too."""
+    result = {**_without_progress(status), "operation": _operation(status, attempt)}
+    return _with(result, states.COND_ROLLED_BACK, "False", "RollbackFailed", why, generation, now)
+
+
+def tested(status: Status, passed: bool, message: str, generation: int, now: datetime) -> dict[str, Any]:
+    """What the package's own tests said."""
+    value, reason = ("True", "Passed") if passed else ("False", "Failed")
+    return _with(dict(status), states.COND_TESTED, cast("Any", value), reason, message, generation, now)
 
 
 def settled(status: Status, desired: Desired, digest: str, generation: int, now: datetime) -> dict[str, Any]:
@@ -90,8 +164,10 @@ def settled(status: Status, desired: Desired, digest: str, generation: int, now:
         "version": desired.version,
         "enabled": desired.enabled,
         "observedGeneration": generation,
-        "operation": {**_operation(status, attempt), "digest": digest},
+        "operation": {**_operation(status, attempt), "digest": digest, **_lacking(desired)},
+        "conditions": remove_condition(_conditions(status), states.COND_ROLLED_BACK),
     }
+    result = _dependencies(result, desired, generation, now)
     result = _with(
         result, states.COND_INSTALLED, "True", "Installed", f"{desired.version} is in force", generation, now
     )
@@ -110,8 +186,22 @@ def uninstalled(status: Status, generation: int, now: datetime) -> dict[str, Any
     return _with(result, states.COND_UNINSTALLED, "True", "Uninstalled", message, generation, now)
 
 
+def _lacking(desired: Desired) -> dict[str, str]:
+    return {"lacking": desired.lacking} if desired.lacking else {}
+
+
+def _dependencies(status: dict[str, Any], desired: Desired, generation: int, now: datetime) -> dict[str, Any]:
+    """Only extensions that lacked something once have the condition."""
+    kind = states.COND_DEPENDENCIES
+    if desired.lacking:
+        return _with(status, kind, "False", DEPENDENCY_MISSING, desired.lacking, generation, now)
+    if find_condition(_conditions(status), kind) is None:
+        return status
+    return _with(status, kind, "True", "Satisfied", "what it needs is there", generation, now)
+
+
 def _in_state(status: Status, state: str, now: datetime) -> dict[str, Any]:
-    result = dict(status)
+    result = _without_progress(status)
     if status.get("state") != state:
         history = list(cast("list[Mapping[str, Any]]", status.get("stateHistory") or []))
         history.append({"state": state, "lastTransitionTime": rfc3339(now)})
@@ -120,8 +210,18 @@ def _in_state(status: Status, state: str, now: datetime) -> dict[str, Any]:
     return result
 
 
+def _without_progress(status: Status) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key != "progress"}
+
+
+def _conditions(status: Status) -> list[Mapping[str, Any]]:
+    found = status.get("conditions")
+    return cast("list[Mapping[str, Any]]", found) if isinstance(found, list) else []
+
+
 def _operation(status: Status, attempt: Attempt) -> dict[str, Any]:
     kept = {key: value for key, value in operation_of(status).items() if key == "digest"}
+    back = {"backTo": attempt.back_to, "backFailures": attempt.back_failures}
     return {
         **kept,
         "target": attempt.target,
@@ -130,6 +230,7 @@ def _operation(status: Status, attempt: Attempt) -> dict[str, Any]:
         "base": attempt.base,
         "patience": attempt.patience,
         "message": attempt.message[:_MAX_MESSAGE],
+        **{key: value for key, value in back.items() if value},
     }
 
 
@@ -152,6 +253,6 @@ def _with(
     generation: int,
     now: datetime,
 ) -> dict[str, Any]:
-    conditions = cast("list[Mapping[str, Any]]", status.get("conditions") or [])
+    conditions = _conditions(status)
     message = message[:_MAX_MESSAGE]
     return {**status, "conditions": set_condition(conditions, type, value, reason, message, generation, now)}

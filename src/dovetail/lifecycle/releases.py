@@ -4,11 +4,13 @@ Looking at a release needs no Helm: its Secrets' labels tell it (`dovetail.helm.
 there. So whatever happens to a release, by us, by a crash or by somebody's hand, is seen by a watch on metadata.
 """
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from dovetail.helm import storage
+from dovetail.helm.errors import HelmProtocolError
 from dovetail.helm.storage import ReleaseRecord
 from dovetail.kube import SECRETS, Client, NotFound
 from dovetail.lifecycle.facts import Release
@@ -35,7 +37,9 @@ class Records:
         if latest is None:
             return None
         in_force = any(record.status in _WAS_IN_FORCE for record in self.revisions)
-        return Release(latest.revision, latest.status, latest.labels.get(TARGET_LABEL, ""), in_force, description)
+        good = storage.deployed(record for record in self.revisions if record.revision < latest.revision)
+        target = latest.labels.get(TARGET_LABEL, "")
+        return Release(latest.revision, latest.status, target, in_force, description, good=good.revision if good else 0)
 
 
 NO_RECORDS: Final = Records()
@@ -59,6 +63,14 @@ class Releases:
             return storage.description_of(await self._client.get(SECRETS, record.secret, record.namespace))
         except NotFound:
             return ""
+
+    async def contents(self, record: ReleaseRecord) -> storage.Contents:
+        """What a revision made; nothing when its record is gone or cannot be read."""
+        try:
+            secret = await self._client.get(SECRETS, record.secret, record.namespace)
+            return await asyncio.to_thread(storage.contents_of, secret)
+        except (NotFound, HelmProtocolError):
+            return storage.Contents("")
 
     async def manifest(self, record: ReleaseRecord) -> str:
         """The objects of a revision, as YAML documents. Raises NotFound, HelmProtocolError."""

@@ -54,6 +54,10 @@ class Policies(msgspec.Struct, frozen=True, kw_only=True):
     approved_hash: str = ""
 
 
+AS_PUBLISHED: Final = Policies()
+"""What a plan that says nothing gets."""
+
+
 def policies(spec: Fields) -> Policies:
     """Read them from a plan's spec; mistakes are noted in `spec.errors`."""
     retry, tests, drift, approval = (spec.child(name) for name in ("retry", "tests", "drift", "approval"))
