@@ -12,6 +12,7 @@ from dovetail.helm import (
     HelmWorker,
     History,
     ListReleases,
+    Progress,
     Render,
     Rollback,
     Status,
@@ -62,13 +63,14 @@ def deploy(connection: Connection, chart: bytes, **rest: Any) -> Deploy:
 async def test_a_release_through_its_life(kube_api: KubeApi) -> None:
     async with kube_api.client() as client, HelmWorker() as helm:
         here = await namespace(kube_api, client, "helm-life")
-        steps: list[str] = []
+        steps: list[Progress] = []
         labels = {**REF, "dovetail.dev/target": "one"}
         first = await helm.call(
             deploy(here, tiny(), values=Values("color: blue\n"), release_labels=labels), on_progress=steps.append
         )
         assert (first["revision"], first["status"]) == (1, "deployed")
-        assert steps == ["rendering", "installing"]
+        assert [step.step for step in steps][:2] == ["rendering", "installing"]
+        assert ("applying", 1) in {(step.step, step.count) for step in steps}
         settings = await client.get(CONFIGMAPS, "tiny-settings", "helm-life")
         assert settings["data"] == {"color": "blue", "version": "1.0.0"}
         assert settings["metadata"]["labels"].items() >= REF.items()

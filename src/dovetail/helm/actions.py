@@ -4,14 +4,15 @@ Each takes the operation's value, a token that can cancel it and a function that
 into the `Answer`. The SDK's errors pass through; the worker words them.
 """
 
+import contextlib
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 from dovetail.helm import sdk, wire
-from dovetail.helm.errors import InvalidAssignment
-from dovetail.helm.freezing import archive, labelled
+from dovetail.helm.errors import InvalidAssignment, StaleRendering
+from dovetail.helm.freezing import RenderedChart, archive, labelled
 from dovetail.helm.values import merged
 
 Report = Callable[[str], None]
@@ -30,6 +31,8 @@ def perform(operation: wire.Operation, token: sdk.CancelToken, report: Report) -
             return _deploy(operation, token, report)
         case wire.Rollback():
             return _rollback(operation, report)
+        case wire.RunTests():
+            return _run_tests(operation, report)
         case wire.Uninstall():
             return _uninstall(operation, report)
         case wire.Status(release, connection):
@@ -50,27 +53,26 @@ def perform(operation: wire.Operation, token: sdk.CancelToken, report: Report) -
 
 def _render(operation: wire.Render, report: Report) -> Result:
     report("rendering")
-    config = None if operation.connection is None else sdk.open_config(operation.connection)
-    with sdk.load(operation.chart) as chart:
-        try:
-            rendered = sdk.render(
-                chart,
-                _values(operation.values),
-                release=operation.release,
-                namespace=operation.namespace,
-                revision=operation.revision,
-                config=config,
-                capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
-            )
-        finally:
-            if config is not None:
-                config.close()
+    with _maybe_config(operation.connection) as config, sdk.load(operation.chart) as chart:
+        revision = operation.revision
+        if not revision and config is not None:
+            revision = _next(_last_revision(config, operation.release))
+        rendered = sdk.render(
+            chart,
+            _values(operation.values),
+            release=operation.release,
+            namespace=operation.namespace,
+            revision=revision or 1,
+            config=config,
+            capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
+        )
     frozen = labelled(rendered, operation.object_labels)
     return {
         "metadata": dict(frozen.metadata),
         "values": dict(frozen.values),
         "manifests": dict(frozen.manifests),
         "crds": [list(crd) for crd in frozen.crds],
+        "revision": revision or 1,
     }
 
 
@@ -78,19 +80,7 @@ def _deploy(operation: wire.Deploy, token: sdk.CancelToken, report: Report) -> R
     values = _values(operation.values)
     with sdk.open_config(operation.connection) as config:
         last = _last_revision(config, operation.release)
-        report("rendering")
-        with sdk.load(operation.chart) as chart:
-            rendered = sdk.render(
-                chart,
-                values,
-                release=operation.release,
-                namespace=operation.connection.namespace,
-                revision=1 if last is None else int(last["revision"]) + 1,
-                config=config,
-                capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
-            )
-        frozen = labelled(rendered, operation.object_labels)
-        with sdk.load(archive(frozen)) as chart:
+        with sdk.load(archive(_frozen(operation, values, config, _next(last), report))) as chart:
             if last is None or last["status"] == "uninstalled":
                 report("installing")
                 options = {**_options(operation), "replace": last is not None}
@@ -99,6 +89,35 @@ def _deploy(operation: wire.Deploy, token: sdk.CancelToken, report: Report) -> R
             # The values are already in the text; without `reset` Helm would merge the last release's into the record.
             options = {**_options(operation), "reset_values": True, "max_history": operation.max_history}
             return _summary(sdk.upgrade(config, token, chart, operation.release, values, options))
+
+
+def _frozen(
+    operation: wire.Deploy, values: Mapping[str, Any], config: Any, revision: int, report: Report
+) -> RenderedChart:
+    """What is to be installed: what the caller has seen, or rendered here and now."""
+    given = operation.rendering
+    if given is not None:
+        if given.revision != revision:
+            raise StaleRendering(given.revision, revision)
+        return RenderedChart(given.metadata, given.values, given.manifests, given.crds)
+    report("rendering")
+    with sdk.load(operation.chart) as chart:
+        rendered = sdk.render(
+            chart,
+            values,
+            release=operation.release,
+            namespace=operation.connection.namespace,
+            revision=revision,
+            config=config,
+            capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
+        )
+    return labelled(rendered, operation.object_labels)
+
+
+def _run_tests(operation: wire.RunTests, report: Report) -> Result:
+    report("testing")
+    with sdk.open_config(operation.connection) as config:
+        return config.test(operation.release, timeout=operation.timeout)
 
 
 def _rollback(operation: wire.Rollback, report: Report) -> Result:
@@ -144,6 +163,14 @@ def _options(operation: wire.Deploy) -> dict[str, Any]:
         # Validated by the first rendering; the frozen chart has no schema and its text nothing left to look up.
         "skip_schema_validation": True,
     }
+
+
+def _maybe_config(connection: wire.Connection | None) -> contextlib.AbstractContextManager[Any]:
+    return contextlib.nullcontext() if connection is None else sdk.open_config(connection)
+
+
+def _next(last: Mapping[str, Any] | None) -> int:
+    return 1 if last is None else int(last["revision"]) + 1
 
 
 def _last_revision(config: Any, release: str) -> Mapping[str, Any] | None:

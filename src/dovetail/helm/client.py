@@ -34,7 +34,7 @@ _ON_TOP_OF_HELMS_OWN: Final = 30.0
 
 
 class _Pending:
-    def __init__(self, operation: wire.Operation, on_progress: Callable[[str], None] | None) -> None:
+    def __init__(self, operation: wire.Operation, on_progress: Callable[[wire.Progress], None] | None) -> None:
         self.operation = operation
         self.on_progress = on_progress
         self.outcome: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
@@ -84,7 +84,7 @@ class HelmWorker:
         *,
         timeout: float | None = None,
         interrupt: asyncio.Event | None = None,
-        on_progress: Callable[[str], None] | None = None,
+        on_progress: Callable[[wire.Progress], None] | None = None,
     ) -> dict[str, Any]:
         """Perform one operation. `timeout` in seconds; by default Helm's own and half a minute.
 
@@ -183,9 +183,9 @@ class HelmWorker:
         if pending is None or pending.outcome.done():
             return
         match message:
-            case wire.Progress(_, step):
+            case wire.Progress():
                 if pending.on_progress is not None:
-                    pending.on_progress(step)
+                    pending.on_progress(message)
             case wire.Answer(_, result):
                 pending.outcome.set_result(result)
             case wire.Refusal(_, reason, detail):

@@ -5,6 +5,7 @@
     +-- HelmWorkerDied         the worker process ended while it owed an answer; asking again starts a new one
     +-- HelmTimeout            no answer within the given time; the operation was cancelled
     +-- HelmProtocolError      bytes that are not a frame of ours
+    +-- StaleRendering         a rendering for another revision than the next one
     +-- InvalidAssignment      a `--set...` that Helm does not understand
     +-- UnlabellableDocument   a rendered document that is not a Kubernetes object
 
@@ -22,6 +23,8 @@ UNREACHABLE: Final = "Unreachable"
 STORAGE: Final = "Storage"
 RELEASE: Final = "Release"
 """The API refused an object, or a hook failed."""
+STALE: Final = "Stale"
+"""What was to be installed was rendered for another state of the release."""
 INTERNAL: Final = "Internal"
 
 
@@ -69,6 +72,15 @@ class HelmProtocolError(HelmError):
     def __init__(self, what: str) -> None:
         self.what = what
         super().__init__(f"the helm worker's pipe carries something that is not a frame: {what}")
+
+
+class StaleRendering(HelmError):
+    """The release has moved on since it was rendered."""
+
+    def __init__(self, rendered_for: int, next_revision: int) -> None:
+        super().__init__(
+            f"it was rendered as revision {rendered_for}, but the next one is {next_revision} by now; render it again"
+        )
 
 
 class InvalidAssignment(HelmError):

@@ -158,8 +158,8 @@ def rollback(config: helm_python.Config, release: str, options: Mapping[str, Any
 
 
 def forward_logs(logger: logging.Logger) -> None:
-    """Helm's log lines from now on go to `logger`; call it before the first config."""
-    helm_python.enable_logging(logging.INFO, logger)
+    """Helm's log lines from now on go to `logger`; call it before the first config. Its progress is in debug lines."""
+    helm_python.enable_logging(logging.DEBUG, logger)
 
 
 def _act(

@@ -41,8 +41,23 @@ class Values(msgspec.Struct, frozen=True):
     sets: tuple[tuple[str, str], ...] = ()
 
 
+class Rendering(msgspec.Struct, frozen=True):
+    """What Render answers: the labelled text of every template by its path, and `crds/` as (path, text).
+
+    `revision` is the one that the text was rendered for.
+    """
+
+    metadata: dict[str, Any]
+    values: dict[str, Any]
+    manifests: dict[str, str]
+    crds: tuple[tuple[str, str], ...] = ()
+    revision: int = 1
+
+
 class Render(msgspec.Struct, frozen=True, tag=True):
     """Render a package: the labelled text of every template. Without a connection nothing is contacted.
+
+    `revision` 0 means the release's next one, which only a connection can tell.
 
     `kube_version` (`1.29` or `v1.29.3`) and `api_versions` (`group/version` or `group/version/Kind`) are what the
     templates are told of the cluster; empty leaves it to Helm, which speaks of its own newest version.
@@ -62,6 +77,9 @@ class Render(msgspec.Struct, frozen=True, tag=True):
 class Deploy(msgspec.Struct, frozen=True, tag=True):
     """Install, or upgrade where the release exists. `timeout` in seconds is Helm's, for each hook.
 
+    With a `rendering` exactly that is installed and `chart` is not read; it is refused as Stale when the release has
+    another revision by now than it was rendered for.
+
     `wait` also waits until workloads are ready. `release_labels` are stored on the release's record. `kube_version` and
     `api_versions` as in Render.
     """
@@ -69,6 +87,7 @@ class Deploy(msgspec.Struct, frozen=True, tag=True):
     release: str
     chart: bytes
     connection: Connection
+    rendering: Rendering | None = None
     values: Values = Values()
     object_labels: dict[str, str] = {}
     release_labels: dict[str, str] = {}
@@ -97,6 +116,14 @@ class Uninstall(msgspec.Struct, frozen=True, tag=True):
     release: str
     connection: Connection
     wait: bool = False
+    timeout: int = 300
+
+
+class RunTests(msgspec.Struct, frozen=True, tag=True):
+    """Run the test hooks of a release that is deployed; `timeout` in seconds for each of them."""
+
+    release: str
+    connection: Connection
     timeout: int = 300
 
 
@@ -137,7 +164,7 @@ class Verify(msgspec.Struct, frozen=True, tag=True):
     release: str = ""
 
 
-Operation = Verify | Render | Deploy | Rollback | Uninstall | Status | History | ListReleases | ShowChart
+Operation = Verify | Render | Deploy | Rollback | RunTests | Uninstall | Status | History | ListReleases | ShowChart
 
 
 class Call(msgspec.Struct, frozen=True, tag=True):
@@ -161,10 +188,18 @@ class Refusal(msgspec.Struct, frozen=True, tag=True):
 
 
 class Progress(msgspec.Struct, frozen=True, tag=True):
-    """A call reached a step: "rendering", "installing", "upgrading"."""
+    """A call reached a step. `kind`, `namespace` and `name` of the object that it is about, if it is about one.
+
+    Steps of ours: "rendering", "installing", "upgrading", "rolling back", "testing", "uninstalling". Of Helm's, read
+    from its log (`log_lines`): "applying" (`count` objects), "waiting", "deleting".
+    """
 
     id: int
     step: str
+    kind: str = ""
+    namespace: str = ""
+    name: str = ""
+    count: int = 0
 
 
 class Log(msgspec.Struct, frozen=True, tag=True):

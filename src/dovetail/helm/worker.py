@@ -22,20 +22,25 @@ from typing import Any, BinaryIO
 
 import msgspec
 
-from dovetail.helm import errors, wire
+from dovetail.helm import errors, log_lines, wire
 
 _THREADS = 4
+_loaded = threading.Event()
+"""The Go library is there, and its log is read."""
 
 
 class _LogFrames(logging.Handler):
-    """Helm's log lines as frames. Lines arrive on Go's threads."""
+    """Helm's log lines as frames, of its debug lines only the progress. Lines arrive on Go's threads."""
 
-    def __init__(self, send: Callable[[wire.FromWorker], None]) -> None:
-        super().__init__(logging.INFO)
-        self._send = send
+    def __init__(self, worker: "Worker") -> None:
+        super().__init__(logging.DEBUG)
+        self._worker = worker
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._send(wire.Log(record.levelno, record.getMessage()))
+        if record.levelno >= logging.INFO:
+            self._worker.send(wire.Log(record.levelno, record.getMessage()))
+        elif line := log_lines.told(record.getMessage()):
+            self._worker.tell_progress(line)
 
 
 class Worker:
@@ -46,6 +51,7 @@ class Worker:
         self._outgoing = outgoing
         self._writing = threading.Lock()
         self._tokens: dict[int, Callable[[], None] | None] = {}
+        self._running: dict[int, wire.Operation] = {}
         self._state = threading.Lock()
         self._releases: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
@@ -83,6 +89,13 @@ class Worker:
             self._outgoing.write(frame)
             self._outgoing.flush()
 
+    def tell_progress(self, line: log_lines.Told) -> None:
+        """Send a line of Helm's log to the call that it belongs to, if that can be told."""
+        with self._state:
+            id = log_lines.whose(line, self._running.items())
+        if id is not None:
+            self.send(log_lines.progress(id, line))
+
     def _perform(self, call: wire.Call) -> None:
         name = wire.operation_name(call.operation)
         with self._turn(call.operation):
@@ -93,10 +106,11 @@ class Worker:
                 outcome = wire.frame(wire.Refusal(call.id, errors.INTERNAL, f"{type(error).__name__}: {error}"))
         with self._state:
             self._tokens.pop(call.id, None)
+            self._running.pop(call.id, None)
         self._write(outcome)
 
     def _turn(self, operation: wire.Operation) -> contextlib.AbstractContextManager[Any]:
-        if not isinstance(operation, wire.Deploy | wire.Rollback | wire.Uninstall):
+        if not isinstance(operation, wire.Deploy | wire.Rollback | wire.RunTests | wire.Uninstall):
             return contextlib.nullcontext()
         with self._state:
             return self._releases[operation.connection.namespace, operation.release]
@@ -105,16 +119,21 @@ class Worker:
         # The Go library: after the pipe is up, so that the first call is already waiting.
         from dovetail.helm import actions, sdk
 
+        _loaded.wait()  # what is configured before its log is read would not be heard
+
         with sdk.CancelToken() as token:
             with self._state:
                 if call.id not in self._tokens:
                     return wire.Refusal(call.id, errors.CANCELLED, "cancelled before it began")
                 self._tokens[call.id] = token.cancel
+                self._running[call.id] = call.operation
             try:
                 result = actions.perform(call.operation, token, lambda step: self.send(wire.Progress(call.id, step)))
                 return wire.Answer(call.id, result)
             except sdk.SdkError as error:
                 return wire.Refusal(call.id, sdk.reason_of(error), str(error))
+            except errors.StaleRendering as error:
+                return wire.Refusal(call.id, errors.STALE, str(error))
             except errors.HelmError as error:
                 return wire.Refusal(call.id, errors.INVALID, str(error))
 
@@ -138,8 +157,8 @@ def main() -> None:
     worker = Worker(incoming, outgoing)
     helm_log = logging.getLogger("helm")
     helm_log.propagate = False
-    helm_log.setLevel(logging.INFO)
-    helm_log.addHandler(_LogFrames(worker.send))
+    helm_log.setLevel(logging.DEBUG)
+    helm_log.addHandler(_LogFrames(worker))
     threading.Thread(target=_preload, args=(helm_log,), name="preload", daemon=True).start()
     code = 0
     try:
@@ -154,9 +173,12 @@ def main() -> None:
 
 def _preload(helm_log: logging.Logger) -> None:
     """Load the Go library while the first call is still on its way."""
-    from dovetail.helm import sdk
+    try:
+        from dovetail.helm import sdk
 
-    sdk.forward_logs(helm_log)
+        sdk.forward_logs(helm_log)
+    finally:
+        _loaded.set()
 
 
 if __name__ == "__main__":

@@ -1,13 +1,18 @@
-"""Making a release: namespace, account and rights, values, and then Helm as that account.
+"""Making a release: package, namespace, account and rights, rendering, and then Helm as that account.
 
-Every step may be repeated: what exists is kept or brought in line. The package's bytes that were verified are the bytes
-that Helm gets. During an upgrade the account holds the rights of both versions, afterwards only the new one's.
+The package is rendered once; what it renders to is looked at (whose the objects are, what was approved) and exactly
+that is installed. Until Helm begins nothing of the release has been changed, so whatever is refused before leaves what
+is in force as it was. Every step may be repeated: what exists is kept or brought in line. The package's bytes that were
+verified are the bytes that Helm gets. During an upgrade the account holds the rights of both versions, afterwards only
+the new one's.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Final, Literal
+
+import msgspec
 
 from dovetail.apis import labels
 from dovetail.apis.dialects import ExtensionVersion
@@ -19,43 +24,43 @@ from dovetail.helm import (
     HelmTimeout,
     HelmWorker,
     HelmWorkerDied,
+    Progress,
+    Render,
+    Rendering,
     Rollback,
     Uninstall,
     Values,
     errors,
 )
-from dovetail.kube import (
-    CLUSTERROLES,
-    NAMESPACES,
-    ROLES,
-    AlreadyExists,
-    ApiError,
-    Client,
-    Conflict,
-    NotFound,
-    ServerError,
-    TooManyRequests,
-    is_deleting,
-)
-from dovetail.lifecycle.access import access_objects, account_user, namespace_object, role_name
+from dovetail.kube import Client
+from dovetail.lifecycle import steps
+from dovetail.lifecycle.access import account_user
 from dovetail.lifecycle.capabilities import capabilities_if_told
-from dovetail.lifecycle.errors import DeployFailed, Interrupted, Refused, UninstallFailed
-from dovetail.lifecycle.facts import DEFAULT_PATIENCE, Desired
-from dovetail.lifecycle.packages import PackageSource
-from dovetail.lifecycle.releases import TARGET_LABEL
+from dovetail.lifecycle.errors import DeployFailed, Interrupted, UninstallFailed
+from dovetail.lifecycle.facts import Desired
+from dovetail.lifecycle.ownership import Owner, Ownership
+from dovetail.lifecycle.packages import Fetched, PackageSource
+from dovetail.lifecycle.preparing import NO_RULES, Preparation, Rules
+from dovetail.lifecycle.releases import TARGET_LABEL, Releases
+from dovetail.lifecycle.rendered import Rendered, read, read_templates
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.steps import Report, quiet
 from dovetail.lifecycle.values import injected_values
-from dovetail.packaging.permissions import Permissions
 
-MANAGER: Final = "dovetail"
-_TRANSIENT_HELM: Final = frozenset({errors.UNREACHABLE, errors.CANCELLED})
-Rules = Mapping[str, Sequence[Mapping[str, Any]]]
+_TRANSIENT_HELM: Final = frozenset({errors.UNREACHABLE, errors.CANCELLED, errors.STALE})
+_ON_TOP: Final = 30.0
+_LONGEST: Final = 3500.0
+"""The reconciliation that carries an operation ends soon after."""
+_Changing = Deploy | Rollback | Uninstall
+OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
 class Order:
-    """One deployment: what, from which version object, with which user values, over which release."""
+    """One deployment: what, from which version object, with which user values, over which release.
+
+    `release` empty: named like the extension. `agent`: its part on a member cluster.
+    """
 
     desired: Desired
     version: ExtensionVersion
@@ -63,6 +68,12 @@ class Order:
     upgrade: bool
     policies: Policies = AS_PUBLISHED
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
+    release: str = ""
+    agent: bool = False
+
+    @property
+    def release_name(self) -> str:
+        return self.release or self.desired.extension
 
 
 @dataclass(frozen=True)
@@ -76,6 +87,17 @@ class RollBack:
     policies: Policies = AS_PUBLISHED
 
 
+@dataclass(frozen=True)
+class Outcome:
+    """How a deployment ended that went well. `notes` are things that a user should know all the same."""
+
+    tested: Literal["", "Passed", "Failed"] = ""
+    message: str = ""
+    logs: str = ""
+    """ConfigMap in the system's namespace with what hooks and tests have written."""
+    notes: tuple[str, ...] = ()
+
+
 class Deployer:
     """Carries out deployments and uninstalls. Raises Refused for what the user must see, other errors to try again."""
 
@@ -84,63 +106,132 @@ class Deployer:
         self._helm = helm
         self._packages = packages
         self._settings = settings
+        self._preparation = Preparation(client)
+        self._ownership = Ownership(client)
+        self._releases = Releases(client)
 
     async def deploy(
         self, order: Order, begun: Callable[[], Awaitable[None]], interrupt: asyncio.Event, report: Report = quiet
-    ) -> None:
+    ) -> Outcome:
         """Do it; `begun` is awaited when everything is prepared and Helm comes next. Raises Interrupted."""
         desired = order.desired
+        report(steps.FETCHING)
         fetched = await self._packages.load(order.version)
-        permissions = fetched.package.permissions
-        former: Rules = await self._rules(desired) if order.upgrade else {}
-        await self._prepare(desired, permissions, former)
-        version, served = await capabilities_if_told(self._client)
+        former = await self._prepare(desired, fetched, upgrade=order.upgrade, report=report)
+        report(steps.RENDERING)
+        rendering = await self._render(order, fetched, interrupt)
+        objects = await asyncio.to_thread(read_templates, rendering.manifests)
+        report(steps.CHECKING)
+        await self._check_owners(order, objects)
         await begun()
-        operation = Deploy(
-            release=desired.extension,
-            chart=fetched.data,
-            connection=self._connection(desired.extension, desired.namespace),
-            values=Values(order.config, injected_values(self._settings, fetched.package.dependencies)),
-            object_labels={labels.EXTENSION_REF: desired.extension},
-            release_labels={labels.EXTENSION_REF: desired.extension, TARGET_LABEL: desired.target},
-            wait=self._settings.wait_for_workloads,
-            timeout=self._settings.hook_timeout,
-            description=f"{desired.extension} {desired.version}",
-            kube_version=version,
-            api_versions=served,
-        )
-        await self._call(operation, interrupt)
+        report(steps.INSTALLING)
+        course = steps.Course(objects, upgrade=order.upgrade)
+        operation = self._operation(order, fetched, rendering)
+        limit = min(operation.timeout * (course.hooks + 1) + _ON_TOP, _LONGEST)
+        await self._call(operation, interrupt, _reporting(course, report), limit)
         if former:
-            await self._prepare(desired, permissions, {})
+            report(steps.RIGHTS)
+            permissions = fetched.package.permissions
+            await self._preparation.account(desired.extension, desired.namespace, permissions, NO_RULES)
+        return Outcome()
 
     async def roll_back(self, order: RollBack, interrupt: asyncio.Event, report: Report = quiet) -> None:
         """Let Helm bring a revision back, as the extension's account. Raises DeployFailed, Interrupted."""
+        report(steps.ROLLING_BACK)
         operation = Rollback(
             release=order.release,
             revision=order.revision,
             connection=self._connection(order.extension, order.namespace),
             wait=self._settings.wait_for_workloads,
-            timeout=int(order.policies.hook_timeout or self._settings.hook_timeout),
+            timeout=self._hook_timeout(order.policies),
         )
-        await self._call(operation, interrupt)
+        await self._call(operation, interrupt, _reporting(steps.Sequel(steps.ROLLING_BACK), report))
 
-    async def uninstall(self, extension: str, namespace: str, interrupt: asyncio.Event) -> None:
+    async def uninstall(
+        self,
+        extension: str,
+        namespace: str,
+        interrupt: asyncio.Event,
+        report: Report = quiet,
+        release: str = "",
+        hook_timeout: float | None = None,
+    ) -> None:
         """Let Helm remove the release, as the extension's account. Raises UninstallFailed, Interrupted."""
+        report(steps.UNINSTALLING)
         operation = Uninstall(
-            release=extension,
+            release=release or extension,
             connection=self._connection(extension, namespace),
-            timeout=self._settings.hook_timeout,
+            timeout=int(hook_timeout or self._settings.hook_timeout),
         )
         try:
-            await self._call(operation, interrupt)
+            await self._call(operation, interrupt, _reporting(steps.Sequel(steps.UNINSTALLING), report))
         except DeployFailed as error:
             raise UninstallFailed(str(error)) from error
 
-    async def _call(self, operation: Deploy | Rollback | Uninstall, interrupt: asyncio.Event) -> None:
+    async def _prepare(self, desired: Desired, fetched: Fetched, *, upgrade: bool, report: Report) -> Rules:
+        """Namespace and account; the rights that the account had before."""
+        name, namespace = desired.extension, desired.namespace
+        former = await self._preparation.rules(name, namespace) if upgrade else NO_RULES
+        report(steps.NAMESPACE)
+        await self._preparation.namespace(name, namespace)
+        report(steps.ACCOUNT)
+        await self._preparation.account(name, namespace, fetched.package.permissions, former)
+        return former
+
+    async def _render(self, order: Order, fetched: Fetched, interrupt: asyncio.Event) -> Rendering:
+        version, served = await capabilities_if_told(self._client)
+        operation = Render(
+            release=order.release_name,
+            chart=fetched.data,
+            namespace=order.desired.namespace,
+            values=self._values(order, fetched),
+            object_labels={labels.EXTENSION_REF: order.desired.extension},
+            connection=self._connection(order.desired.extension, order.desired.namespace),
+            revision=0,
+            kube_version=version,
+            api_versions=served,
+        )
+        return msgspec.convert(await self._asked(operation, interrupt), Rendering)
+
+    def _operation(self, order: Order, fetched: Fetched, rendering: Rendering) -> Deploy:
+        desired = order.desired
+        return Deploy(
+            release=order.release_name,
+            chart=b"",
+            connection=self._connection(desired.extension, desired.namespace),
+            rendering=rendering,
+            values=self._values(order, fetched),
+            release_labels={labels.EXTENSION_REF: desired.extension, TARGET_LABEL: desired.target},
+            wait=self._settings.wait_for_workloads,
+            timeout=self._hook_timeout(order.policies),
+            description=f"{desired.extension} {desired.version}",
+        )
+
+    async def _check_owners(self, order: Order, objects: Sequence[Rendered]) -> None:
+        desired = order.desired
+        me = Owner(desired.extension, order.release_name, desired.namespace)
+        made: list[Rendered] = []
+        for record in (await self._releases.records(me.namespace, me.release)).revisions:
+            contents = await self._releases.contents(record)
+            made += await asyncio.to_thread(read, (contents.manifest, *contents.hooks))
+        await self._ownership.check(objects, me, made)
+
+    async def _call(
+        self, operation: _Changing, interrupt: asyncio.Event, tell: OnProgress, limit: float | None = None
+    ) -> None:
+        await self._asked(operation, interrupt, tell, limit)
+
+    async def _asked(
+        self,
+        operation: _Changing | Render,
+        interrupt: asyncio.Event,
+        tell: OnProgress | None = None,
+        limit: float | None = None,
+    ) -> dict[str, object]:
         if interrupt.is_set():
             raise Interrupted(operation.release)
         try:
-            await self._helm.call(operation, interrupt=interrupt)
+            return await self._helm.call(operation, interrupt=interrupt, on_progress=tell, timeout=limit)
         except (HelmRefused, HelmWorkerDied) as error:
             if interrupt.is_set():
                 raise Interrupted(operation.release) from error
@@ -152,39 +243,12 @@ class Deployer:
         except HelmTimeout as error:
             raise DeployFailed(str(error), hopeless=False) from error
 
-    async def _prepare(self, desired: Desired, permissions: Permissions, former: Rules) -> None:
-        try:
-            await self._ensure_namespace(desired)
-            objects = access_objects(desired.extension, desired.namespace, permissions, former)
-            async with asyncio.TaskGroup() as group:
-                for resource, obj in objects:
-                    group.create_task(self._client.apply(resource, obj, field_manager=MANAGER, force=True))
-        except ApiError as error:
-            raise _told(error) from error
-        except ExceptionGroup as group:
-            raise _told(group.exceptions[0]) from group
+    def _values(self, order: Order, fetched: Fetched) -> Values:
+        injected = injected_values(self._settings, fetched.package.dependencies, agent=order.agent)
+        return Values(order.config, injected)
 
-    async def _ensure_namespace(self, desired: Desired) -> None:
-        obj = namespace_object(desired.extension, desired.namespace)
-        try:
-            await self._client.create(NAMESPACES, obj, field_manager=MANAGER)
-        except AlreadyExists:
-            found = await self._client.get(NAMESPACES, desired.namespace, metadata_only=True)
-            if is_deleting(found):
-                raise Refused(
-                    "NamespaceTerminating", f"namespace {desired.namespace} is being deleted", DEFAULT_PATIENCE
-                ) from None
-
-    async def _rules(self, desired: Desired) -> Rules:
-        name = role_name(desired.extension)
-        rules: dict[str, Sequence[Mapping[str, Any]]] = {}
-        for resource, namespace in ((ROLES, desired.namespace), (CLUSTERROLES, None)):
-            try:
-                role = await self._client.get(resource, name, namespace)
-            except NotFound:
-                continue
-            rules[resource.kind] = role.get("rules") or ()
-        return rules
+    def _hook_timeout(self, policies: Policies) -> int:
+        return int(policies.hook_timeout or self._settings.hook_timeout)
 
     def _connection(self, extension: str, namespace: str) -> Connection:
         kubeconfig = self._settings.kubeconfig
@@ -196,8 +260,10 @@ class Deployer:
         )
 
 
-def _told(error: Exception) -> Exception:
-    """What the user must see becomes Refused; what another try may solve stays what it is."""
-    if not isinstance(error, ApiError) or isinstance(error, Conflict | TooManyRequests | ServerError):
-        return error
-    return Refused("AccessFailed", f"the account cannot be prepared: {error}", DEFAULT_PATIENCE)
+def _reporting(course: steps.Course | steps.Sequel, report: Report) -> OnProgress:
+    def tell(told: Progress) -> None:
+        step = course.step(told)
+        if step is not None:
+            report(step)
+
+    return tell

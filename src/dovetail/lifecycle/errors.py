@@ -7,6 +7,8 @@
     |   +-- Unsigned               the package is not signed by anybody whom its repository trusts
     |   +-- UnusablePackage        the package cannot be read, or is another one
     |   +-- DeployFailed           Helm refused or a hook failed
+    |   +-- ForeignObject          something of somebody else's is where the extension's own would be
+    |   +-- TestsFailed            the release is there, but its tests failed
     |   +-- UninstallFailed        Helm refused to uninstall, or objects stayed
     +-- Interrupted                the plan changed under a running operation
     +-- SyncFailed                 a repository's index could not be read
@@ -75,6 +77,29 @@ class DeployFailed(Refused):
 
     def __init__(self, message: str, *, hopeless: bool) -> None:
         super().__init__("HelmFailed", message, HOPELESS if hopeless else DEFAULT_PATIENCE)
+
+
+class ForeignObject(Refused):
+    """An object of that name is there and belongs to `owner` (empty: to nobody whom we know); it is left as it is."""
+
+    def __init__(self, kind: str, namespace: str, name: str, owner: str, extension: str) -> None:
+        where = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
+        whose = f"belongs to {owner}" if owner else "was not made by this extension"
+        super().__init__(
+            "ForeignObject",
+            f"{where} exists and {whose}; it is left as it is. Rename or remove it, "
+            f"or hand it over with the label kubesphere.io/extension-ref={extension}",
+            UNLIMITED,
+        )
+
+
+class TestsFailed(Refused):
+    """The package's own tests say that the release does not work."""
+
+    __test__ = False  # not a class of tests, whatever pytest thinks of its name
+
+    def __init__(self, message: str) -> None:
+        super().__init__("TestsFailed", message, DEFAULT_PATIENCE)
 
 
 class UninstallFailed(Refused):
