@@ -19,11 +19,17 @@ from tests.lifecycle.platform import make, until
 
 @dataclass
 class Museum:
-    """A static server below /sub/path. `broken` paths answer 500, `slow` ones late; `asked` counts requests."""
+    """A static server below /sub/path; `asked` counts requests.
+
+    `broken` paths answer 500, `slow` ones late, `cut` ones break off half-way; those in `held` answer when their event
+    is set.
+    """
 
     files: dict[str, bytes] = field(default_factory=dict[str, bytes])
     broken: set[str] = field(default_factory=set[str])
     slow: set[str] = field(default_factory=set[str])
+    cut: set[str] = field(default_factory=set[str])
+    held: dict[str, threading.Event] = field(default_factory=dict[str, threading.Event])
     asked: dict[str, int] = field(default_factory=dict[str, int])
     password: str = ""
     url: str = ""
@@ -49,6 +55,8 @@ class Museum:
             return 401, b""
         if name in self.slow:
             time.sleep(4)
+        if name in self.held:
+            self.held[name].wait(60)
         if name in self.broken:
             return 500, b""
         return (200, self.files[name]) if name in self.files else (404, b"")
@@ -62,10 +70,14 @@ def serving() -> Iterator[Museum]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             status, body = content.answer(self.path, self.headers.get("Authorization"))
+            length = len(body)
+            if self.path.rpartition("/")[2] in content.cut:
+                body = body[: length // 2]
             self.send_response(status)
-            self.send_header("Content-Length", str(len(body)))
+            self.send_header("Content-Length", str(length))
             self.end_headers()
-            self.wfile.write(body)
+            with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                self.wfile.write(body)
 
         def log_message(self, format: str, *args: Any) -> None:
             pass
@@ -78,6 +90,8 @@ def serving() -> Iterator[Museum]:
     try:
         yield content
     finally:
+        for event in content.held.values():
+            event.set()
         server.shutdown()
         thread.join()
         server.server_close()
