@@ -1,0 +1,134 @@
+"""Workloads of a disabled extension: patches as values, then upgrades while disabled with the real Helm."""
+
+import contextlib
+from typing import Any
+
+import pytest
+
+from dovetail.helm import Connection, Deploy, HelmWorker
+from dovetail.kube import CRONJOBS, DAEMONSETS, DEPLOYMENTS, NAMESPACES, STATEFULSETS, AlreadyExists, ControllerRuntime
+from dovetail.lifecycle.workloads import BEFORE, NOWHERE, Workloads, restored, scaled_down
+from tests.conftest import KubeApi
+from tests.helm.charts import chart
+
+
+def merged(obj: Any, patch: Any) -> Any:
+    """RFC 7386."""
+    if not isinstance(patch, dict):
+        return patch
+    base = dict(obj) if isinstance(obj, dict) else {}
+    for name, value in patch.items():
+        if value is None:
+            base.pop(name, None)
+        else:
+            base[name] = merged(base.get(name), value)
+    return base
+
+
+def workload(kind: str, **spec: Any) -> dict[str, Any]:
+    return {"kind": kind, "metadata": {"name": "x", "resourceVersion": "7"}, "spec": spec}
+
+
+CASES = [
+    workload("Deployment", replicas=5),
+    workload("Deployment", replicas=0),
+    workload("Deployment"),
+    workload("StatefulSet", replicas=3),
+    workload("DaemonSet", template={"spec": {"nodeSelector": {"disk": "ssd"}}}),
+    workload("DaemonSet", template={"spec": {"nodeSelector": {}}}),
+    workload("CronJob", suspend=False),
+    workload("CronJob", suspend=True),
+]
+
+
+@pytest.mark.parametrize("obj", CASES)
+def test_down_and_up_again_is_what_was(obj: dict[str, Any]) -> None:
+    down = merged(obj, scaled_down(obj))
+    assert scaled_down(down) is None, "what is down stays down"
+    spec = down["spec"]
+    assert spec.get("replicas") == 0 or spec.get("suspend") is True or NOWHERE in str(spec)
+    up = merged(down, restored(down))
+    assert restored(up) is None
+    if obj["kind"] == "Deployment" and "replicas" not in obj["spec"]:
+        assert up["spec"] == {"replicas": 1}
+    else:
+        assert up["spec"] == obj["spec"]
+    assert BEFORE not in up["metadata"]["annotations"]
+
+
+def test_what_came_back_meanwhile_is_what_to_come_back_to() -> None:
+    down = merged(workload("Deployment", replicas=5), scaled_down(workload("Deployment", replicas=5)))
+    upgraded = merged(down, {"spec": {"replicas": 2}})
+    again = merged(upgraded, scaled_down(upgraded))
+    assert again["metadata"]["annotations"] == {BEFORE: "2"}
+    assert merged(again, restored(again))["spec"]["replicas"] == 2
+    assert merged(upgraded, restored(upgraded))["spec"]["replicas"] == 2, "what runs is not changed"
+
+
+POD = "template: {metadata: {labels: {app: x}}, spec: {containers: [{name: c, image: IMAGE}]}}"
+TEMPLATES = f"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: counted}}
+spec: {{replicas: 2, selector: {{matchLabels: {{app: x}}}}, {POD}}}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {{name: uncounted}}
+spec: {{serviceName: x, selector: {{matchLabels: {{app: x}}}}, {POD}}}
+---
+apiVersion: apps/v1
+kind: DaemonSet
+metadata: {{name: everywhere}}
+spec: {{selector: {{matchLabels: {{app: x}}}}, {POD}}}
+---
+apiVersion: batch/v1
+kind: CronJob
+metadata: {{name: nightly}}
+spec:
+  schedule: "0 3 * * *"
+  jobTemplate: {{spec: {{template: {{spec: {{restartPolicy: Never, containers: [{{name: c, image: IMAGE}}]}}}}}}}}
+"""
+
+
+async def test_upgrades_while_disabled(kube_api: KubeApi) -> None:
+    space = "extension-sleeper"
+    async with kube_api.client() as client, HelmWorker() as helm:
+        with contextlib.suppress(AlreadyExists):
+            await client.create(NAMESPACES, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": space}})
+        here = Connection(namespace=space, kubeconfig=str(kube_api.kubeconfig))
+
+        async def deploy(version: str) -> None:
+            text = TEMPLATES.replace("IMAGE", f"images.test/x:{version}")
+            marks = {"kubesphere.io/extension-ref": "sleeper"}
+            package = chart("sleeper", version, {"templates/all.yaml": text})
+            await helm.call(Deploy(release="sleeper", chart=package, connection=here, object_labels=marks))
+
+        async def specs() -> tuple[Any, ...]:
+            counted = await client.get(DEPLOYMENTS, "counted", space)
+            uncounted = await client.get(STATEFULSETS, "uncounted", space)
+            everywhere = await client.get(DAEMONSETS, "everywhere", space)
+            nightly = await client.get(CRONJOBS, "nightly", space)
+            image = counted["spec"]["template"]["spec"]["containers"][0]["image"]
+            return (
+                image, counted["spec"]["replicas"], uncounted["spec"]["replicas"],
+                NOWHERE in (everywhere["spec"]["template"]["spec"].get("nodeSelector") or {}),
+                nightly["spec"].get("suspend", False),
+            )  # fmt: skip
+
+        workloads = Workloads(ControllerRuntime(client))
+        await deploy("1.0.0")
+        await client.patch(STATEFULSETS, "uncounted", {"spec": {"replicas": 3}}, space)
+        assert await workloads.switch("sleeper", enabled=False, scale_down=False) == 0
+        assert await workloads.switch("sleeper", enabled=False, scale_down=True) == 4
+        assert await workloads.switch("sleeper", enabled=False, scale_down=True) == 0
+        assert await specs() == ("images.test/x:1.0.0", 0, 0, True, True)
+        await deploy("1.1.0")
+        await workloads.switch("sleeper", enabled=False, scale_down=True)
+        assert await specs() == ("images.test/x:1.1.0", 0, 0, True, True)
+        assert await workloads.switch("sleeper", enabled=True, scale_down=True) == 4
+        assert await specs() == ("images.test/x:1.1.0", 2, 3, False, False)
+        assert await workloads.switch("sleeper", enabled=True, scale_down=True) == 0
+        await workloads.switch("sleeper", enabled=False, scale_down=True)
+        assert await workloads.switch("sleeper", enabled=False, scale_down=False) == 4, "the policy was taken back"
+        assert await specs() == ("images.test/x:1.1.0", 2, 3, False, False)
