@@ -103,7 +103,7 @@ class Observer:
             version = await self._version(model)
         except InvalidObject as error:
             problem = Problem("InvalidPlan", str(error))
-        namespace = _namespace(obj, model, version)
+        namespace = target_namespace(obj, model, version)
         desired = problem or self._desired(obj, model, version, namespace)
         records, state = await asyncio.gather(
             self._releases.records(namespace, release_name(obj)), self._namespace_state(namespace)
@@ -129,7 +129,7 @@ class Observer:
             model = install_plan(obj)
         except InvalidObject:
             model = None
-        namespace = _namespace(obj, model, None)
+        namespace = target_namespace(obj, model, None)
         records = await self._releases.records(namespace, release_name(obj))
         remains = NO_REMAINS
         if not records.revisions and status.get("state") == states.UNINSTALLING:
@@ -229,7 +229,7 @@ def release_name(obj: Object) -> str:
     return str(status_of(obj).get("releaseName") or key_of(obj).name)
 
 
-def _namespace(obj: Object, plan: InstallPlan | None, version: ExtensionVersion | None) -> str:
+def target_namespace(obj: Object, plan: InstallPlan | None, version: ExtensionVersion | None) -> str:
     """Fixed once a release was begun; before, the plan's wish, then the package's, then `extension-<name>`."""
     status = status_of(obj)
     if status.get("releaseName") and status.get("targetNamespace"):
