@@ -38,15 +38,24 @@ def risks(examined: Examined) -> Iterator[Finding]:
     for kind, rule, place in _rules(examined):
         if kind != "ClusterRole":
             continue
-        if "*" in rule.verbs and "*" in rule.api_groups and "*" in rule.resources and not rule.resource_names:
+        if allows_everything(rule):
             message = "this rule allows everything in the cluster"
             yield warning("permission-everything", place, message, "List what the package installs")
             continue
-        told = [what for what, needs in _RISKS if any(grants(rule, need) for need in needs)]
-        if told:
+        if told := risks_of(rule):
             message = f"with this rule the extension may {', '.join(told)}"
             fix = "Name the resources, verbs and resourceNames that are needed, or move the rule to the Role"
             yield warning("permission-risky", place, message, fix)
+
+
+def allows_everything(rule: Rule) -> bool:
+    """Whether the rule, held for the cluster, makes its holder the cluster's administrator."""
+    return "*" in rule.verbs and "*" in rule.api_groups and "*" in rule.resources and not rule.resource_names
+
+
+def risks_of(rule: Rule) -> list[str]:
+    """What its holder, if he holds it for the cluster, may do that is more than his own affair; read after `may`."""
+    return [what for what, needs in _RISKS if any(grants(rule, need) for need in needs)]
 
 
 def groups(examined: Examined) -> Iterator[Finding]:
