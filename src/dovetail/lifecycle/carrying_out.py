@@ -24,7 +24,7 @@ from dovetail.lifecycle.signatures import verify
 from dovetail.lifecycle.sources import Sources
 from dovetail.lifecycle.syncing import Entry, Failure, SyncPlan
 
-_AT_ONCE: Final = 6
+_AT_ONCE: Final = 16
 Refusals = dict[Entry, str]
 """Entries whose bytes are verified and unusable, and why: they are not fetched again while the index says the same."""
 
