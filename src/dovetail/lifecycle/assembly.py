@@ -43,6 +43,7 @@ from dovetail.lifecycle.observing import Observer
 from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.pauses import Pauses
 from dovetail.lifecycle.plans import PlanReconciler
+from dovetail.lifecycle.receipts import ReceiptKeeper, Receipts
 from dovetail.lifecycle.repositories import RepositoryReconciler
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.sources import Sources
@@ -135,11 +136,13 @@ def _assemble(
     pauses = Pauses()
     deployer = Deployer(client, helm, packages, settings)
     interrupts = Interrupts(caches.plans.lister.get)
-    plans = PlanReconciler(client, helm, deployer, switchboard, recorder, pauses, interrupts)
+    receipts = Receipts(client)
+    plans = PlanReconciler(client, helm, deployer, switchboard, recorder, pauses, interrupts, receipts)
     plans.observer = Observer(client, settings, platform, switchboard, caches.plans, caches.versions, pauses.is_over)
     extensions = ExtensionReconciler(client, caches.extensions, caches.versions, caches.plans, platform)
 
     runtime.add(_plan_controller(runtime, plans, caches, switchboard))
+    runtime.add(ReceiptKeeper(client, receipts).controller(runtime))
     controller = Controller("repositories", repositories.reconcile, workers=4, timeout=_SYNC_TIMEOUT)
     controller.watches(caches.repositories)
     runtime.add(controller)
@@ -158,7 +161,7 @@ def _assemble(
     controller.watches(caches.extensions, lambda obj: _keys(category_of(obj)))
     runtime.add(controller)
     subscriptions = SubscriptionReconciler(client, caches.subscriptions, caches.plans)
-    upgrades = AutomaticUpgrades(client, recorder, caches.plans, caches.extensions, lambda extension, version: None)
+    upgrades = AutomaticUpgrades(client, recorder, caches.plans, caches.extensions, plans.observer.obstacle)
     controller = Controller("automatic-upgrades", upgrades.reconcile)
     controller.watches(caches.plans)
     controller.watches(caches.extensions)

@@ -8,6 +8,7 @@ from typing import Any, Final
 from dovetail.kube import annotations_of
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import history, planner, progress, states
+from dovetail.lifecycle.deployment import Outcome
 from dovetail.lifecycle.errors import Refused
 from dovetail.lifecycle.facts import Attempt, Desired, Problem, fingerprint
 from dovetail.lifecycle.observing import Seen, release_name
@@ -115,10 +116,19 @@ def settled(seen: Seen, desired: Desired, at: datetime) -> New:
     return result
 
 
-def uninstalled(seen: Seen, at: datetime) -> New:
-    """Nothing is left."""
-    status = history.ended(seen.status, history.SUCCEEDED, at)
-    return progress.uninstalled(status, seen.plan.generation, at)
+def uninstalled(seen: Seen, receipt: str, forced: bool, at: datetime) -> New:
+    """Nothing is left, or everything was left by force; the receipt tells."""
+    message = "let go by force" if forced else ""
+    status = history.ended(seen.status, history.SUCCEEDED, at, message=message)
+    status = progress.uninstalled(status, forced, seen.plan.generation, at)
+    return {**status, "receipt": receipt} if receipt else status
+
+
+def tested(seen: Seen, status: Status, outcome: Outcome, at: datetime) -> New:
+    """What the package's tests said."""
+    where = f"; what they wrote is in ConfigMap kubesphere-system/{outcome.logs}" if outcome.logs else ""
+    passed = outcome.tested == "Passed"
+    return progress.tested(status, passed, outcome.message + where, seen.plan.generation, at)
 
 
 def after(attempt: Attempt, error: Refused) -> Attempt:

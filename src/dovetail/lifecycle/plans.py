@@ -17,12 +17,13 @@ from typing import Any, Final, Literal
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import HelmWorker
-from dovetail.kube import Client, EventRecorder, Key, RequeueAfter, finalizers_of, is_deleting, uid_of
-from dovetail.kube.errors import NotFound
+from dovetail.kube import Client, EventRecorder, Key, RequeueAfter, annotations_of, finalizers_of, is_deleting, uid_of
+from dovetail.kube.errors import BadRequest, Forbidden, Invalid, NotFound
 from dovetail.kube.resources import Object
 from dovetail.kube.timestamps import now
 from dovetail.lifecycle import bookkeeping, planner, progress, states
-from dovetail.lifecycle.deployment import Deployer, Order, RollBack
+from dovetail.lifecycle.belongings import Target
+from dovetail.lifecycle.deployment import Deployer, Order, Outcome, RollBack
 from dovetail.lifecycle.errors import Interrupted, Refused
 from dovetail.lifecycle.facts import Attempt, Problem
 from dovetail.lifecycle.interrupts import Interrupts
@@ -30,8 +31,10 @@ from dovetail.lifecycle.live_progress import LiveProgress
 from dovetail.lifecycle.objects import generation_of, status_of
 from dovetail.lifecycle.observing import Observer, Seen, release_name
 from dovetail.lifecycle.pauses import Pauses
+from dovetail.lifecycle.receipts import Receipts
 from dovetail.lifecycle.releases import Releases
 from dovetail.lifecycle.removal import Removal
+from dovetail.lifecycle.sparing import spare
 from dovetail.lifecycle.switching import Switchboard
 
 _log = logging.getLogger(__name__)
@@ -39,6 +42,8 @@ _log = logging.getLogger(__name__)
 _MAX_STEPS: Final = 20
 """A reconciliation that takes more steps than any path through the machine has is given back to the queue."""
 _LOOK_AGAIN: Final = 1.0
+_NEVER_WRITTEN: Final = (BadRequest, Forbidden, Invalid)
+"""Trying again would not help: a receipt is worth much, but not an uninstall that never ends."""
 _LOOK: Final = "look"
 _REST: Final = "rest"
 Next = Literal["look", "rest"] | RequeueAfter
@@ -59,6 +64,7 @@ class PlanReconciler:
         recorder: EventRecorder,
         pauses: Pauses,
         interrupts: Interrupts,
+        receipts: Receipts,
     ) -> None:
         self._client = client
         self._helm = helm
@@ -68,6 +74,7 @@ class PlanReconciler:
         self._pauses = pauses
         self._releases = Releases(client)
         self._removal = Removal(client)
+        self._receipts = receipts
         self.interrupts = interrupts
         self._warming: asyncio.Task[None] | None = None
 
@@ -129,6 +136,7 @@ class PlanReconciler:
             case planner.Uninstall():
                 return await self._uninstall(seen)
             case planner.Orphan():
+                await self._begin_receipt(seen)
                 await self._releases.forget(seen.records)
             case planner.Sweep():
                 return await self._sweep(seen)
@@ -145,10 +153,12 @@ class PlanReconciler:
         await self._client.patch(INSTALLPLANS, obj["metadata"]["name"], {"metadata": metadata})
 
     async def _unprotect(self, seen: Seen) -> None:
-        obj = seen.obj
-        if not seen.plan.force_delete:
-            obj = await self._write(obj, bookkeeping.uninstalled(seen, now()))
-            await self._tell(obj, "Normal", states.UNINSTALLED, f"{seen.plan.name} is uninstalled, nothing is left")
+        forced = seen.plan.force_delete
+        receipt = await self._finish_receipt(seen, forced=forced)
+        obj = await self._write(seen.obj, bookkeeping.uninstalled(seen, receipt, forced, now()))
+        how = "let go by force, what it installed was left as it is" if forced else "uninstalled"
+        where = f"; the receipt is ConfigMap {labels.SYSTEM_NAMESPACE}/{receipt}" if receipt else ""
+        await self._tell(obj, "Normal", states.UNINSTALLED, f"{seen.plan.name} is {how}{where}")
         finalizers = [name for name in finalizers_of(obj) if name != labels.INSTALLPLAN_PROTECTION]
         metadata = {"resourceVersion": obj["metadata"]["resourceVersion"], "finalizers": finalizers}
         with contextlib.suppress(NotFound):
@@ -162,12 +172,12 @@ class PlanReconciler:
     async def _deploy(self, seen: Seen, action: planner.Deploy) -> Next:
         live = LiveProgress(self._client, seen.obj)
         release = seen.world.release
-        assert seen.version is not None, "the planner does not deploy what is missing"
         try:
-            order = Order(action.desired, seen.version, seen.config, release is not None)
             with self.interrupts.of(seen.obj) as interrupt:
                 async with live.running():
-                    await self._deployer.deploy(order, lambda: self._begun(seen, action, live), interrupt, live.report)
+                    begun = lambda: self._begun(seen, action, live)  # noqa: E731
+                    outcome = await self._deployer.deploy(_order(seen, action), begun, interrupt, live.report)
+            await self._note(seen, live.obj, outcome)
         except Interrupted:
             return _LOOK
         except Refused as error:
@@ -176,6 +186,13 @@ class PlanReconciler:
             attempt = bookkeeping.after(seen.plan.recorded.attempt, error)
             return await self._fail(live.obj, seen, state, error.reason, attempt)
         return _LOOK
+
+    async def _note(self, seen: Seen, obj: Object, outcome: Outcome) -> None:
+        """What the tests said, and what the user should know although all went well."""
+        if outcome.tested:
+            await self._write(obj, bookkeeping.tested(seen, status_of(obj), outcome, now()))
+        for note in outcome.notes:
+            await self._tell(obj, "Warning", "Note", note)
 
     async def _begun(self, seen: Seen, action: planner.Deploy, live: LiveProgress) -> None:
         """Everything is prepared, Helm comes next."""
@@ -250,30 +267,63 @@ class PlanReconciler:
         await self._tell(obj, "Warning", problem.reason, problem.message)
 
     async def _uninstall(self, seen: Seen) -> Next:
+        release = release_name(seen.obj)
+        if seen.plan.deleting:
+            await self._begin_receipt(seen)
+        await spare(self._client, Target(seen.plan.name, seen.namespace, release, False), seen.records)
+        live = LiveProgress(self._client, seen.obj)
+        hook_timeout = seen.policies.hook_timeout
         try:
             with self.interrupts.of(seen.obj) as interrupt:
-                await self._deployer.uninstall(seen.plan.name, seen.namespace, interrupt)
+                async with live.running():
+                    await self._deployer.uninstall(
+                        seen.plan.name, seen.namespace, interrupt, live.report, release, hook_timeout
+                    )
         except Interrupted:
             return _LOOK
         except Refused as error:
             if not seen.plan.deleting:
                 raise
-            return await self._fail_uninstall(seen, error)
+            return await self._fail_uninstall(seen, live.obj, error)
         return _LOOK
 
     async def _sweep(self, seen: Seen) -> Next:
+        await self._begin_receipt(seen)
         heirs = self.observer.neighbours(seen.plan.name, seen.namespace)
         if heirs:
             await self._removal.unlabel_namespace(seen.plan.name, seen.namespace, heirs[0])
         try:
             await self._removal.sweep(seen.remains)
         except Refused as error:
-            return await self._fail_uninstall(seen, error)
+            return await self._fail_uninstall(seen, seen.obj, error)
         return _LOOK
 
-    async def _fail_uninstall(self, seen: Seen, error: Refused) -> RequeueAfter:
+    async def _begin_receipt(self, seen: Seen) -> None:
+        """What there is is written down before anything is taken away."""
+        try:
+            await self._receipts.begin(
+                extension=seen.plan.name,
+                plan_uid=uid_of(seen.obj),
+                version=str(seen.status.get("version") or ""),
+                namespace=seen.namespace,
+                records=seen.records,
+                shared=bool(self.observer.neighbours(seen.plan.name, seen.namespace)),
+                requested_by=bookkeeping.requester(seen.obj),
+                release=release_name(seen.obj),
+            )
+        except _NEVER_WRITTEN as error:
+            await self._tell(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be written: {error}")
+
+    async def _finish_receipt(self, seen: Seen, *, forced: bool) -> str:
+        try:
+            return await self._receipts.finish(extension=seen.plan.name, plan_uid=uid_of(seen.obj), forced=forced)
+        except _NEVER_WRITTEN as error:
+            await self._tell(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be completed: {error}")
+            return ""
+
+    async def _fail_uninstall(self, seen: Seen, obj: Object, error: Refused) -> RequeueAfter:
         attempt = bookkeeping.after(seen.plan.recorded.attempt, error)
-        return await self._fail(seen.obj, seen, states.UNINSTALL_FAILED, error.reason, attempt)
+        return await self._fail(obj, seen, states.UNINSTALL_FAILED, error.reason, attempt)
 
     async def _fail(self, obj: Object, seen: Seen, state: str, reason: str, attempt: Attempt) -> RequeueAfter:
         obj = await self._write(obj, bookkeeping.failed(seen, status_of(obj), state, reason, attempt, now()))
@@ -301,3 +351,16 @@ class PlanReconciler:
         except OSError as error:
             _log.warning("the helm worker cannot be started: %s", error)
         await asyncio.to_thread(import_module, "dovetail.packaging.package")
+
+
+def _order(seen: Seen, action: planner.Deploy) -> Order:
+    assert seen.version is not None, "the planner does not deploy what is missing"
+    return Order(
+        action.desired,
+        seen.version,
+        seen.config,
+        upgrade=seen.world.release is not None,
+        policies=seen.policies,
+        annotations=annotations_of(seen.obj),
+        release=release_name(seen.obj),
+    )

@@ -179,11 +179,14 @@ def settled(status: Status, desired: Desired, digest: str, generation: int, now:
     return _with(result, states.COND_ENABLED, enabled, word, f"the extension is {word.lower()}", generation, now)
 
 
-def uninstalled(status: Status, generation: int, now: datetime) -> dict[str, Any]:
-    """Nothing is left."""
+def uninstalled(status: Status, forced: bool, generation: int, now: datetime) -> dict[str, Any]:
+    """Nothing is left, or everything was left by force."""
     result = {**_in_state(status, states.UNINSTALLED, now), "version": "", "enabled": False}
     message = "the release, its account and its namespace are gone"
-    return _with(result, states.COND_UNINSTALLED, "True", "Uninstalled", message, generation, now)
+    if forced:
+        message = "the plan was let go by force; what it installed was left as it is"
+    reason = "Forced" if forced else "Uninstalled"
+    return _with(result, states.COND_UNINSTALLED, "True", reason, message, generation, now)
 
 
 def _lacking(desired: Desired) -> dict[str, str]:
