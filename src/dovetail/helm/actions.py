@@ -83,7 +83,7 @@ def _deploy(operation: wire.Deploy, token: sdk.CancelToken, report: Report) -> R
         with sdk.load(archive(_frozen(operation, values, config, _next(last), report))) as chart:
             if last is None or last["status"] == "uninstalled":
                 report("installing")
-                options = {**_options(operation), "replace": last is not None}
+                options = {**_options(operation), "replace": last is not None, "skip_crds": operation.skip_crds}
                 return _summary(sdk.install(config, token, chart, operation.release, values, options))
             report("upgrading")
             # The values are already in the text; without `reset` Helm would merge the last release's into the record.

@@ -98,6 +98,8 @@ class Deploy(msgspec.Struct, frozen=True, tag=True):
     description: str = ""
     kube_version: str = ""
     api_versions: tuple[str, ...] = ()
+    skip_crds: bool = False
+    """Leave `crds/` alone: the caller sees to them."""
 
 
 class Rollback(msgspec.Struct, frozen=True, tag=True):

@@ -8,8 +8,9 @@ the new one's.
 """
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 import msgspec
@@ -20,24 +21,23 @@ from dovetail.apis.dialects.policies import AS_PUBLISHED, Policies
 from dovetail.helm import (
     Connection,
     Deploy,
-    HelmRefused,
-    HelmTimeout,
     HelmWorker,
-    HelmWorkerDied,
     Progress,
     Render,
     Rendering,
     Rollback,
+    RunTests,
     Uninstall,
     Values,
-    errors,
 )
-from dovetail.kube import Client
-from dovetail.lifecycle import steps
+from dovetail.kube import Client, KubeError
+from dovetail.lifecycle import hook_logs, release_tests, steps
 from dovetail.lifecycle.access import account_user
 from dovetail.lifecycle.capabilities import capabilities_if_told
-from dovetail.lifecycle.errors import DeployFailed, Interrupted, UninstallFailed
-from dovetail.lifecycle.facts import Desired
+from dovetail.lifecycle.errors import DeployFailed, TestsFailed, UninstallFailed
+from dovetail.lifecycle.facts import HOPELESS, Desired
+from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, unless, was_late
+from dovetail.lifecycle.hook_logs import HookLogs
 from dovetail.lifecycle.ownership import Owner, Ownership
 from dovetail.lifecycle.packages import Fetched, PackageSource
 from dovetail.lifecycle.preparing import NO_RULES, Preparation, Rules
@@ -47,12 +47,10 @@ from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.steps import Report, quiet
 from dovetail.lifecycle.values import injected_values
 
-_TRANSIENT_HELM: Final = frozenset({errors.UNREACHABLE, errors.CANCELLED, errors.STALE})
+_log = logging.getLogger(__name__)
 _ON_TOP: Final = 30.0
 _LONGEST: Final = 3500.0
 """The reconciliation that carries an operation ends soon after."""
-_Changing = Deploy | Rollback | Uninstall
-OnProgress = Callable[[Progress], None]
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,13 @@ class Deployer:
 
     def __init__(self, client: Client, helm: HelmWorker, packages: PackageSource, settings: LifecycleSettings) -> None:
         self._client = client
-        self._helm = helm
+        self._helm = HelmCalls(helm, client)
         self._packages = packages
         self._settings = settings
         self._preparation = Preparation(client)
         self._ownership = Ownership(client)
         self._releases = Releases(client)
+        self._tested = release_tests.TestedReleases(client)
 
     async def deploy(
         self, order: Order, begun: Callable[[], Awaitable[None]], interrupt: asyncio.Event, report: Report = quiet
@@ -116,7 +115,7 @@ class Deployer:
         """Do it; `begun` is awaited when everything is prepared and Helm comes next. Raises Interrupted."""
         desired = order.desired
         report(steps.FETCHING)
-        fetched = await self._packages.load(order.version)
+        fetched = await unless(interrupt, self._packages.load(order.version), order.release_name)
         former = await self._prepare(desired, fetched, upgrade=order.upgrade, report=report)
         report(steps.RENDERING)
         rendering = await self._render(order, fetched, interrupt)
@@ -125,15 +124,87 @@ class Deployer:
         await self._check_owners(order, objects)
         await begun()
         report(steps.INSTALLING)
-        course = steps.Course(objects, upgrade=order.upgrade)
-        operation = self._operation(order, fetched, rendering)
-        limit = min(operation.timeout * (course.hooks + 1) + _ON_TOP, _LONGEST)
-        await self._call(operation, interrupt, _reporting(course, report), limit)
+        tested = order.policies.run_tests and bool(release_tests.tests_of(objects))
+        operation = self._operation(order, fetched, rendering, tested=tested)
+        outcome = await self._release(order, operation, objects, interrupt, report)
         if former:
             report(steps.RIGHTS)
             permissions = fetched.package.permissions
             await self._preparation.account(desired.extension, desired.namespace, permissions, NO_RULES)
-        return Outcome()
+        return outcome
+
+    async def _release(
+        self,
+        order: Order,
+        operation: Deploy,
+        objects: Sequence[Rendered],
+        interrupt: asyncio.Event,
+        report: Report,
+    ) -> Outcome:
+        """Helm's part: the release with its hooks, then its tests; what their pods write is kept either way."""
+        assert operation.rendering is not None
+        course = steps.Course(objects, upgrade=order.upgrade)
+        limit = min(operation.timeout * (course.hooks + 1) + _ON_TOP, _LONGEST)
+        secrets = hook_logs.secrets_of(objects, operation.rendering.values)
+        async with hook_logs.following(self._client, order.desired.namespace, secrets) as logs:
+            try:
+                await self._helm.call(operation, interrupt, _reporting(course, report, logs), limit)
+                outcome = await self._run_tests(order, operation, objects, interrupt, report, logs)
+            except DeployFailed as error:
+                raise await self._explained(error, order, logs) from error
+            kept = await self._keep(order, await logs.logs())
+        return replace(outcome, logs=kept)
+
+    async def _run_tests(
+        self,
+        order: Order,
+        operation: Deploy,
+        objects: Sequence[Rendered],
+        interrupt: asyncio.Event,
+        report: Report,
+        logs: HookLogs,
+    ) -> Outcome:
+        if not order.policies.run_tests:
+            return Outcome()
+        tests = release_tests.tests_of(objects)
+        if not tests:
+            return Outcome(notes=("the package has no tests, so nothing was tested",))
+        report(steps.TESTING)
+        namespace, release, timeout = order.desired.namespace, operation.release, operation.timeout
+        asked = RunTests(release=release, connection=operation.connection, timeout=timeout)
+        limit = min(timeout * len(tests) + _ON_TOP, _LONGEST)
+        outcome = Outcome("Passed", f"{len(tests)} test{'s' if len(tests) > 1 else ''} passed")
+        try:
+            await self._helm.call(asked, interrupt, _reporting(steps.Tests(len(tests)), report, logs), limit)
+        except DeployFailed as error:
+            if order.policies.tests_must_pass:
+                await self._tested.fail(namespace, release, error)
+                raise TestsFailed(str(await self._explained(error, order, logs))) from error
+            outcome = Outcome("Failed", str(await self._explained(error, order, logs)))
+        await self._tested.mark(namespace, release, order.desired.target)
+        return outcome
+
+    async def _explained(self, error: DeployFailed, order: Order, logs: HookLogs) -> DeployFailed:
+        """The failure with the last lines of the hook that was waited for, and where all of it is."""
+        written, (kind, name) = await logs.logs(), logs.last
+        kept = await self._keep(order, written)
+        words = [str(error)]
+        if was_late(error) and name:
+            words.insert(0, f"{kind} {name} did not end within {self._hook_timeout(order.policies)} s")
+        if tail := hook_logs.tail_of(written, kind, name):
+            words.append(f"the last lines of {kind} {name}: {tail}")
+        if kept:
+            words.append(f"its log is in ConfigMap {labels.SYSTEM_NAMESPACE}/{kept}")
+        return DeployFailed("; ".join(words), hopeless=error.patience == HOPELESS)
+
+    async def _keep(self, order: Order, logs: Sequence[hook_logs.Log]) -> str:
+        """Where the logs are; a log that cannot be kept fails nothing."""
+        desired = order.desired
+        try:
+            return await hook_logs.keep(self._client, desired.extension, f"{desired.extension} {desired.version}", logs)
+        except KubeError as error:
+            _log.warning("logs of the hooks of %s are not kept: %s", desired.extension, error)
+            return ""
 
     async def roll_back(self, order: RollBack, interrupt: asyncio.Event, report: Report = quiet) -> None:
         """Let Helm bring a revision back, as the extension's account. Raises DeployFailed, Interrupted."""
@@ -145,7 +216,7 @@ class Deployer:
             wait=self._settings.wait_for_workloads,
             timeout=self._hook_timeout(order.policies),
         )
-        await self._call(operation, interrupt, _reporting(steps.Sequel(steps.ROLLING_BACK), report))
+        await self._helm.call(operation, interrupt, _reporting(steps.Sequel(steps.ROLLING_BACK), report))
 
     async def uninstall(
         self,
@@ -164,7 +235,7 @@ class Deployer:
             timeout=int(hook_timeout or self._settings.hook_timeout),
         )
         try:
-            await self._call(operation, interrupt, _reporting(steps.Sequel(steps.UNINSTALLING), report))
+            await self._helm.call(operation, interrupt, _reporting(steps.Sequel(steps.UNINSTALLING), report))
         except DeployFailed as error:
             raise UninstallFailed(str(error)) from error
 
@@ -191,17 +262,18 @@ class Deployer:
             kube_version=version,
             api_versions=served,
         )
-        return msgspec.convert(await self._asked(operation, interrupt), Rendering)
+        return msgspec.convert(await self._helm.call(operation, interrupt), Rendering)
 
-    def _operation(self, order: Order, fetched: Fetched, rendering: Rendering) -> Deploy:
+    def _operation(self, order: Order, fetched: Fetched, rendering: Rendering, *, tested: bool) -> Deploy:
         desired = order.desired
+        target = f"{release_tests.UNTESTED}{desired.target}" if tested else desired.target
         return Deploy(
             release=order.release_name,
             chart=b"",
             connection=self._connection(desired.extension, desired.namespace),
             rendering=rendering,
             values=self._values(order, fetched),
-            release_labels={labels.EXTENSION_REF: desired.extension, TARGET_LABEL: desired.target},
+            release_labels={labels.EXTENSION_REF: desired.extension, TARGET_LABEL: target},
             wait=self._settings.wait_for_workloads,
             timeout=self._hook_timeout(order.policies),
             description=f"{desired.extension} {desired.version}",
@@ -215,33 +287,6 @@ class Deployer:
             contents = await self._releases.contents(record)
             made += await asyncio.to_thread(read, (contents.manifest, *contents.hooks))
         await self._ownership.check(objects, me, made)
-
-    async def _call(
-        self, operation: _Changing, interrupt: asyncio.Event, tell: OnProgress, limit: float | None = None
-    ) -> None:
-        await self._asked(operation, interrupt, tell, limit)
-
-    async def _asked(
-        self,
-        operation: _Changing | Render,
-        interrupt: asyncio.Event,
-        tell: OnProgress | None = None,
-        limit: float | None = None,
-    ) -> dict[str, object]:
-        if interrupt.is_set():
-            raise Interrupted(operation.release)
-        try:
-            return await self._helm.call(operation, interrupt=interrupt, on_progress=tell, timeout=limit)
-        except (HelmRefused, HelmWorkerDied) as error:
-            if interrupt.is_set():
-                raise Interrupted(operation.release) from error
-            if isinstance(error, HelmWorkerDied):
-                raise
-            if error.reason in _TRANSIENT_HELM:
-                raise
-            raise DeployFailed(error.detail, hopeless=error.reason == errors.INVALID) from error
-        except HelmTimeout as error:
-            raise DeployFailed(str(error), hopeless=False) from error
 
     def _values(self, order: Order, fetched: Fetched) -> Values:
         injected = injected_values(self._settings, fetched.package.dependencies, agent=order.agent)
@@ -260,8 +305,10 @@ class Deployer:
         )
 
 
-def _reporting(course: steps.Course | steps.Sequel, report: Report) -> OnProgress:
+def _reporting(course: steps.Following, report: Report, logs: HookLogs | None = None) -> OnProgress:
     def tell(told: Progress) -> None:
+        if logs is not None:
+            logs.notice(told)
         step = course.step(told)
         if step is not None:
             report(step)

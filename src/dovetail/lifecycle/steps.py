@@ -122,3 +122,26 @@ class Sequel:
             self._percent += (_TO - self._percent) // 8
             self._last = where
         return Step(self._percent, f"{self._what}: {told.step}", where)
+
+
+class Tests:
+    """The package's tests, one after the other."""
+
+    __test__ = False  # not a class of tests, whatever pytest thinks of its name
+
+    def __init__(self, count: int) -> None:
+        self._count = count
+        self._seen: list[str] = []
+
+    def step(self, told: Progress) -> Step | None:
+        """What to report of it; None for nothing new."""
+        if told.step != WAITING:
+            return None
+        where = named(told.kind, told.namespace, told.name)
+        if where not in self._seen:
+            self._seen.append(where)
+        share = min(len(self._seen) - 1, self._count)
+        return Step(TESTING.percent + (RIGHTS.percent - TESTING.percent) * share // self._count, "testing", where)
+
+
+Following = Course | Sequel | Tests
