@@ -38,6 +38,7 @@ from dovetail.lifecycle.constraints import Platform
 from dovetail.lifecycle.deployment import Deployer
 from dovetail.lifecycle.extensions import BY_EXTENSION, ExtensionReconciler, extension_of_version, slim
 from dovetail.lifecycle.fetching import Fetcher
+from dovetail.lifecycle.image_repositories import ImageRepositories, ServiceResolver
 from dovetail.lifecycle.interrupts import Interrupts
 from dovetail.lifecycle.observing import Observer
 from dovetail.lifecycle.packages import PackageSource
@@ -49,8 +50,10 @@ from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.sources import Sources
 from dovetail.lifecycle.subscriptions import SubscriptionReconciler, subscription_of
 from dovetail.lifecycle.switching import Switchboard, extension_of
+from dovetail.lifecycle.turns import Turns
 from dovetail.lifecycle.versions import VersionReconciler
 from dovetail.lifecycle.waking import wakes_others
+from dovetail.lifecycle.workloads import Workloads
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +90,7 @@ async def serve(
     async with contextlib.AsyncExitStack() as stack:
         client = await stack.enter_async_context(Client(config, user_agent=COMPONENT))
         helm = await stack.enter_async_context(HelmWorker(idle_seconds=settings.worker_idle))
-        fetcher = await stack.enter_async_context(Fetcher())
+        fetcher = await stack.enter_async_context(Fetcher(ServiceResolver(client)))
         elector = LeaderElector(client, COMPONENT, settings.namespace) if settings.leader_elect else None
         runtime = ControllerRuntime(client, elector=elector)
         platform = Platform(await _kubernetes_version(client), settings.platform_version)
@@ -126,6 +129,7 @@ def _assemble(
         sources,
         Publisher(client, sources, helm, caches.extensions),
         recorder,
+        ImageRepositories(client),
         repositories=caches.repositories,
         versions=caches.versions,
         extensions=caches.extensions,
@@ -136,12 +140,16 @@ def _assemble(
     pauses = Pauses()
     deployer = Deployer(client, helm, packages, settings)
     interrupts = Interrupts(caches.plans.lister.get)
-    receipts = Receipts(client)
-    plans = PlanReconciler(client, helm, deployer, switchboard, recorder, pauses, interrupts, receipts)
-    plans.observer = Observer(client, settings, platform, switchboard, caches.plans, caches.versions, pauses.is_over)
+    receipts, workloads, turns = Receipts(client), Workloads(runtime), Turns()
+    plans = PlanReconciler(
+        client, helm, deployer, switchboard, recorder, pauses, interrupts, receipts, workloads, turns
+    )
+    plans.observer = Observer(
+        client, settings, platform, switchboard, workloads, caches.plans, caches.versions, pauses.is_over
+    )
     extensions = ExtensionReconciler(client, caches.extensions, caches.versions, caches.plans, platform)
 
-    runtime.add(_plan_controller(runtime, plans, caches, switchboard))
+    runtime.add(_plan_controller(runtime, plans, caches, [*switchboard.informers, *workloads.informers]))
     runtime.add(ReceiptKeeper(client, receipts).controller(runtime))
     controller = Controller("repositories", repositories.reconcile, workers=4, timeout=_SYNC_TIMEOUT)
     controller.watches(caches.repositories)
@@ -174,7 +182,7 @@ def _assemble(
 
 
 def _plan_controller(
-    runtime: ControllerRuntime, plans: PlanReconciler, caches: _Caches, switchboard: Switchboard
+    runtime: ControllerRuntime, plans: PlanReconciler, caches: _Caches, parts: Iterable[Informer]
 ) -> Controller:
     """A plan is looked at when it, its versions, its release, its namespace or one of its API objects changes."""
     controller = Controller("installplans", plans.reconcile, workers=4, timeout=_PLAN_TIMEOUT)
@@ -188,7 +196,7 @@ def _plan_controller(
     )
     controller.watches(releases, known)
     controller.watches(runtime.informer(NAMESPACES, label_selector=labels.EXTENSION_REF, metadata_only=True), known)
-    for informer in switchboard.informers:
+    for informer in parts:
         controller.watches(informer, known)
     return controller
 

@@ -38,6 +38,7 @@ from dovetail.lifecycle.removal import NO_REMAINS, Remains, Removal
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.switching import Switchboard
 from dovetail.lifecycle.values import platform_values
+from dovetail.lifecycle.workloads import Workloads
 
 IGNORE_DEPENDENTS: Final = "dovetail.dev/ignore-dependents"
 """Annotation of an InstallPlan: uninstall, or change the version, although others need it as it is."""
@@ -71,6 +72,7 @@ class Observer:
         settings: LifecycleSettings,
         platform: constraints.Platform,
         switchboard: Switchboard,
+        workloads: Workloads,
         plans: Informer,
         versions: Informer,
         may_retry: Callable[[str], bool],
@@ -79,6 +81,7 @@ class Observer:
         self._settings = settings
         self._platform = platform
         self._switchboard = switchboard
+        self._workloads = workloads
         self._plans = plans
         self._versions = versions
         self._may_retry = may_retry
@@ -109,15 +112,15 @@ class Observer:
             self._releases.records(namespace, release_name(obj)), self._namespace_state(namespace)
         )
         enabled = desired.enabled if isinstance(desired, Desired) else True
+        config, policies = (model.config, model.policies) if model else ("", AS_PUBLISHED)
         latest = records.latest
         failed = latest is not None and latest.status == storage.FAILED
         world = World(
             release=records.fact(await self._releases.description(latest) if failed and latest else ""),
             namespace=state,
-            switched=self._switchboard.is_switched(key_of(obj).name, enabled),
+            switched=self._is_switched(key_of(obj).name, enabled, policies),
             may_retry=self._may_retry(obj["metadata"]["uid"]),
         )
-        config, policies = (model.config, model.policies) if model else ("", AS_PUBLISHED)
         plan = _plan(obj, status, desired, policies)
         return Seen(obj, plan, world, namespace, records, version, config, policies)
 
@@ -144,6 +147,10 @@ class Observer:
         policies = model.policies if model else AS_PUBLISHED
         plan = _plan(obj, status, Problem("Deleting", ""), policies)
         return Seen(obj, plan, world, namespace, records, policies=policies, remains=remains)
+
+    def _is_switched(self, name: str, enabled: bool, policies: Policies) -> bool:
+        down = policies.scale_down_when_disabled
+        return self._switchboard.is_switched(name, enabled) and self._workloads.is_switched(name, enabled, down)
 
     def neighbours(self, name: str, namespace: str) -> list[str]:
         """Other plans whose release is in this namespace."""

@@ -36,6 +36,8 @@ from dovetail.lifecycle.releases import Releases
 from dovetail.lifecycle.removal import Removal
 from dovetail.lifecycle.sparing import spare
 from dovetail.lifecycle.switching import Switchboard
+from dovetail.lifecycle.turns import Turns
+from dovetail.lifecycle.workloads import Workloads
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,8 @@ class PlanReconciler:
         pauses: Pauses,
         interrupts: Interrupts,
         receipts: Receipts,
+        workloads: Workloads,
+        turns: Turns,
     ) -> None:
         self._client = client
         self._helm = helm
@@ -75,24 +79,29 @@ class PlanReconciler:
         self._releases = Releases(client)
         self._removal = Removal(client)
         self._receipts = receipts
+        self._workloads = workloads
+        self._turns = turns
         self.interrupts = interrupts
         self._warming: asyncio.Task[None] | None = None
 
     async def reconcile(self, key: Key) -> RequeueAfter | None:
         for _ in range(_MAX_STEPS):
-            seen = await self.observer.look(key.name)
-            if seen is None:
-                return None
-            action = planner.decide(seen.plan, seen.world)
-            _log.debug("InstallPlan %s generation %d: %s", key.name, seen.plan.generation, action)
-            if isinstance(action, planner.Idle):
-                return None
-            if isinstance(action, planner.Wait):
-                return RequeueAfter(max(self._pauses.left(uid_of(seen.obj)), _LOOK_AGAIN))
-            following = await self._perform(action, seen)
+            async with self._turns.of(key.name):
+                following = await self._step(key.name)
             if following != _LOOK:
                 return None if following == _REST else following
         return RequeueAfter(_LOOK_AGAIN)
+
+    async def _step(self, name: str) -> Next:
+        """Look, decide, act."""
+        seen = await self.observer.look(name)
+        if seen is None:
+            return _REST
+        action = planner.decide(seen.plan, seen.world)
+        _log.debug("InstallPlan %s generation %d: %s", name, seen.plan.generation, action)
+        if isinstance(action, planner.Wait):
+            return RequeueAfter(max(self._pauses.left(uid_of(seen.obj)), _LOOK_AGAIN))
+        return await self._perform(action, seen)
 
     async def close(self) -> None:
         """Wait for what was begun beside the reconciliations."""
@@ -250,6 +259,7 @@ class PlanReconciler:
         if seen.plan.recorded.state != states.INSTALLED and latest is not None:
             await self._switchboard.restore(await self._releases.manifest(latest))
         await self._switchboard.switch(desired.extension, desired.enabled)
+        await self._workloads.switch(desired.extension, desired.enabled, seen.policies.scale_down_when_disabled)
         status = bookkeeping.settled(seen, desired, now())
         self._pauses.forget(uid_of(seen.obj))
         if status == seen.status:
