@@ -13,6 +13,7 @@ _COMMANDS = {
     "reset-password": "dovetail.cli.administration:reset_password",
     "whoami": "dovetail.cli.whoami:whoami",
     "extension": "dovetail.cli.extension:extension",
+    "doctor": "dovetail.cli.doctor:doctor",
     "crds": "dovetail.cli.administration:crds",
     "gateway": "dovetail.cli.gateway:gateway",
     "kube": "dovetail.cli.parts:kube",
