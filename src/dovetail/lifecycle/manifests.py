@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 Object = dict[str, Any]
 KEEP: Final = "helm.sh/resource-policy"
-_SEPARATOR: Final = re.compile(r"(?:^|\s*\n)---\s*")
+_SEPARATOR: Final = re.compile(r"^---.*\n?", re.MULTILINE)  # as Helm's client reads it: the line break before stays
+_LINE: Final = "\n"
 _BASE_60: Final = re.compile(r"^[-+]?[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?$")
 
 
@@ -55,7 +56,7 @@ def without(manifest: str, unwanted: Callable[[Object], bool]) -> str:
             kept.append(document)
         else:  # JSON is YAML; only a List with an unwanted item comes here with something left
             kept += [json.dumps(obj) for obj in staying]
-    return "\n---\n".join(kept)
+    return "".join(f"---\n{text.removesuffix(_LINE)}{_LINE}" for text in kept if text.strip())
 
 
 def _objects(value: object) -> Iterator[Object]:
