@@ -1,6 +1,7 @@
 """Catalogues by chance, small enough for the oracle or as large as a market."""
 
 import random
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from dovetail.apis.dialects import Dependency
@@ -53,14 +54,16 @@ def _installed(chance: random.Random, market: Catalogue, name: str) -> Installed
     return Installed(version, known, pinned=chance.random() < 0.2)
 
 
-def _request(chance: random.Random, names: str, installed: "object") -> Request:
-    goals = [
-        Goal(name, *([("", "")] * 2 + [(chance.choice(RANGES[:-1]), ""), ("", chance.choice(VERSIONS))])[chance.randint(0, 3)])
-        for name in chance.sample(names, chance.choice([0, 1, 1, 1, 2]))
-    ]  # fmt: skip
+def _request(chance: random.Random, names: str, installed: Collection[str]) -> Request:
+    goals = [_goal(chance, name) for name in chance.sample(names, chance.choice([0, 1, 1, 1, 2]))]
     asked = {goal.extension for goal in goals}
-    removals = [name for name in names if name not in asked and chance.random() < (0.1 if goals else 0.4)]
-    return Request(tuple(goals), frozenset(removals))
+    removals = {name for name in names if name not in asked and chance.random() < (0.1 if goals else 0.4)}
+    return Request(tuple(goals), frozenset(removals & {*installed} if chance.random() < 0.9 else removals))
+
+
+def _goal(chance: random.Random, name: str) -> Goal:
+    kind = chance.randint(0, 3)
+    return Goal(name, chance.choice(RANGES[:-1]) if kind == 1 else "", chance.choice(VERSIONS) if kind == 2 else "")
 
 
 def large(chance: random.Random, extensions: int = 500, versions: int = 20, installed: float = 0.3) -> Situation:

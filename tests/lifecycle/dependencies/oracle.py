@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterator, Mapping
 
+from dovetail.apis.dialects import Dependency
 from dovetail.lifecycle.dependencies.catalogue import Candidate, Situation
 from dovetail.lifecycle.dependencies.demands import Request
 from dovetail.lifecycle.dependencies.ranges import fits
@@ -78,7 +79,9 @@ def _goes_together(situation: Situation, request: Request, answer: Mapping[str, 
             return False
     if any(name in answer for name in request.removals):
         return False
-    return all(_runs(situation, request, situation.candidate(name, version), answer) for name, version in answer.items())
+    return all(
+        _runs(situation, request, situation.candidate(name, version), answer) for name, version in answer.items()
+    )
 
 
 def _runs(situation: Situation, request: Request, one: Candidate, answer: Mapping[str, str]) -> bool:
@@ -95,7 +98,7 @@ def _runs(situation: Situation, request: Request, one: Candidate, answer: Mappin
     )
 
 
-def _enforced(situation: Situation, request: Request, one: Candidate):  # noqa: ANN202
+def _enforced(situation: Situation, request: Request, one: Candidate) -> Iterator[Dependency]:
     held = situation.installed.get(one.extension)
     asked = any(goal.extension == one.extension for goal in request.goals)
     exempt = held is not None and held.version == one.version and not asked

@@ -15,8 +15,9 @@ from dovetail.apis.errors import InvalidObject
 from dovetail.kube import annotations_of, key_of
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import constraints
-from dovetail.lifecycle.dependencies.ranges import precedence
+from dovetail.lifecycle.dependencies.ranges import fits, precedence
 from dovetail.lifecycle.dependencies.standing import EXTENSION
+from dovetail.lifecycle.dependencies.statements import KUBERNETES, PLATFORM
 from dovetail.packaging.versions import Version
 
 
@@ -36,6 +37,12 @@ class Candidate:
         """Its dependencies on other extensions, the required or the optional ones."""
         return (one for one in self.dependencies if one.required is required and one.type == EXTENSION)
 
+    def conditions(self) -> Iterator[tuple[str, str]]:
+        """What it wants to run on: what, and the range."""
+        return (
+            (what, range) for what, range in ((KUBERNETES, self.kube_version), (PLATFORM, self.ks_version)) if range
+        )
+
 
 @dataclass(frozen=True)
 class Installed:
@@ -46,8 +53,25 @@ class Installed:
     pinned: bool = False
 
 
+@dataclass(frozen=True)
+class Group:
+    """Versions of an extension that require the same: as a mask (bit 1 is the best version) and as texts.
+
+    `target` is another extension, or what it runs on (`statements.KUBERNETES`, `statements.PLATFORM`).
+    """
+
+    extension: str
+    target: str
+    range: str
+    mask: int
+    versions: tuple[str, ...]
+
+
 class Catalogue:
-    """Candidates by extension. `channels` says how unready a version of an extension may be (stable if nothing)."""
+    """Candidates by extension. `channels` says how unready a version of an extension may be (stable if nothing).
+
+    What several questions ask is kept: which versions are in a range, and which require the same.
+    """
 
     def __init__(self, candidates: Iterable[Candidate], channels: Mapping[str, str] | None = None) -> None:
         found: defaultdict[str, dict[str, Candidate]] = defaultdict(dict)
@@ -58,10 +82,39 @@ class Catalogue:
             name: tuple(sorted(of.values(), key=_preference(wanted.get(name, "")), reverse=True))
             for name, of in found.items()
         }
+        self._masks: dict[tuple[str, str], int] = {}
+        self._groups: dict[str, tuple[Group, ...]] = {}
+        self._conditions: dict[str, tuple[Group, ...]] = {}
 
     def versions(self, extension: str) -> tuple[Candidate, ...]:
         """Best first; none of an extension that nobody offers."""
         return self._versions.get(extension, ())
+
+    def mask(self, extension: str, range: str) -> int:
+        """The versions in a range; the best version is bit 1."""
+        key = extension, range
+        known = self._masks.get(key)
+        if known is None:
+            offered = self.versions(extension)
+            known = self._masks[key] = sum(2 << at for at, one in enumerate(offered) if fits(range, one.version))
+        return known
+
+    def groups(self, extension: str) -> tuple[Group, ...]:
+        """What its versions require, each requirement once."""
+        known = self._groups.get(extension)
+        if known is None:
+            offered = self.versions(extension)
+            known = tuple(_grouped(offered, lambda one: ((n.name, n.version) for n in one.needs(required=True))))
+            self._groups[extension] = known
+        return known
+
+    def conditions(self, extension: str) -> tuple[Group, ...]:
+        """What its versions want to run on, each condition once."""
+        known = self._conditions.get(extension)
+        if known is None:
+            offered = self.versions(extension)
+            known = self._conditions[extension] = tuple(_grouped(offered, Candidate.conditions))
+        return known
 
     def __iter__(self) -> Iterator[str]:
         return iter(sorted(self._versions))
@@ -73,7 +126,7 @@ class Situation:
 
     catalogue: Catalogue
     installed: Mapping[str, Installed] = field(default_factory=dict[str, Installed])
-    platform: constraints.Platform = constraints.Platform()
+    platform: constraints.Platform = field(default_factory=constraints.Platform)
 
     def candidate(self, extension: str, version: str) -> Candidate:
         """A version by its name; what is in force although nobody offers it any more has only its dependencies."""
@@ -110,6 +163,16 @@ def _readable(versions: Iterable[Object]) -> Iterator[Candidate]:
             read = extension_version(obj)
             if read.version:
                 yield candidate(read)
+
+
+def _grouped(offered: tuple[Candidate, ...], asks: Callable[[Candidate], Iterable[tuple[str, str]]]) -> Iterator[Group]:
+    found: defaultdict[tuple[str, str], int] = defaultdict(int)
+    for at, one in enumerate(offered):
+        for asked in asks(one):
+            found[asked] |= 2 << at
+    for (target, range), mask in found.items():
+        versions = tuple(one.version for at, one in enumerate(offered) if mask >> at & 2)
+        yield Group(offered[0].extension, target, range, mask, versions)
 
 
 def _preference(channel: str) -> Callable[[Candidate], tuple[bool, bool, tuple[int, Version, str]]]:

@@ -21,7 +21,7 @@ class Chooser:
         self._demands = demands
         self._search = Search(demands.network, off)
         self._model = self._search.solve()
-        given_up = [demands.statements[number] for number in off]
+        given_up = [demands.statement(number) for number in off]
         self._gone = demands.request.removals | {one.extension for one in given_up if isinstance(one, Stays)}
         self._changing = {one.extension for one in given_up if isinstance(one, Kept | Pinned)}
         self._decided: dict[str, Candidate] = {}

@@ -7,12 +7,11 @@ What is in force already is not held against what it runs on, nor against what i
 broken stays as it is, and does not stand in the way of others.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from dovetail.apis.dialects import Dependency
-from dovetail.lifecycle.dependencies.catalogue import Candidate, Situation
+from dovetail.lifecycle.dependencies.catalogue import Candidate, Group, Situation
 from dovetail.lifecycle.dependencies.network import ABSENT, Network
 from dovetail.lifecycle.dependencies.ranges import fits
 from dovetail.lifecycle.dependencies.statements import (
@@ -48,18 +47,20 @@ class Request:
 
 
 class Demands:
-    """The network of a request in a situation; `statements` are its constraints by number."""
+    """The network of a request in a situation; `statement` says what a constraint means."""
 
     def __init__(self, situation: Situation, request: Request) -> None:
         self.situation, self.request = situation, request
         self.network = Network()
-        self.statements: list[Statement] = []
+        self._said: list[Statement | Group] = []
         self.names: list[str] = []
         self.candidates: list[tuple[Candidate, ...]] = []
         self._variables: dict[str, int] = {}
-        self._masks: dict[tuple[str, str], int] = {}
         self._goals = {goal.extension for goal in request.goals}
         self._pending: list[str] = []
+        self._actual = {KUBERNETES: situation.platform.kubernetes, PLATFORM: situation.platform.platform}
+        self._masks: dict[tuple[str, str], int] = {}
+        self._fitting: dict[tuple[str, str], bool] = {}
         for goal in request.goals:
             self._ask(goal)
         for name in sorted(request.removals):
@@ -91,10 +92,16 @@ class Demands:
     def mask(self, extension: str, range: str) -> int:
         """The versions of an extension in a range, as a domain."""
         key = extension, range
-        if key not in self._masks:
-            candidates = self.candidates[self.variable(extension)]
-            self._masks[key] = sum(2 << at for at, one in enumerate(candidates) if fits(range, one.version))
-        return self._masks[key]
+        known = self._masks.get(key)
+        if known is None:
+            known = self._masks[key] = self._mask(extension, range)
+        return known
+
+    def _mask(self, extension: str, range: str) -> int:
+        found = self.situation.catalogue.mask(extension, range)
+        candidates = self.candidates[self.variable(extension)]
+        unlisted = len(candidates) > len(self.situation.catalogue.versions(extension))
+        return found | 1 << len(candidates) if unlisted and fits(range, candidates[-1].version) else found
 
     def _ask(self, goal: Goal) -> None:
         variable = self.variable(goal.extension)
@@ -122,52 +129,69 @@ class Demands:
         self._need(variable)
 
     def _run(self, extension: str, variable: int) -> None:
-        held, platform = self.situation.installed.get(extension), self.situation.platform
-        refused: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-        for at, one in enumerate(self.candidates[variable]):
-            if held is not None and held.version == one.version:
-                continue
-            for what, range, actual in (
-                (KUBERNETES, one.kube_version, platform.kubernetes),
-                (PLATFORM, one.ks_version, platform.platform),
-            ):
-                if actual and not fits(range, actual):
-                    refused[what, range, actual] |= 2 << at
-        for (what, range, actual), versions in refused.items():
-            told = Wants(extension, self._texts(variable, versions), what, range, actual)
-            self._state(told, variable, ~versions)
+        held = self.situation.installed.get(extension)
+        now = self._exactly(extension, held.version) if held is not None else 0
+        for group in self.situation.catalogue.conditions(extension):
+            actual = self._actual[group.target]
+            if actual and not self._runs(group.range, actual):
+                refused = self._without(variable, group, now) if group.mask & now else group
+                told = Wants(extension, refused.versions, group.target, group.range, actual)
+                self._state(told, variable, ~refused.mask)
+
+    def _runs(self, range: str, actual: str) -> bool:
+        key = range, actual
+        if key not in self._fitting:
+            self._fitting[key] = fits(range, actual)
+        return self._fitting[key]
 
     def _need(self, variable: int) -> None:
-        extension = self.names[variable]
-        needed: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for at, one in enumerate(self.candidates[variable]):
-            for dependency in self.enforced(one):
-                needed[dependency.name, dependency.version] |= 2 << at
-        for (target, range), versions in needed.items():
-            other = self.variable(target)
-            offered = tuple(one.version for one in self.candidates[other])
-            told = Needs(extension, self._texts(variable, versions), target, range, offered)
-            if other == variable:
-                self._state(told, variable, ~(versions & ~self.mask(target, range)))
-            else:
-                self.statements.append(told)
-                self.network.add(other, self.mask(target, range), variable, versions)
+        extension, catalogue = self.names[variable], self.situation.catalogue
+        held = self.situation.installed.get(extension)
+        if held is None or extension in self._goals:
+            for group in catalogue.groups(extension):
+                self._require(variable, group)
+        else:
+            now = self._exactly(extension, held.version)
+            for group in catalogue.groups(extension):
+                lacks = group.mask & now and self._lacks(group.target, group.range)
+                self._require(variable, self._without(variable, group, now) if lacks else group)
+        if len(self.candidates[variable]) > len(catalogue.versions(extension)):
+            unlisted = self.candidates[variable][-1]
+            for one in self.enforced(unlisted):
+                bit = 1 << len(self.candidates[variable])
+                self._require(variable, Group(extension, one.name, one.version, bit, (unlisted.version,)))
+
+    def _without(self, variable: int, group: Group, version: int) -> Group:
+        mask = group.mask & ~version
+        return replace(group, mask=mask, versions=self._texts(variable, mask))
+
+    def _require(self, variable: int, group: Group) -> None:
+        if not group.mask:
+            return
+        target = self._variables.get(group.target)
+        other = self.variable(group.target) if target is None else target
+        allowed = self.mask(group.target, group.range)
+        self._said.append(group)
+        if other == variable:
+            self.network.add(variable, ~(group.mask & ~allowed))
+        else:
+            self.network.add(other, allowed, variable, group.mask)
 
     def enforced(self, one: Candidate) -> Iterator[Dependency]:
         """What a version requires; what is in force already, and not asked for, only what it does not lack already."""
         held = self.situation.installed.get(one.extension)
         in_force = held is not None and held.version == one.version and one.extension not in self._goals
-        return (need for need in one.needs(required=True) if not (in_force and self._lacks(need)))
+        return (need for need in one.needs(required=True) if not (in_force and self._lacks(need.name, need.version)))
 
-    def _lacks(self, dependency: Dependency) -> bool:
-        held = self.situation.installed.get(dependency.name)
-        return held is None or not fits(dependency.version, held.version)
+    def _lacks(self, extension: str, range: str) -> bool:
+        held = self.situation.installed.get(extension)
+        return held is None or not fits(range, held.version)
 
     def __contains__(self, extension: str) -> bool:
         return extension in self._variables
 
     def _state(self, statement: Statement, variable: int, allowed: int) -> None:
-        self.statements.append(statement)
+        self._said.append(statement)
         self.network.add(variable, allowed)
 
     def _exactly(self, extension: str, version: str) -> int:
@@ -177,6 +201,12 @@ class Demands:
     def _texts(self, variable: int, mask: int) -> tuple[str, ...]:
         return tuple(one.version for at, one in enumerate(self.candidates[variable]) if mask >> at & 2)
 
+    def statement(self, number: int) -> Statement:
+        """What a constraint says."""
+        one = self._said[number]
+        return Needs(one.extension, one.versions, one.target, one.range) if isinstance(one, Group) else one
+
     def numbers(self, *kinds: type[Statement]) -> Iterator[int]:
         """The constraints that are statements of these kinds."""
-        return (number for number, one in enumerate(self.statements) if isinstance(one, kinds))
+        wanted = tuple(Group if kind is Needs else kind for kind in kinds)
+        return (number for number, one in enumerate(self._said) if isinstance(one, wanted))

@@ -209,14 +209,14 @@ class Search:
             domain = domains[changed]
             for number in self._out[changed]:
                 _, when, target, allowed = constraints[number]
-                if not domain & ~when and domains[target] & ~allowed and number not in off:
-                    if not self._shrink(target, allowed, number):
-                        return self._wiped(target)
+                told = not domain & ~when and domains[target] & ~allowed and number not in off
+                if told and not self._shrink(target, allowed, number):
+                    return self._wiped(target)
             for number in self._into[changed]:
                 source, when, _, allowed = constraints[number]
-                if not domain & allowed and domains[source] & when and number not in off:
-                    if not self._shrink(source, ~when, number):
-                        return self._wiped(source)
+                told = not domain & allowed and domains[source] & when and number not in off
+                if told and not self._shrink(source, ~when, number):
+                    return self._wiped(source)
         return _NOBODY
 
     def _wiped(self, variable: int) -> int:

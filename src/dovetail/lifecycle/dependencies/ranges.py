@@ -7,15 +7,23 @@ A blank range is any version, also a pre-release; one that cannot be read fits n
 from functools import lru_cache
 
 from dovetail.packaging.errors import PackagingError
-from dovetail.packaging.versions import Version, satisfies
+from dovetail.packaging.versions import Constraint, Version
 
 
 def fits(constraint: str, version: str) -> bool:
     """Never raises: what cannot be read does not fit."""
+    if not constraint.strip():
+        return True
+    read, (readable, parsed, _) = _constraint(constraint), precedence(version)
+    return read is not None and bool(readable) and read.accepts(parsed)
+
+
+@lru_cache(maxsize=4_096)
+def _constraint(text: str) -> Constraint | None:
     try:
-        return satisfies(constraint, version)
+        return Constraint.parse(text)
     except PackagingError:
-        return False
+        return None
 
 
 @lru_cache(maxsize=16_384)

@@ -55,7 +55,7 @@ class Wish:
 
 @dataclass(frozen=True)
 class Solution:
-    """What is installed afterwards, the steps that lead there (what others require comes first), and what was wished."""
+    """What is installed afterwards, the steps to it (what others require comes first), and what stays only wished."""
 
     chosen: Mapping[str, str]
     changes: tuple[Change, ...]
@@ -75,7 +75,7 @@ def best(demands: Demands) -> Solution | None:
         if found is not None and cost > found[0]:
             break
         one = Chooser(demands, off)
-        key = cost, one.ranks(), sorted(demands.statements[number].extension for number in off)
+        key = cost, one.ranks(), sorted(demands.statement(number).extension for number in off)
         if found is None or key < found:
             found, chooser = key, one
     return solution(demands.situation, chooser.rest()) if chooser is not None else None

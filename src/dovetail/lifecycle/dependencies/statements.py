@@ -9,18 +9,20 @@ PLATFORM: Final = "platform"
 
 @dataclass(frozen=True)
 class Asked:
-    """It shall be installed, in any version."""
+    """It shall be installed, in any version. `offered` are its versions, when told."""
 
     extension: str
+    offered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class AskedVersion:
-    """It shall be installed in this version, or in this range."""
+    """It shall be installed in this version, or in this range. `offered` are its versions, when told."""
 
     extension: str
     range: str = ""
     version: str = ""
+    offered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Kept:
 
 @dataclass(frozen=True)
 class Needs:
-    """These versions of it (best first) require the target in a range; `offered` are the target's versions."""
+    """These versions of it (best first) require the target in a range. `offered`: the target's versions, when told."""
 
     extension: str
     versions: tuple[str, ...]
