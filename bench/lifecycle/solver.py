@@ -10,11 +10,12 @@ import random
 import time
 from dataclasses import replace
 
+from tests.lifecycle.dependencies.catalogues import large
+
 from dovetail.lifecycle.dependencies.catalogue import Installed, Situation
 from dovetail.lifecycle.dependencies.conflict import Conflict, answer
 from dovetail.lifecycle.dependencies.demands import Goal, Request
 from dovetail.lifecycle.dependencies.solver import Solution
-from tests.lifecycle.dependencies.catalogues import large
 
 QUESTIONS = 400
 INSTALLED = 200
