@@ -183,7 +183,7 @@ async def test_only_what_is_signed_by_a_key_of_the_keyring(
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [
-        ({"image": "docker.io/example/builtin:latest", "url": ""}, "PodsNeeded"),
+        ({"image": "docker.io/example/builtin:latest", "url": ""}, "NoNodes"),
         ({"url": ""}, "NothingToRead"),
         ({"url": "https://ada:word@charts.test"}, "InvalidRepository"),
         ({"url": "s3://bucket"}, "UnknownScheme"),

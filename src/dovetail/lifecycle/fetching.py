@@ -17,6 +17,7 @@ from typing import Final, Self
 from urllib.parse import urljoin, urlsplit
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 
 from dovetail.packaging.limits import MAX_ARCHIVE
 from dovetail.packaging.registry.references import same_origin
@@ -62,7 +63,9 @@ class Body:
 class Fetcher:
     """An async context manager; `get` may be called concurrently."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: AbstractResolver | None = None) -> None:
+        """`resolver` finds the addresses of hosts; the system's when absent."""
+        self._resolver = resolver
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -113,6 +116,7 @@ class Fetcher:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(resolver=self._resolver),
                 trust_env=True,
                 auto_decompress=False,
                 headers={"User-Agent": "dovetail"},

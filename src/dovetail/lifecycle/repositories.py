@@ -32,6 +32,7 @@ from dovetail.kube.resources import Object
 from dovetail.lifecycle import repository_status, sharing
 from dovetail.lifecycle.carrying_out import Job, Publisher, Refusals
 from dovetail.lifecycle.errors import SyncFailed
+from dovetail.lifecycle.image_repositories import ImageRepositories
 from dovetail.lifecycle.interrupts import RETRY
 from dovetail.lifecycle.listings import Stamps, read_listing
 from dovetail.lifecycle.objects import conditions_of, generation_of, mapping, spec_of, status_of
@@ -40,6 +41,7 @@ from dovetail.lifecycle.sources import SecretUnusable, Sources
 from dovetail.lifecycle.syncing import Index, Known, SyncPlan, plan_sync
 
 _FIRST_RETRY: Final = 10.0
+_NOTHING: Final = "NothingToRead"
 _LOOK_TWICE: Final = 30.0
 """At the latest so long after a version was missed the index is read again."""
 
@@ -69,6 +71,7 @@ class RepositoryReconciler:
         sources: Sources,
         publisher: Publisher,
         recorder: EventRecorder,
+        images: ImageRepositories,
         *,
         repositories: Informer,
         versions: Informer,
@@ -79,6 +82,7 @@ class RepositoryReconciler:
         self._sources = sources
         self._publisher = publisher
         self._recorder = recorder
+        self._images = images
         self._repositories = repositories
         self._versions = versions
         self._extensions = extensions
@@ -119,12 +123,10 @@ class RepositoryReconciler:
 
     async def _sync_and_tell(self, obj: Object, schedule: _Schedule) -> float | None:
         """Synchronise and write the status. Seconds until the next time; None when only a change can help."""
+        is_new = schedule.generation != generation_of(obj)
         schedule.generation = generation_of(obj)
         try:
-            model = repository(obj)
-            if not model.url:
-                await self._failed(obj, schedule, *_without_url(model))
-                return None
+            model = await self._at_its_address(repository(obj), obj, schedule, is_new)
             plan, digest = await self._sync(obj, model, schedule)
         except InvalidObject as error:
             await self._failed(obj, schedule, "InvalidRepository", str(error))
@@ -132,9 +134,21 @@ class RepositoryReconciler:
         except (SyncFailed, SecretUnusable) as error:
             reason = error.reason if isinstance(error, SyncFailed) else "SecretUnusable"
             await self._failed(obj, schedule, reason, str(error))
+            if reason == _NOTHING:
+                return None
             return _pause(schedule, failed=True, interval=_interval(obj))
         await self._succeeded(obj, schedule, plan, digest)
         return self._next(schedule, plan, model.interval)
+
+    async def _at_its_address(self, model: Repository, obj: Object, schedule: _Schedule, is_new: bool) -> Repository:
+        """The repository with a url: its own, or that of what its image serves. Raises SyncFailed."""
+        if model.url:
+            if is_new:
+                await self._images.withdraw(obj)
+            return model
+        if not model.image:
+            raise SyncFailed(_NOTHING, "the repository has no url; give the address of a Helm repository")
+        return await self._images.served(model, obj, pull=not is_new and schedule.failures == 0)
 
     def _next(self, schedule: _Schedule, plan: SyncPlan | None, interval: float) -> float:
         if plan is not None and plan.missing.difference(plan.remove):
@@ -277,12 +291,3 @@ def _interval(obj: Object) -> float:
         return repository(obj).interval
     except InvalidObject:
         return 900.0
-
-
-def _without_url(model: Repository) -> tuple[str, str]:
-    if model.image:
-        return "PodsNeeded", (
-            f"the repository is the image {model.image}, which serves it from a pod, and the platform starts no pods "
-            "for repositories yet; give the url of a Helm repository, an oci:// registry or a directory"
-        )
-    return "NothingToRead", "the repository has no url; give the address of a Helm repository"
