@@ -26,7 +26,6 @@ from dovetail.lifecycle.errors import DeployFailed, Interrupted
 T = TypeVar("T")
 OnProgress = Callable[[Progress], None]
 Operation = Deploy | Render | Rollback | RunTests | Uninstall
-_AGAIN: Final = frozenset({errors.CANCELLED, errors.STALE})
 _LATE: Final = ("context deadline exceeded", "timed out waiting", "would exceed context deadline")
 
 
@@ -52,10 +51,11 @@ class HelmCalls:
         except (HelmRefused, HelmWorkerDied) as error:
             if interrupt.is_set():
                 raise Interrupted(operation.release) from error
-            if isinstance(error, HelmWorkerDied) or error.reason in _AGAIN:
+            if isinstance(error, HelmWorkerDied) or error.reason == errors.STALE:
                 raise
             if error.reason == errors.UNREACHABLE:
                 raise Unreachable(self._server, f"Helm says: {error.detail}") from error
+            # Cancelled, and not by us: Helm calls its own deadlines so.
             raise DeployFailed(error.detail, hopeless=error.reason == errors.INVALID) from error
         except HelmTimeout as error:
             raise DeployFailed(str(error), hopeless=False) from error
