@@ -75,6 +75,11 @@ class InstallationStatus(Wire, frozen=True, kw_only=True):
     job_name: str = ""
     conditions: Conditions = []
     state_history: list[TransitionRecord] = []
+    enabled: bool | None = None
+    observed_generation: Count | None = None
+    operation: Annotated[
+        dict[str, Any], about("The attempt in progress, owned by the controller.", schema={"type": "object"})
+    ] = {}
 
 
 ClusterStatuses = Annotated[dict[str, InstallationStatus], about("Releases in member clusters, by cluster.")]
@@ -139,13 +144,9 @@ class InstallPlanSpec(Wire, frozen=True, kw_only=True):
 class InstallPlanStatus(InstallationStatus, frozen=True, kw_only=True):
     """The release in this cluster, and those in member clusters."""
 
-    enabled: bool | None = None
-    observed_generation: Count | None = None
-    operation: Annotated[
-        dict[str, Any], about("The attempt in progress, owned by the controller.", schema={"type": "object"})
-    ] = {}
     cluster_scheduling_statuses: ClusterStatuses = {}
     progress: Progress | None = None
+    reason: Annotated[str, about("Why it is not as the spec says, in one word; empty when it is.")] = ""
     history: Annotated[list[OperationRecord], about("The last operations, the newest last.")] = []
     drift: Annotated[list[DriftedObject], about("Objects that are not what the release says.")] = []
     receipt: Annotated[str, about("ConfigMap in kubesphere-system that tells what an uninstall removed and kept.")] = ""

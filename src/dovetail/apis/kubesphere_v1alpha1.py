@@ -37,6 +37,9 @@ _PLAN_COLUMNS = (
     Column("Enabled", ".spec.enabled", "boolean"),
     STATE,
     Column("Installed", ".status.version"),
+    Column("Percent", ".status.progress.percent", "integer"),
+    Column("Reason", ".status.reason"),
+    Column("Step", ".status.progress.step", priority=1),
     Column("Namespace", ".status.targetNamespace", priority=1),
     AGE,
 )

@@ -98,13 +98,13 @@ def begun(
 
 def failed(status: Status, state: str, reason: str, attempt: Attempt, generation: int, now: datetime) -> dict[str, Any]:
     """An attempt failed. `version` keeps telling what is in force."""
-    result = entered(status, state, attempt, generation, now)
+    result = {**entered(status, state, attempt, generation, now), "reason": reason}
     return _with(result, _condition_of(state), "False", reason, attempt.message, generation, now)
 
 
 def rejected(status: Status, state: str, reason: str, message: str, generation: int, now: datetime) -> dict[str, Any]:
     """What is asked for cannot be tried."""
-    result = {**_in_state(status, state, now), "observedGeneration": generation}
+    result = {**_in_state(status, state, now), "observedGeneration": generation, "reason": reason}
     result["operation"] = {**operation_of(status), "problem": message}
     if reason in DEPENDENCY_REASONS:
         result = _with(result, states.COND_DEPENDENCIES, "False", reason, message, generation, now)
@@ -113,20 +113,21 @@ def rejected(status: Status, state: str, reason: str, message: str, generation: 
 
 def held(status: Status, problem: Problem, generation: int, now: datetime) -> dict[str, Any]:
     """The deletion waits for others; the state stays."""
-    result = {**status, "operation": {**operation_of(status), "problem": problem.message}}
+    result = {**status, "operation": {**operation_of(status), "problem": problem.message}, "reason": problem.reason}
     return _with(result, states.COND_DEPENDENCIES, "False", problem.reason, problem.message, generation, now)
 
 
 def paused(status: Status, generation: int, now: datetime) -> dict[str, Any]:
     """Nothing is done until spec.paused is taken back."""
-    result = {**status, "observedGeneration": generation}
+    result = {**status, "observedGeneration": generation, "reason": "Paused"}
     message = "nothing is changed while spec.paused is true; a deletion goes on"
     return _with(result, states.COND_PAUSED, "True", "Paused", message, generation, now)
 
 
 def resumed(status: Status, generation: int, now: datetime) -> dict[str, Any]:
     """The plan is worked on again."""
-    return _with(dict(status), states.COND_PAUSED, "False", "Resumed", "the plan is carried out", generation, now)
+    result = {key: value for key, value in status.items() if key != "reason"}
+    return _with(result, states.COND_PAUSED, "False", "Resumed", "the plan is carried out", generation, now)
 
 
 def going_back(status: Status, attempt: Attempt) -> dict[str, Any]:
@@ -139,13 +140,13 @@ def recovered(status: Status, attempt: Attempt, generation: int, now: datetime) 
     """The last good revision is in force again; what was asked for still failed."""
     back_to = recorded_of(status).attempt.back_to
     message = f"revision {back_to}, version {status.get('version') or 'unknown'}, is in force again"
-    result = {**_without_progress(status), "operation": _operation(status, attempt)}
+    result = {**_at_rest(status), "operation": _operation(status, attempt), "reason": "RolledBack"}
     return _with(result, states.COND_ROLLED_BACK, "True", "UpgradeFailed", message, generation, now)
 
 
 def not_recovered(status: Status, attempt: Attempt, why: str, generation: int, now: datetime) -> dict[str, Any]:
     """The roll-back failed, too."""
-    result = {**_without_progress(status), "operation": _operation(status, attempt)}
+    result = {**_at_rest(status), "operation": _operation(status, attempt), "reason": "RollbackFailed"}
     return _with(result, states.COND_ROLLED_BACK, "False", "RollbackFailed", why, generation, now)
 
 
@@ -197,14 +198,15 @@ def _dependencies(status: dict[str, Any], desired: Desired, generation: int, now
     """Only extensions that lacked something once have the condition."""
     kind = states.COND_DEPENDENCIES
     if desired.lacking:
-        return _with(status, kind, "False", DEPENDENCY_MISSING, desired.lacking, generation, now)
+        told = {**status, "reason": DEPENDENCY_MISSING}
+        return _with(told, kind, "False", DEPENDENCY_MISSING, desired.lacking, generation, now)
     if find_condition(_conditions(status), kind) is None:
         return status
     return _with(status, kind, "True", "Satisfied", "what it needs is there", generation, now)
 
 
 def _in_state(status: Status, state: str, now: datetime) -> dict[str, Any]:
-    result = _without_progress(status)
+    result = _at_rest(status)
     if status.get("state") != state:
         history = list(cast("list[Mapping[str, Any]]", status.get("stateHistory") or []))
         history.append({"state": state, "lastTransitionTime": rfc3339(now)})
@@ -213,8 +215,8 @@ def _in_state(status: Status, state: str, now: datetime) -> dict[str, Any]:
     return result
 
 
-def _without_progress(status: Status) -> dict[str, Any]:
-    return {key: value for key, value in status.items() if key != "progress"}
+def _at_rest(status: Status) -> dict[str, Any]:
+    return {key: value for key, value in status.items() if key not in ("progress", "reason")}
 
 
 def _conditions(status: Status) -> list[Mapping[str, Any]]:

@@ -1,7 +1,8 @@
 """Category, Repository, Extension, ExtensionVersion, ExtensionEntry: what there is to install, and where it is from."""
 
 import re
-from typing import Any, Final
+from collections.abc import Mapping
+from typing import Any, Final, cast
 
 import msgspec
 
@@ -247,8 +248,8 @@ def extension_entry(obj: Foreign) -> ExtensionEntry:
 
 
 def _info(spec: Fields) -> ExtensionInfo:
-    provider = spec.child("provider")
-    languages: list[str] = [str(code) for code in spec.raw("provider") or ()] if provider.present else []
+    provider, told = spec.child("provider"), spec.raw("provider")
+    languages = [str(code) for code in cast("Mapping[str, object]", told)] if isinstance(told, Mapping) else []
     return ExtensionInfo(
         display_name=spec.locales("displayName"),
         description=spec.locales("description"),
