@@ -4,7 +4,9 @@ import click
 
 from dovetail.cli.lazy import LazyGroup
 
-_COMMANDS: dict[str, str] = {}
+_COMMANDS: dict[str, str] = {
+    "plan": "dovetail.cli.extension_plan:plan",
+}
 
 
 class _Commands(LazyGroup):

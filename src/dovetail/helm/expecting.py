@@ -75,7 +75,5 @@ def _flat(value: Any, place: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, list) and value:
         for number, item in enumerate(cast("list[Any]", value)):
             yield from _flat(item, f"{place}/{number}")
-    elif value not in (None, ""):
-        yield place, str(value)
     else:
-        yield place, ""
+        yield place, str(value) if isinstance(value, str) else ""

@@ -63,7 +63,7 @@ class ClusterConfig:
         """What `path` says, else `$KUBECONFIG`, else `~/.kube/config`, else the pod. Raises ConfigError."""
         from dovetail.kube import kubeconfig
 
-        files = [path] if path is not None else _default_files()
+        files = [path] if path is not None else default_files()
         if files:
             return kubeconfig.load(files, context)
         if os.environ.get("KUBERNETES_SERVICE_HOST"):
@@ -136,7 +136,8 @@ def in_cluster(directory: Path = SERVICE_ACCOUNT_DIR) -> ClusterConfig:
     )
 
 
-def _default_files() -> list[Path]:
+def default_files() -> list[Path]:
+    """The kubeconfigs that count when none is named; empty in a pod."""
     named = [Path(part) for part in os.environ.get("KUBECONFIG", "").split(os.pathsep) if part]
     if named:
         return named

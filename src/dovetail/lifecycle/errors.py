@@ -10,11 +10,14 @@
     |   +-- ForeignObject          something of somebody else's is where the extension's own would be
     |   +-- TestsFailed            the release is there, but its tests failed
     |   +-- UninstallFailed        Helm refused to uninstall, or objects stayed
+    |   +-- PlanStale              what was approved is not what would be done now
     +-- Interrupted                the plan changed under a running operation
     +-- SyncFailed                 a repository's index could not be read
 
 `patience` (facts) says how often the same input is tried.
 """
+
+from collections.abc import Sequence
 
 from dovetail.lifecycle.facts import DEFAULT_PATIENCE, HOPELESS, UNLIMITED
 
@@ -107,6 +110,20 @@ class UninstallFailed(Refused):
 
     def __init__(self, message: str) -> None:
         super().__init__("UninstallFailed", message, UNLIMITED)
+
+
+class PlanStale(Refused):
+    """What was approved is not what would be done now."""
+
+    def __init__(self, extension: str, version: str, moved: Sequence[str]) -> None:
+        self.moved = tuple(moved)
+        super().__init__(
+            "PlanStale",
+            f"the plan that was approved for {extension} {version} is not what would be done now: "
+            f"{', '.join(moved) or 'the plan'} changed since. Look at it again with "
+            f"`dovetail extension plan {extension} --version {version} --approve`",
+            HOPELESS,
+        )
 
 
 class Interrupted(LifecycleError):

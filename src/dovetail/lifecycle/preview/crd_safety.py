@@ -73,7 +73,7 @@ def verdict(
 
     `stored_versions` are `status.storedVersions`; `count` is how many objects there are, None when nobody knows.
     """
-    before, after = _versions(old), _versions(new)
+    before, after = versions_of(old), versions_of(new)
     found = [*_definition(old, new), *_gone(before, after, stored_versions)]
     for name in before.keys() & after.keys():
         found += (
@@ -123,7 +123,8 @@ def _gone(
             yield Finding(Change.VERSION_NOT_SERVED, message, name)
 
 
-def _versions(crd: Mapping[str, Any]) -> dict[str, Schema]:
+def versions_of(crd: Mapping[str, Any]) -> dict[str, Schema]:
+    """The versions of a definition by name."""
     versions = cast("Sequence[Mapping[str, Any]]", spec_of(crd).get("versions") or ())
     return {str(version.get("name")): version for version in versions}
 
