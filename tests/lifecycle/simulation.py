@@ -110,6 +110,7 @@ def look(cluster: Cluster) -> tuple[Plan, World]:
         limit=cluster.limit,
         rolls_back=cluster.rolls_back,
         ignore_dependents=cluster.ignore_dependents,
+        enabled=cluster.enabled,
         desired=Problem("Deleting", "") if cluster.deleting else desired(cluster),
         recorded=cluster.recorded,
     )
@@ -170,6 +171,12 @@ def act(cluster: Cluster, action: planner.Action) -> None:
                 cluster, state=states.INSTALLED, version=wanted.version, enabled=wanted.enabled, problem="",
                 generation=cluster.generation, attempt=attempt, release=True,
             )  # fmt: skip
+        case planner.Switch(enabled):
+            cluster.write()
+            if cluster.recorded.version:
+                cluster.state_of_objects = enabled
+            kept = enabled if cluster.recorded.version else cluster.recorded.enabled
+            record(cluster, enabled=kept, generation=cluster.generation)
         case planner.Reject(state, problem):
             record(cluster, state=state, problem=problem.message, generation=cluster.generation)
         case planner.Uninstall():

@@ -56,6 +56,24 @@ def test_an_upgrade_goes_through_the_published_states_and_back() -> None:
         assert {name for name in cluster.objects if name.startswith("of-")} == {f"of-{version}"}
 
 
+def test_what_is_in_force_is_disabled_also_when_its_upgrade_failed() -> None:
+    cluster = installed()
+    cluster.version, cluster.failures = "2", {"2": 100}
+    run(cluster)
+    cluster.enabled, cluster.generation = False, 2
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.enabled) == (states.UPGRADE_FAILED, False)
+    assert (cluster.state_of_objects, cluster.recorded.generation) == (False, 2)
+
+
+def test_a_locked_release_is_unlocked_whatever_is_asked_for() -> None:
+    cluster = installed()
+    cluster.revisions.append(Revision(2, "pending-upgrade", "target-2"))
+    cluster.version = "9"
+    run(cluster)
+    assert (cluster.recorded.state, cluster.revisions[-1].status) == (states.UPGRADE_FAILED, storage.FAILED)
+
+
 def test_disabling_does_not_touch_the_release() -> None:
     cluster = installed()
     cluster.enabled = False
@@ -128,7 +146,7 @@ def test_an_unknown_version_is_told_and_recovers_when_it_is_published() -> None:
 
 
 def test_events_do_not_shorten_a_pause() -> None:
-    failed = Recorded(states.INSTALL_FAILED, attempt=Attempt("target-1", count=1))
+    failed = Recorded(states.INSTALL_FAILED, generation=1, attempt=Attempt("target-1", count=1))
     action = planner.decide(Plan("ext", desired=WANTED, recorded=failed), World(may_retry=False))
     assert isinstance(action, planner.Wait)
 
@@ -385,6 +403,12 @@ def _expect_goal(cluster: Cluster) -> None:
     assert recorded.paused is cluster.paused
     if cluster.paused:
         return
+    if latest is not None:
+        assert latest.status not in storage.PENDING, "nothing stays locked"
+    assert recorded.generation == cluster.generation
+    if recorded.version and latest is not None:
+        assert recorded.enabled is cluster.enabled
+        assert cluster.enabled or not cluster.objects or not cluster.state_of_objects
     if recorded.problem:
         assert _is_rejected(cluster), "what is told is so"
         return
@@ -476,7 +500,7 @@ _releases = st.builds(
 _plans = st.builds(
     Plan, name=st.just("ext"), generation=st.integers(1, 2), deleting=st.booleans(), force_delete=st.booleans(),
     protected=st.booleans(), token=st.sampled_from(["", "again"]), paused=st.booleans(), rolls_back=st.booleans(),
-    limit=st.sampled_from([None, 0, 1, 9]), ignore_dependents=st.booleans(),
+    limit=st.sampled_from([None, 0, 1, 9]), enabled=st.booleans(), ignore_dependents=st.booleans(),
     desired=st.sampled_from([WANTED, Problem("VersionNotFound", "p")]), recorded=_recorded,
 )  # fmt: skip
 _worlds = st.builds(
@@ -499,6 +523,7 @@ def test_every_state_in_every_world_has_an_exit(plan: Plan, world: World) -> Non
         protected=plan.protected,
         generation=plan.generation,
         token=plan.token,
+        enabled=plan.enabled,
         recorded=plan.recorded,
         revisions=revisions,
         namespace=world.namespace,

@@ -102,6 +102,15 @@ def not_recovered(seen: Seen, status: Status, attempt: Attempt, error: Refused, 
     return history.ended(told, history.FAILED, at, reason=error.reason, message=str(error))
 
 
+def switched(seen: Seen, enabled: bool, at: datetime) -> New:
+    """What is in force is enabled or disabled, whatever became of what was asked for."""
+    status, version = seen.status, str(seen.status.get("version") or "")
+    if version and seen.plan.recorded.enabled is not enabled:
+        action = history.ENABLE if enabled else history.DISABLE
+        status = history.happened(status, action, version, history.SUCCEEDED, at, by=requester(seen.obj))
+    return progress.switched(status, enabled, seen.plan.generation, at)
+
+
 def settled(seen: Seen, desired: Desired, at: datetime) -> New:
     """The release is right: what ran has succeeded, and switching alone is an operation as well."""
     before, latest = seen.plan.recorded.enabled, seen.records.latest

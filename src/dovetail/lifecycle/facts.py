@@ -106,6 +106,8 @@ class Plan:
     rolls_back: bool = False
     """A failed upgrade is followed by the last good revision."""
     ignore_dependents: bool = False
+    enabled: bool = True
+    """Asked for; it counts for what is in force also when nothing else of the plan can be done."""
     desired: Desired | Problem = Problem("Unknown", "")
     recorded: Recorded = Recorded()
 

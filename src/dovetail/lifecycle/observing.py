@@ -7,7 +7,7 @@ result is `facts` plus the objects they were made from.
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from dovetail.apis import labels
@@ -111,7 +111,7 @@ class Observer:
         records, state = await asyncio.gather(
             self._releases.records(namespace, release_name(obj)), self._namespace_state(namespace)
         )
-        enabled = desired.enabled if isinstance(desired, Desired) else True
+        enabled = model.enabled if model else status.get("enabled") is not False
         config, policies = (model.config, model.policies) if model else ("", AS_PUBLISHED)
         latest = records.latest
         failed = latest is not None and latest.status == storage.FAILED
@@ -121,7 +121,7 @@ class Observer:
             switched=self._is_switched(key_of(obj).name, enabled, policies),
             may_retry=self._may_retry(obj["metadata"]["uid"]),
         )
-        plan = _plan(obj, status, desired, policies)
+        plan = replace(_plan(obj, status, desired, policies), enabled=enabled)
         return Seen(obj, plan, world, namespace, records, version, config, policies)
 
     async def _look_deleting(self, obj: Object) -> Seen:

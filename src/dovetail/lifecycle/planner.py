@@ -85,6 +85,13 @@ class Settle:
 
 
 @dataclass(frozen=True)
+class Switch:
+    """What is asked for is not reached, but what is in force is enabled or disabled all the same. The state stays."""
+
+    enabled: bool
+
+
+@dataclass(frozen=True)
 class Reject:
     """What is asked for cannot be tried; say why. What is in force stays in force."""
 
@@ -142,7 +149,7 @@ class Idle:
 
 
 Action = (
-    Protect | Enter | Deploy | Unlock | Fail | RollBack | Recovered | Settle | Reject | Hold | Pause | Resume
+    Protect | Enter | Deploy | Unlock | Fail | RollBack | Recovered | Settle | Switch | Reject | Hold | Pause | Resume
     | Uninstall | Orphan | Sweep | Unprotect | Wait | Idle
 )  # fmt: skip
 
@@ -155,7 +162,9 @@ def decide(plan: Plan, world: World) -> Action:
         return Idle() if plan.recorded.paused else Pause()
     if plan.recorded.paused:
         return Resume()
-    desired = plan.desired
+    desired, release = plan.desired, world.release
+    if plan.protected and release is not None and release.pending:
+        return Unlock(release.revision, _interrupted(plan.recorded.attempt, release))
     if isinstance(desired, Problem):
         return _reject(plan, world, desired)
     if not plan.protected:
@@ -165,8 +174,6 @@ def decide(plan: Plan, world: World) -> Action:
 
 def _converge(plan: Plan, desired: Desired, world: World) -> Action:
     release, attempt = world.release, plan.recorded.attempt
-    if release is not None and release.pending:
-        return Unlock(release.revision, _interrupted(attempt, release))
     if release is not None and release.status == storage.UNINSTALLING:
         return Uninstall()
     if release is not None and release.status == storage.DEPLOYED and attempt.back_to:
@@ -205,6 +212,8 @@ def _after_failure(plan: Plan, attempt: Attempt, world: World) -> Action:
         if attempt.back_failures and not world.may_retry:
             return Wait("the last roll-back failed; the next one comes after a pause")
         return RollBack(world.release.good, replace(attempt, back_to=world.release.good))
+    if due := _switch_due(plan, world):
+        return due
     if attempt.is_exhausted(plan.limit):
         return Idle()
     if not world.may_retry:
@@ -224,7 +233,19 @@ def _again(attempt: Attempt, release: Release | None) -> Enter:
 def _reject(plan: Plan, world: World, problem: Problem) -> Action:
     recorded, state = plan.recorded, _failed_state(world.release)
     told = (state, plan.generation, problem.message) == (recorded.state, recorded.generation, recorded.problem)
-    return Idle() if told else Reject(state, problem)
+    if not told:
+        return Reject(state, problem)
+    return _switch_due(plan, world) or Idle()
+
+
+def _switch_due(plan: Plan, world: World) -> Switch | None:
+    """Objects that a failed upgrade has added are not let in by it; those that are to be out are kept out."""
+    recorded = plan.recorded
+    seen = recorded.generation == plan.generation
+    if not recorded.version or world.release is None:
+        return None if seen else Switch(plan.enabled)
+    right = recorded.enabled is plan.enabled and (plan.enabled or world.switched)
+    return None if right and seen else Switch(plan.enabled)
 
 
 def _remove(plan: Plan, world: World) -> Action:

@@ -128,6 +128,9 @@ class PlanReconciler:
             case planner.Settle():
                 await self._settle(seen, action)
                 return _REST
+            case planner.Switch(enabled):
+                await self._switch(seen, enabled)
+                return _REST
             case planner.Reject(state, problem):
                 await self._reject(seen, state, problem)
                 return _REST
@@ -267,6 +270,14 @@ class PlanReconciler:
         obj = await self._write(seen.obj, status)
         word = "enabled" if desired.enabled else "disabled"
         await self._tell(obj, "Normal", states.INSTALLED, f"{desired.extension} {desired.version} is {word}")
+
+    async def _switch(self, seen: Seen, enabled: bool) -> None:
+        if seen.plan.recorded.version:
+            await self._switchboard.switch(seen.plan.name, enabled)
+            await self._workloads.switch(seen.plan.name, enabled, seen.policies.scale_down_when_disabled)
+        status = bookkeeping.switched(seen, enabled, now())
+        if status != seen.status:
+            await self._write(seen.obj, status)
 
     async def _reject(self, seen: Seen, state: str, problem: Problem) -> None:
         obj = await self._write(seen.obj, bookkeeping.rejected(seen, state, problem, now()))

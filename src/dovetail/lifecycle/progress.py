@@ -175,9 +175,14 @@ def settled(status: Status, desired: Desired, digest: str, generation: int, now:
     if (before and before != desired.version) or _was_upgrading(status):
         message = f"{before} -> {desired.version}"
         result = _with(result, states.COND_UPGRADED, "True", "Upgraded", message, generation, now)
-    word = "Enabled" if desired.enabled else "Disabled"
-    enabled: Literal["True", "False"] = "True" if desired.enabled else "False"
-    return _with(result, states.COND_ENABLED, enabled, word, f"the extension is {word.lower()}", generation, now)
+    return _enabled(result, desired.enabled, generation, now)
+
+
+def switched(status: Status, enabled: bool, generation: int, now: datetime) -> dict[str, Any]:
+    """What is in force is enabled or disabled; the state stays."""
+    if not status.get("version"):
+        return {**status, "observedGeneration": generation}
+    return _enabled({**status, "enabled": enabled, "observedGeneration": generation}, enabled, generation, now)
 
 
 def uninstalled(status: Status, forced: bool, generation: int, now: datetime) -> dict[str, Any]:
@@ -188,6 +193,12 @@ def uninstalled(status: Status, forced: bool, generation: int, now: datetime) ->
         message = "the plan was let go by force; what it installed was left as it is"
     reason = "Forced" if forced else "Uninstalled"
     return _with(result, states.COND_UNINSTALLED, "True", reason, message, generation, now)
+
+
+def _enabled(status: dict[str, Any], enabled: bool, generation: int, now: datetime) -> dict[str, Any]:
+    word = "Enabled" if enabled else "Disabled"
+    value: Literal["True", "False"] = "True" if enabled else "False"
+    return _with(status, states.COND_ENABLED, value, word, f"the extension is {word.lower()}", generation, now)
 
 
 def _lacking(desired: Desired) -> dict[str, str]:
