@@ -44,6 +44,7 @@ from dovetail.lifecycle.observing import Observer
 from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.pauses import Pauses
 from dovetail.lifecycle.plans import PlanReconciler
+from dovetail.lifecycle.platform_settings import keep_published
 from dovetail.lifecycle.receipts import ReceiptKeeper, Receipts
 from dovetail.lifecycle.repositories import RepositoryReconciler
 from dovetail.lifecycle.settings import LifecycleSettings
@@ -99,6 +100,7 @@ async def serve(
         stack.push_async_callback(plans.close)
         for controller in more(runtime):
             runtime.add(controller)
+        runtime.add_task("settings for previews", lambda: keep_published(client, settings))
 
         def ready() -> None:
             present = set(map(uid_of, caches.versions.lister))
