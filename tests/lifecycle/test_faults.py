@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -256,3 +257,26 @@ async def test_the_workers_scratch_is_full(platform_crds: KubeApi) -> None:
             await until_settled(client, "scratched", "1.0.0")
             await client.delete(INSTALLPLANS, "scratched")
             await until_gone(client, INSTALLPLANS, "scratched")
+
+
+async def test_a_plan_whose_package_never_comes_can_be_deleted(platform_crds: KubeApi, museum: Museum) -> None:
+    museum.add("held", "1.0.0", package("held", "1.0.0"))
+    museum.add("others", "1.0.0", package("others", "1.0.0"))
+    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig):
+        await repository(client, "holding", museum.url)
+        await until_synced(client, "holding")
+        asked = museum.asked["held-1.0.0.tgz"]
+        museum.held["held-1.0.0.tgz"] = threading.Event()
+        await plan(client, "held", "1.0.0")
+
+        async def begun() -> int:
+            return museum.asked["held-1.0.0.tgz"]
+
+        await until(begun, lambda count: count > asked, "the download")
+        await plan(client, "others", "1.0.0")
+        await until_settled(client, "others", "1.0.0")
+        await client.delete(INSTALLPLANS, "held")
+        await until_gone(client, INSTALLPLANS, "held")
+        await client.delete(INSTALLPLANS, "others")
+        await until_gone(client, INSTALLPLANS, "others")
+        await client.delete(REPOSITORIES, "holding")
