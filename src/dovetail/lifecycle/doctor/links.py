@@ -126,7 +126,7 @@ def _processes(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
         for obj in picture.all(plural):
             yield CONSOLE, ref_of(obj)
             yield picture.plan_ref, ref_of(obj)
-    for plural in ("pods", *WORKLOADS):
+    for plural in WORKLOADS[:3]:
         for obj in picture.all(plural):
             yield CLUSTER, ref_of(obj)
 

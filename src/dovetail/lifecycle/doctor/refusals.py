@@ -130,7 +130,7 @@ def _forbidden(about: _Told, match: Match) -> Finding | None:
     if lost is not None:
         found = about.finding(told.ACCOUNT_LOST, lost, (again(picture.plan_ref),), lost=str(lost), account=account)
         return replace(found, action=Retry(picture.plan_ref))
-    if _allows(picture, verb, group, resource, "namespace" in where):
+    if _allows(picture, verb, group, resource, f'in the namespace "{picture.namespace}"' == where):
         return None
     shows = f"dovetail extension permissions {name}"
     return about.finding(told.ACCOUNT_FORBIDDEN, None, (shows,), **details)
@@ -151,8 +151,8 @@ def _lost_access(picture: Picture) -> Ref | None:
     return None
 
 
-def _allows(picture: Picture, verb: str, group: str, resource: str, namespaced: bool) -> bool:
-    kinds = ("clusterroles", "roles") if namespaced else ("clusterroles",)
+def _allows(picture: Picture, verb: str, group: str, resource: str, at_home: bool) -> bool:
+    kinds = ("clusterroles", "roles") if at_home else ("clusterroles",)
     roles = [role for plural in kinds for role in picture.all(plural) if is_ours(role, picture.extension)]
     return any(
         _covers(rule, "verbs", verb) and _covers(rule, "apiGroups", group) and _covers(rule, "resources", resource)
@@ -290,8 +290,14 @@ _KNOWN: Final[tuple[tuple[re.Pattern[str], Read], ...]] = tuple(
             r"(?P<api>[\w.\-]+/v\w+): (?P<why>(?:the server is currently unable|stale GroupVersion)[^;,]*)", 0,
             _aggregated,
         ),
-        (r"field is immutable|updates to statefulset spec for fields other than", 0, _plain(told.IMMUTABLE_FIELD)),
-        (r"values don't meet the specifications of the schema\(s\).*", 0, _plain(told.VALUES_REFUSED)),
+        (
+            r"field is immutable|may not change once set|updates to statefulset spec for fields other than", 0,
+            _plain(told.IMMUTABLE_FIELD),
+        ),
+        (
+            r"values don't meet the specifications of the schema\(s\).*|(?:^|[\s:])- at '/[^']*': .*", 0,
+            _plain(told.VALUES_REFUSED),
+        ),
         (
             r"(?:parse error at \(|template: |error calling |execution error at \(|YAML parse error on |"
             r"error converting YAML to JSON).*", 0, _plain(told.TEMPLATE_FAILED),

@@ -110,6 +110,8 @@ async def _has_not_moved(client: Client, suspect: Suspect) -> bool:
 def _is_unseen(picture: Picture, plan: Object) -> bool:
     """The plan says something that its status does not know of yet, and no operation runs that must end first."""
     status = status_of(plan)
+    if spec_of(plan).get("paused") is True or any(is_deleting(each) for each in picture.all("namespaces")):
+        return False  # nothing is written while a plan is paused, or waits for its namespace to go
     if is_deleting(plan):
         ours = labels.INSTALLPLAN_PROTECTION in finalizers_of(plan)
         return ours and status.get("state") not in (states.UNINSTALLING, states.UNINSTALL_FAILED)

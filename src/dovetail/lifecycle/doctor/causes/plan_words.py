@@ -1,5 +1,6 @@
 """The words for plans, versions and packages."""
 
+from dataclasses import replace
 from typing import Final
 
 from dovetail.lifecycle.doctor.findings import Severity, cause
@@ -144,7 +145,6 @@ RETRY_WAITS: Final = cause(
     "RetryWaits",
     ("What stood in the way has gone; the next attempt waits for its pause", "Ask the controllers to try at once."),
     ("阻碍已消除，下一次尝试仍在等待", "请控制器立即重试。"),
-    severity=Severity.WARNING,
     depth=60,
 )
 FINALIZER_HOLDS: Final = cause(
@@ -181,4 +181,21 @@ CLUSTER_FAILED: Final = cause(
     ("On member cluster {cluster}: {why}", "The other clusters go on; look at that cluster."),
     ("成员集群 {cluster}：{why}", "其他集群不受影响；请检查该集群。"),
     depth=30,
+)
+NO_MORE_ATTEMPTS: Final = replace(ATTEMPTS_EXHAUSTED, depth=80)
+"""The same, where what stands in the way still does: a symptom."""
+OBJECT_TAKEN: Final = cause(
+    "ObjectTaken",
+    (
+        "An object of another owner stands where the extension's is to be: {why}",
+        "Rename, remove or hand over that object.",
+    ),
+    ("扩展组件要创建的对象已被他人占用：{why}", "改名、删除或移交该对象。"),
+    depth=20,
+)
+MISSING_PERMISSION: Final = cause(
+    "AccountForbidden",
+    ("The extension's account lacks a right: {why}", "Use a version of the extension whose permissions.yaml has it."),
+    ("扩展组件的账户缺少权限：{why}", "使用 permissions.yaml 中包含该权限的版本。"),
+    depth=25,
 )

@@ -1,6 +1,7 @@
 """The InstallPlan itself: what it asks for, what its condition says, whether it waits for a person."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Final
 
 from dovetail.apis import labels
@@ -20,9 +21,12 @@ from dovetail.lifecycle.doctor.causes.plan_words import (
     DIGEST_MISMATCH,
     FINALIZER_HOLDS,
     INCOMPATIBLE,
+    MISSING_PERMISSION,
     NAME_MISMATCH,
     NAMESPACE_PROTECTED,
+    NO_MORE_ATTEMPTS,
     NOT_PUBLISHED,
+    OBJECT_TAKEN,
     OPERATION_FAILED,
     PACKAGE_UNAVAILABLE,
     PACKAGE_UNUSABLE,
@@ -38,7 +42,7 @@ from dovetail.lifecycle.doctor.causes.plan_words import (
     VERSION_NOT_FOUND,
 )
 from dovetail.lifecycle.doctor.commands import again, edit, patch_plan, show
-from dovetail.lifecycle.doctor.findings import Cause, Evidence, Finding, Ref, Retry, evidence
+from dovetail.lifecycle.doctor.findings import Cause, Evidence, Finding, Ref, Retry, Severity, evidence
 from dovetail.lifecycle.doctor.picture import Object, Picture, condition_of, is_ours, items, ref_of
 from dovetail.lifecycle.objects import conditions_of, mapping, spec_of, status_of
 
@@ -57,6 +61,9 @@ _BY_REASON: Final[dict[str, Cause]] = {
     "Unsigned": UNSIGNED,
     "UnusablePackage": PACKAGE_UNUSABLE,
     "UnsafeCRDChange": CRD_UNSAFE,
+    "ForeignObject": OBJECT_TAKEN,
+    "MissingPermission": MISSING_PERMISSION,
+    "TestsFailed": replace(TESTS_FAILED, severity=Severity.PROBLEM),
 }
 _OF_ATTEMPTS: Final = (states.COND_UPGRADED, states.COND_INSTALLED, states.COND_UNINSTALLED)
 
@@ -175,7 +182,7 @@ def _exhausted(plan: Object, proof: Evidence, *, gone: bool) -> Iterator[Finding
     if is_deleting(plan) or status_of(plan).get("state") not in states.FAILED:
         return
     exhausted = patience != 0 and count >= patience
-    cause = ATTEMPTS_EXHAUSTED if exhausted else RETRY_WAITS
+    cause = (ATTEMPTS_EXHAUSTED if gone else NO_MORE_ATTEMPTS) if exhausted else RETRY_WAITS
     if exhausted or gone:
         ref = ref_of(plan)
         noted = evidence(f"{ref}, status.operation", f"{count} of {patience or 'any number of'} attempts are made")

@@ -51,6 +51,15 @@ HOOK_SUSPENDED: Final = cause(
     ("Hook {subject} 被挂起，Helm 正在等待", "让其运行，或询问作者为何挂起。"),
     depth=30,
 )
+HOOK_WITHOUT_NODES: Final = cause(
+    "NoNodesForHook",
+    (
+        "The release waits for the hook {subject}, and this cluster has no node to run it",
+        "Use a cluster with nodes, or a version of the extension (or values) without hooks.",
+    ),
+    ("发布在等待 Hook {subject}，但该集群没有可运行它的节点", "使用有节点的集群，或使用不含 Hook 的版本或配置。"),
+    depth=20,
+)
 JOB_FAILED: Final = cause(
     "JobFailed",
     ("{subject} failed: {why}", "Read its logs."),
@@ -104,6 +113,10 @@ def _job(picture: Picture, job: Object) -> Iterator[Finding]:
         proof = evidence(ref, f"spec.suspend is true; hook {annotations_of(job).get('helm.sh/hook')}")
         resume = f'kubectl -n {ref.namespace} patch job {ref.name} -p \'{{"spec":{{"suspend":false}}}}\''
         yield Finding(HOOK_SUSPENDED, ref, (proof,), {}, (picture.plan_ref,), (resume,))
+    stays = picture.has_read("nodes") and not picture.all("nodes")
+    if is_hook(job) and not _done(job) and _is_waited_for(picture) and stays:
+        proof = evidence("nodes", "the list is empty")
+        yield Finding(HOOK_WITHOUT_NODES, ref, (proof,), {}, (picture.plan_ref,))
     if not _done(job):
         yield from refused_pods(picture, ref)
 

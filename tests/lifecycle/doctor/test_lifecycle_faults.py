@@ -1,0 +1,11 @@
+"""Faults of the lifecycle on a real platform: the first cause told is the right one, every time."""
+
+from tests.conftest import KubeApi
+from tests.lifecycle.doctor.lifecycle_faults import FAULTS
+from tests.lifecycle.doctor.rig import all_at_once, platform, wrong
+
+
+async def test_every_fault_of_the_lifecycle_is_named_first(platform_crds: KubeApi) -> None:
+    async with platform(platform_crds, hook_timeout=20) as rig:
+        found = await all_at_once(rig, FAULTS)
+    assert not (report := wrong(found)), report
