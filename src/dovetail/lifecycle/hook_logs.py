@@ -40,7 +40,6 @@ BLACKENED: Final = "******"
 _SECRET_NAME: Final = re.compile(
     r"pass(word|wd|phrase)?|secret|token|credential|private|api[-_]?key|auth", re.IGNORECASE
 )
-_LABELS: Final = {"Job": "job-name"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +56,23 @@ class Log:
     def key(self) -> str:
         """In the ConfigMap."""
         return f"{self.kind}.{self.name}.{self.pod}.{self.container}".lower()[-253:]
+
+
+@dataclass(frozen=True)
+class _Hook:
+    kind: str
+    name: str
+    namespace: str
+
+    @property
+    def labels(self) -> str:
+        """The selector of a Job's pods."""
+        return f"job-name={self.name}" if self.kind == "Job" else ""
+
+    @property
+    def fields(self) -> str:
+        """The selector of the one pod that the hook is."""
+        return f"metadata.name={self.name}" if self.kind == "Pod" else ""
 
 
 @dataclass
@@ -103,7 +119,7 @@ class HookLogs:
         self._client = client
         self._namespace = namespace
         self._secrets = secrets
-        self._hooks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._hooks: dict[_Hook, asyncio.Task[None]] = {}
         self._followed: dict[tuple[str, str], _Followed] = {}
         self._followers: set[asyncio.Task[None]] = set()
         self.last: tuple[str, str] = ("", "")
@@ -111,16 +127,18 @@ class HookLogs:
 
     def notice(self, told: Progress) -> None:
         """Begin to follow the pods of a Job or a Pod that Helm waits for."""
-        hook = (told.kind, told.name)
         if told.step != WAITING or told.kind not in ("Job", "Pod"):
             return
-        self.last = hook
+        self.last = (told.kind, told.name)
+        hook = _Hook(told.kind, told.name, told.namespace or self._namespace)
         if hook not in self._hooks:
-            pods = self._pods_of(hook, told.namespace or self._namespace)
-            self._hooks[hook] = asyncio.create_task(pods, name=f"logs of {told.kind} {told.name}")
+            self._hooks[hook] = asyncio.create_task(self._pods_of(hook), name=f"logs of {told.kind} {told.name}")
 
     async def logs(self) -> list[Log]:
         """Everything that was written, a moment after the operation; nothing is followed any more."""
+        for hook in self._hooks:  # what began and ended faster than the watch told
+            with contextlib.suppress(KubeError):
+                await self._list(hook)
         if self._followers:
             await asyncio.wait(self._followers, timeout=_LAST_WORDS)
         await self._stop()
@@ -140,34 +158,35 @@ class HookLogs:
             text = text.partition("\n")[2] or text
         return Log(*one.hook, one.pod, one.container, text or one.note)
 
-    async def _pods_of(self, hook: tuple[str, str], namespace: str) -> None:
-        kind, name = hook
-        label = f"{_LABELS[kind]}={name}" if kind in _LABELS else ""
-        fields = "" if label else f"metadata.name={name}"
+    async def _pods_of(self, hook: "_Hook") -> None:
         with contextlib.suppress(KubeError):
             while True:
-                found = await self._client.list(PODS, namespace, label_selector=label, field_selector=fields)
-                for pod in found.items:
-                    self._look(hook, pod)
+                version = await self._list(hook)
                 events = self._client.watch(
                     PODS,
-                    namespace,
-                    resource_version=found.resource_version,
-                    label_selector=label,
-                    field_selector=fields,
+                    hook.namespace,
+                    resource_version=version,
+                    label_selector=hook.labels,
+                    field_selector=hook.fields,
                 )
                 async with contextlib.aclosing(events):
                     async for event in events:
                         if event.type in ("ADDED", "MODIFIED"):
                             self._look(hook, event.object)
 
-    def _look(self, hook: tuple[str, str], pod: Object) -> None:
+    async def _list(self, hook: "_Hook") -> str:
+        found = await self._client.list(PODS, hook.namespace, label_selector=hook.labels, field_selector=hook.fields)
+        for pod in found.items:
+            self._look(hook, pod)
+        return found.resource_version
+
+    def _look(self, hook: "_Hook", pod: Object) -> None:
         """Follow each container that has begun."""
         for container in _begun(pod):
             place = (key_of(pod).name, container)
             if place in self._followed or len(self._followed) >= MAX_LOGS:
                 continue
-            one = self._followed[place] = _Followed(hook, *place)
+            one = self._followed[place] = _Followed((hook.kind, hook.name), *place)
             task = asyncio.create_task(self._follow(one, key_of(pod).namespace), name=f"log of {place[0]}")
             self._followers.add(task)
             task.add_done_callback(self._followers.discard)
@@ -181,9 +200,10 @@ class HookLogs:
                     answer = (await stream.read(_MARGIN)).decode(errors="replace")
                     one.note = f"(the log cannot be read: {stream.status} {answer[:300]})"
                     return
-                async for chunk in stream.chunks():
-                    one.data += chunk
-                    del one.data[: -MAX_LOG - _MARGIN]
+                async with contextlib.aclosing(cast("AsyncGenerator[bytes]", stream.chunks())) as chunks:
+                    async for chunk in chunks:
+                        one.data += chunk
+                        del one.data[: -MAX_LOG - _MARGIN]
         except KubeError as error:
             one.note = f"(the log cannot be read: {error})"
 
@@ -234,7 +254,7 @@ def _named_secret(value: object, name: str = "") -> Iterator[str]:
     """Texts whose name, or that of the map or list they are in, sounds secret."""
     if isinstance(value, Mapping):
         for key, item in cast("Mapping[str, object]", value).items():
-            yield from _named_secret(item, key)
+            yield from _named_secret(item, f"{name}.{key}")
     elif isinstance(value, list):
         for item in cast("list[object]", value):
             yield from _named_secret(item, name)
