@@ -70,6 +70,8 @@ _LEASES: Final = rule((*READ, *WRITE), ("coordination.k8s.io",), ("leases",))
 ADOPT: Final = rule(("adopt",), ("tenant.kubesphere.io",), ("workspaces",))
 """Taking namespaces into workspaces and out of them: what `dovetail.iam.tenancy.guards` asks for."""
 
+_WEBHOOKS: Final = ("mutatingwebhookconfigurations", "validatingwebhookconfigurations")
+
 GATEWAY_RULES: Final = [
     *own_kinds((*READ, *WRITE)),
     rule(("get", "update", "patch"), _GROUPS, [f"{kind}/status" for kind in _API_KINDS]),
@@ -78,12 +80,12 @@ GATEWAY_RULES: Final = [
     rule((*READ, *WRITE), ("",), ("namespaces",)),
     rule(READ, ("",), ("resourcequotas",)),
     ADOPT,
-    rule(("create",), ("admissionregistration.k8s.io",), ("validatingwebhookconfigurations",)),
+    rule(("create",), ("admissionregistration.k8s.io",), _WEBHOOKS),
     rule(
         ("get", "update", "patch"),
         ("admissionregistration.k8s.io",),
-        ("validatingwebhookconfigurations",),
-        ("dovetail-tenancy",),
+        _WEBHOOKS,
+        ("dovetail-tenancy", "dovetail-lifecycle"),
     ),
     rule(("create",), ("",), ("configmaps",)),  # what backends recognise the gateway by, in their own namespaces
     rule(("update",), ("",), ("configmaps",), ("dovetail-gateway",)),

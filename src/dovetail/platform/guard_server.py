@@ -1,8 +1,9 @@
-"""The webhooks of tenancy, over TLS on an address that only the API server asks: refusals of what `iam.tenancy.guards`
-guards, and the counting of quotas (`quota_reviews`).
+"""The webhooks of the platform, over TLS on an address that only the API server asks: refusals of what
+`iam.tenancy.guards` guards, the counting of quotas (`quota_reviews`), who changed an InstallPlan and who needs what it
+installed (`lifecycle.plan_admission`).
 
 It is not part of the platform's API and no gateway stands in front of it: it listens on a port of its own, with a
-certificate that it makes when it starts and that is trusted by nothing but the webhook configuration written with it.
+certificate that it makes when it starts and that is trusted by nothing but the webhook configurations written with it.
 Whoever else finds the port (it is on the loopback interface) can ask whether something fits, and so have some room
 counted as taken for three seconds.
 """
@@ -28,19 +29,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dovetail.iam.process_roles import OWN_LABELS
 from dovetail.iam.tenancy.guards import (
     CONFIGURATIONS,
     OLDEST,
     PROJECTS_PATH,
     QUOTAS_PATH,
     SHARES_PATH,
+    answered,
     configuration,
     verdict,
 )
 from dovetail.kube.client import Client
 from dovetail.kube.errors import KubeError
-from dovetail.kube.resources import Object
+from dovetail.kube.resources import Object, Resource
+from dovetail.lifecycle import plan_admission
 from dovetail.platform.answers import HANDLERS, json_answer, json_body
+from dovetail.platform.plan_reviews import PlanReviews
 from dovetail.platform.quota_reviews import QuotaReviews
 from dovetail.platform.serve import Server
 
@@ -54,7 +59,7 @@ _HOST: Final = "127.0.0.1"
 
 
 class GuardServer:
-    """Serves the webhook and keeps its configuration in the cluster, until cancelled."""
+    """Serves the webhooks and keeps their configurations in the cluster, until cancelled."""
 
     def __init__(self, client: Client, run_dir: Path, reviews: QuotaReviews) -> None:
         self._client, self._reviews = client, reviews
@@ -65,15 +70,18 @@ class GuardServer:
     async def run(self) -> None:
         """Serve; the certificate is renewed in time."""
         if not await self._supported():
-            log.warning("the cluster is older than Kubernetes %d.%d: labels of projects are not guarded", *OLDEST)
+            log.warning(
+                "the cluster is older than Kubernetes %d.%d: labels of projects and plans are not guarded", *OLDEST
+            )
             return
         authority = self._certify()
         with socket.socket() as listener:
             listener.bind((_HOST, 0))
             url = f"https://{_HOST}:{listener.getsockname()[1]}"
             config = uvicorn.Config(
-                guard_app(self._reviews), log_config=None, access_log=False, server_header=False, ws="none",
-                lifespan="off", ssl_certfile=str(self._file), ssl_keyfile=str(self._file),
+                guard_app(self._reviews, PlanReviews(self._client)), log_config=None, access_log=False,
+                server_header=False, ws="none", lifespan="off", ssl_certfile=str(self._file),
+                ssl_keyfile=str(self._file),
             )  # fmt: skip
             server = Server(config)
             async with asyncio.TaskGroup() as group:
@@ -83,17 +91,23 @@ class GuardServer:
                 finally:
                     server.should_exit = True
                     serving.cancel()
+                    for connection in list(server.server_state.connections):
+                        connection.transport.abort()
 
     async def _keep(self, url: str, authority: str, config: uvicorn.Config) -> None:
-        """Keep the configuration right: when other workspaces are limited, and when the certificate is renewed."""
-        written: Object = {}
+        """Keep the configurations right: when other workspaces are limited, and when the certificate is renewed."""
+        written: list[tuple[Resource, Object]] = []
         certified = asyncio.get_running_loop().time()
         while True:
             self._changed.clear()
-            wanted = configuration(url, authority, self._reviews.limited())
-            if wanted != written:
-                await self._configure(wanted)
-                written = wanted
+            wanted = [
+                (CONFIGURATIONS, configuration(url, authority, self._reviews.limited())),
+                *plan_admission.configurations(url, authority, OWN_LABELS),
+            ]
+            for resource, one in wanted:
+                if (resource, one) not in written:
+                    await self._configure(resource, one)
+            written = wanted
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout_at(certified + _RENEWED_AFTER.total_seconds()):
                     await self._changed.wait()
@@ -102,13 +116,13 @@ class GuardServer:
             if config.ssl is not None:
                 config.ssl.load_cert_chain(self._file)
 
-    async def _configure(self, wanted: Object) -> None:
+    async def _configure(self, resource: Resource, wanted: Object) -> None:
         while True:
             try:
-                await self._client.apply(CONFIGURATIONS, wanted, field_manager="dovetail-guards", force=True)
+                await self._client.apply(resource, wanted, field_manager="dovetail-guards", force=True)
                 return
             except KubeError as error:
-                log.warning("the guards of projects are not in place yet: %s", error)
+                log.warning("the webhooks of %s are not in place yet: %s", wanted["metadata"]["name"], error)
                 await asyncio.sleep(_RETRY_SECONDS)
 
     async def _supported(self) -> bool:
@@ -130,8 +144,8 @@ class GuardServer:
         return b64encode(certificate).decode()
 
 
-def guard_app(reviews: QuotaReviews) -> Starlette:
-    """The application: two paths that refuse, and one that counts."""
+def guard_app(reviews: QuotaReviews, plans: PlanReviews) -> Starlette:
+    """The application: paths that refuse, one that counts, one that asks who needs an extension, one that signs."""
 
     async def count(request: Request) -> Response:
         return json_answer(reviews.review(await json_body(request, _REVIEW_LIMIT)))
@@ -139,9 +153,22 @@ def guard_app(reviews: QuotaReviews) -> Starlette:
     async def answer(request: Request) -> Response:
         return json_answer(verdict(request.url.path, await json_body(request, _REVIEW_LIMIT)))
 
-    routes = [Route(path, answer, methods=["POST"]) for path in (PROJECTS_PATH, SHARES_PATH)]
-    counting = Route(QUOTAS_PATH, count, methods=["POST"])
-    return Starlette(routes=[*routes, counting], exception_handlers=HANDLERS)
+    async def sign(request: Request) -> Response:
+        return json_answer(plan_admission.authored(await json_body(request, _REVIEW_LIMIT)))
+
+    async def forge(request: Request) -> Response:
+        review = await json_body(request, _REVIEW_LIMIT)
+        return json_answer(answered(review, plan_admission.forgery(review)))
+
+    async def uninstall(request: Request) -> Response:
+        return json_answer(await plans.review(await json_body(request, _REVIEW_LIMIT)))
+
+    served = {
+        PROJECTS_PATH: answer, SHARES_PATH: answer, QUOTAS_PATH: count, plan_admission.AUTHORS_PATH: sign,
+        plan_admission.FORGERIES_PATH: forge, plan_admission.UNINSTALLS_PATH: uninstall,
+    }  # fmt: skip
+    routes = [Route(path, handler, methods=["POST"]) for path, handler in served.items()]
+    return Starlette(routes=routes, exception_handlers=HANDLERS)
 
 
 def self_signed(address: str, now: datetime) -> tuple[bytes, bytes]:

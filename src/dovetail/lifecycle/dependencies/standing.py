@@ -57,6 +57,13 @@ def standing(plans: Iterable[Object], find_version: FindVersion) -> Standing:
     return Standing(installed, planned, frozenset(leaving))
 
 
+def version_names(plans: Iterable[Object]) -> set[str]:
+    """The ExtensionVersions that are in force, by the names that `standing` asks for."""
+    return {
+        f"{key_of(plan).name}-{version}" for plan in plans if (version := str(status_of(plan).get("version") or ""))
+    }
+
+
 def held(extension: str, version: str, find_version: FindVersion) -> Held:
     """A version with its dependencies, as far as they are known."""
     obj = find_version(f"{extension}-{version}")
