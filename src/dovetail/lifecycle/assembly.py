@@ -18,6 +18,7 @@ from dovetail.apis.kubesphere_v1alpha1 import (
 )
 from dovetail.helm import HelmWorker, storage
 from dovetail.kube import (
+    CONFIGMAPS,
     NAMESPACES,
     SECRETS,
     Client,
@@ -36,6 +37,7 @@ from dovetail.lifecycle.carrying_out import Publisher
 from dovetail.lifecycle.categories import BY_CATEGORY, CategoryReconciler, category_of
 from dovetail.lifecycle.constraints import Platform
 from dovetail.lifecycle.deployment import Deployer
+from dovetail.lifecycle.drifting import DriftReconciler
 from dovetail.lifecycle.extensions import BY_EXTENSION, ExtensionReconciler, extension_of_version, slim
 from dovetail.lifecycle.fetching import Fetcher
 from dovetail.lifecycle.image_repositories import ImageRepositories, ServiceResolver
@@ -48,12 +50,14 @@ from dovetail.lifecycle.platform_settings import keep_published
 from dovetail.lifecycle.receipts import ReceiptKeeper, Receipts
 from dovetail.lifecycle.repositories import RepositoryReconciler
 from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.sites import Site
 from dovetail.lifecycle.sources import Sources
 from dovetail.lifecycle.subscriptions import SubscriptionReconciler, subscription_of
 from dovetail.lifecycle.switching import Switchboard, extension_of
 from dovetail.lifecycle.turns import Turns
 from dovetail.lifecycle.versions import VersionReconciler
 from dovetail.lifecycle.waking import wakes_others
+from dovetail.lifecycle.warming import Warming
 from dovetail.lifecycle.workloads import Workloads
 
 _log = logging.getLogger(__name__)
@@ -96,8 +100,8 @@ async def serve(
         runtime = ControllerRuntime(client, elector=elector)
         platform = Platform(await _kubernetes_version(client), settings.platform_version)
         caches = _Caches(runtime)
-        plans = _assemble(runtime, caches, helm, fetcher, settings, platform)
-        stack.push_async_callback(plans.close)
+        warming = _assemble(runtime, caches, helm, fetcher, settings, platform)
+        stack.push_async_callback(warming.close)
         for controller in more(runtime):
             runtime.add(controller)
         runtime.add_task("settings for previews", lambda: keep_published(client, settings))
@@ -107,7 +111,7 @@ async def serve(
 
             def published(type: str, old: Object | None, new: Object, /) -> None:
                 if type == "ADDED" and uid_of(new) not in present:
-                    plans.warm()
+                    warming.begin()
 
             caches.versions.add_handler(published)
             present.clear()
@@ -123,7 +127,7 @@ def _assemble(
     fetcher: Fetcher,
     settings: LifecycleSettings,
     platform: Platform,
-) -> PlanReconciler:
+) -> Warming:
     client, recorder = runtime.client, EventRecorder(runtime.client, COMPONENT)
     sources = Sources(client, fetcher, settings.local_repositories)
     repositories = RepositoryReconciler(
@@ -143,9 +147,8 @@ def _assemble(
     deployer = Deployer(client, helm, packages, settings)
     interrupts = Interrupts(caches.plans.lister.get)
     receipts, workloads, turns = Receipts(client), Workloads(runtime), Turns()
-    plans = PlanReconciler(
-        client, helm, deployer, switchboard, recorder, pauses, interrupts, receipts, workloads, turns
-    )
+    site, warming = Site(client, deployer, switchboard, workloads), Warming(helm)
+    plans = PlanReconciler(client, site, recorder, pauses, interrupts, receipts, turns, warming)
     plans.observer = Observer(
         client, settings, platform, switchboard, workloads, caches.plans, caches.versions, pauses.is_over
     )
@@ -153,6 +156,9 @@ def _assemble(
 
     runtime.add(_plan_controller(runtime, plans, caches, [*switchboard.informers, *workloads.informers]))
     runtime.add(ReceiptKeeper(client, receipts).controller(runtime))
+    drift = DriftReconciler(client, caches.plans, turns, recorder, interval=settings.drift_interval)
+    texts = runtime.informer(CONFIGMAPS, label_selector=labels.EXTENSION_REF, metadata_only=True)
+    runtime.add(drift.controller([*switchboard.informers, *workloads.informers, texts]))
     controller = Controller("repositories", repositories.reconcile, workers=4, timeout=_SYNC_TIMEOUT)
     controller.watches(caches.repositories)
     runtime.add(controller)
@@ -180,7 +186,7 @@ def _assemble(
     controller.watches(caches.subscriptions)
     controller.watches(caches.plans, subscription_of)
     runtime.add(controller)
-    return plans
+    return warming
 
 
 def _plan_controller(

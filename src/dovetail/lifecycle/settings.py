@@ -35,3 +35,5 @@ class LifecycleSettings:
     hook_timeout: int = 300
     wait_for_workloads: bool = False
     worker_idle: float = 20.0
+    drift_interval: float = 300.0
+    """How often an extension that nothing happens to is compared with its release."""

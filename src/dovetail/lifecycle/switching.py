@@ -48,7 +48,7 @@ def wanted_state(state: str, enabled: bool) -> str:
 def slim(obj: dict[str, Any]) -> dict[str, Any]:
     """Metadata and state: bundles carry their whole JavaScript, and this process needs none of it."""
     meta = cast("dict[str, Any]", obj.get("metadata") or {})
-    kept = {name: meta[name] for name in ("name", "uid", "resourceVersion", "labels") if name in meta}
+    kept = {name: meta[name] for name in ("name", "uid", "resourceVersion", "generation", "labels") if name in meta}
     return {
         **{name: obj.get(name) for name in ("apiVersion", "kind")},
         "metadata": kept,
