@@ -49,6 +49,7 @@ from dovetail.iam.sessions import Sessions
 from dovetail.iam.token_keys import TokenKeys
 from dovetail.iam.tokens import TokenIssuer
 from dovetail.kube import SECRETS, Client, ClusterConfig, ControllerRuntime, Informer
+from dovetail.kube.config import default_files
 from dovetail.kube.errors import Forbidden, KubeError, NotFound, Unauthorized, Unreachable
 from dovetail.platform.app import create_app
 from dovetail.platform.deps import PlatformDeps
@@ -193,7 +194,7 @@ async def _serve(
         oauth_clients=clients, identity_providers=providers, login_records=login_records,
         lockout=Lockout(familiar=login_records.familiar),
         assertion_keys=trust.public_keys, logged_in=observing.logged_in,
-        version=version,
+        version=version, kubeconfig=settings.kubeconfig or next(iter(default_files()), None),
     )  # fmt: skip
     app = create_app(deps, observing.routes())
     guards = GuardServer(client, run, QuotaReviews(runtime, time.monotonic))

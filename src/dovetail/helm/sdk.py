@@ -55,6 +55,7 @@ def open_config(connection: Connection) -> helm_python.Config:
         kubeconfig_path=connection.kubeconfig,
         kube_context=connection.context,
         kube_as_user=connection.user,
+        kube_as_groups=list(connection.groups) or None,
         namespace=connection.namespace,
         # client-go's default of 5 requests a second would make a chart of 100 objects take 20 s.
         qps=200.0,

@@ -26,6 +26,8 @@ class Connection(msgspec.Struct, frozen=True):
     context: str | None = None
     user: str | None = None
     """Impersonated; None acts as the kubeconfig's own user."""
+    groups: tuple[str, ...] = ()
+    """Of the user who is impersonated."""
 
 
 class Values(msgspec.Struct, frozen=True):

@@ -26,6 +26,7 @@ from dovetail.platform.configs import Configs
 from dovetail.platform.deps import PlatformDeps
 from dovetail.platform.discovery import Discovery
 from dovetail.platform.effective_templates import EffectiveTemplates
+from dovetail.platform.extension_plans import ExtensionPlans
 from dovetail.platform.gatekeeper import Gatekeeper
 from dovetail.platform.generic import Generic
 from dovetail.platform.identity_providers import ProviderEndpoints
@@ -71,6 +72,7 @@ def create_app(deps: PlatformDeps, more: Sequence[Route] = ()) -> Starlette:
         TenantMetrics(deps),
         EffectiveTemplates(deps),
         ClusterResources(deps),
+        ExtensionPlans(deps),
         Generic(deps),  # last: what has an endpoint of its own is not generic
     )
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from time import time
 from typing import Any, Protocol
 
@@ -66,6 +67,8 @@ class PlatformDeps:
     clock: Callable[[], float] = time
     """Seconds of the epoch."""
     version: str = "v0.0.0"
+    kubeconfig: Path | None = None
+    """How Helm reaches the cluster when a plan is made; None: as the pod."""
 
     def tickets(self) -> Tickets:
         """What goes through browsers and comes back as it was."""

@@ -42,6 +42,7 @@ class Asker:
 
     name: str
     user: str | None = None
+    groups: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,7 @@ class Previewer:
             kubeconfig=None if kubeconfig is None else str(kubeconfig),
             context=self._settings.context,
             user=account if own else self._asker.user,
+            groups=() if own else self._asker.groups,
         )
 
     async def _account_is_ready(self, extension: str, namespace: str, package: "Package") -> bool:
