@@ -27,13 +27,6 @@ class PlanImpossible(CommandError):
     """There is nothing that a plan could be made of."""
 
 
-class PlanBlocked(CommandError):
-    """A plan that would be refused is not approved."""
-
-    def __init__(self, extension: str) -> None:
-        super().__init__(f"The plan for {extension} is blocked, so it is not approved. Solve what blocks it first.")
-
-
 @click.command("plan")
 @click.argument("name")
 @click.option("--version", required=True, help="The version to install, or to change to.")
@@ -65,7 +58,7 @@ def plan(
         if approve and not shown.blocked:
             click.secho(f"approved: InstallPlan {name} carries this hash", fg="green")
     if approve and shown.blocked:
-        raise PlanBlocked(name)
+        click.echo(f"The plan for {name} is blocked, so it is not approved. Solve what blocks it first.", err=True)
     raise SystemExit(_BLOCKED if shown.blocked else 0)
 
 
