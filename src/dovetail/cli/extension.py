@@ -5,6 +5,10 @@ import click
 from dovetail.cli.lazy import LazyGroup
 
 _COMMANDS: dict[str, str] = {
+    "uninstall": "dovetail.cli.extension_uninstall:uninstall",
+    "receipt": "dovetail.cli.extension_uninstall:receipt",
+    "install": "dovetail.cli.extension_install:install",
+    "dependencies": "dovetail.cli.extension_dependencies:dependencies",
     "plan": "dovetail.cli.extension_plan:plan",
 }
 

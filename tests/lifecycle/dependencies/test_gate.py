@@ -25,8 +25,11 @@ def _dependency(text: str) -> Dependency:
 
 
 def now(installed: Mapping[str, str] = {}, planned: Mapping[str, str] = {}, leaving: Iterable[str] = ()) -> Standing:
-    read = lambda given: {name: held(text) for name, text in given.items()}  # noqa: E731
-    return Standing(read(installed), read(planned), frozenset(leaving))
+    return Standing(_read(installed), _read(planned), frozenset(leaving))
+
+
+def _read(given: Mapping[str, str]) -> dict[str, Held]:
+    return {name: held(text) for name, text in given.items()}
 
 
 CATALOGUE = {"b": ["1.0.0", "2.0.0", "3.0.0-rc.1"]}
