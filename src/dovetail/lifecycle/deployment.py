@@ -30,17 +30,21 @@ from dovetail.helm import (
     Uninstall,
     Values,
 )
+from dovetail.helm.expecting import fits
 from dovetail.kube import Client, KubeError
 from dovetail.lifecycle import hook_logs, release_tests, steps
 from dovetail.lifecycle.access import account_user
 from dovetail.lifecycle.capabilities import capabilities_if_told
-from dovetail.lifecycle.errors import DeployFailed, TestsFailed, UninstallFailed
+from dovetail.lifecycle.crd_upgrades import Decided, Definitions
+from dovetail.lifecycle.errors import DeployFailed, PlanStale, TestsFailed, UninstallFailed
 from dovetail.lifecycle.facts import HOPELESS, Desired
 from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, unless, was_late
 from dovetail.lifecycle.hook_logs import HookLogs
+from dovetail.lifecycle.interrupts import ALLOW_UNSAFE_CRDS
 from dovetail.lifecycle.ownership import Owner, Ownership
 from dovetail.lifecycle.packages import Fetched, PackageSource
 from dovetail.lifecycle.preparing import NO_RULES, Preparation, Rules
+from dovetail.lifecycle.preview.approvals import Approvals
 from dovetail.lifecycle.releases import TARGET_LABEL, Releases
 from dovetail.lifecycle.rendered import Rendered, read, read_templates
 from dovetail.lifecycle.settings import LifecycleSettings
@@ -108,6 +112,8 @@ class Deployer:
         self._ownership = Ownership(client)
         self._releases = Releases(client)
         self._tested = release_tests.TestedReleases(client)
+        self._definitions = Definitions(client)
+        self._approvals = Approvals(client, helm, packages, settings)
 
     async def deploy(
         self, order: Order, begun: Callable[[], Awaitable[None]], interrupt: asyncio.Event, report: Report = quiet
@@ -116,22 +122,32 @@ class Deployer:
         desired = order.desired
         report(steps.FETCHING)
         fetched = await unless(interrupt, self._packages.load(order.version), order.release_name)
+        approved = None
+        if not order.agent:
+            hash = order.policies.approved_hash
+            approved = await self._approvals.check(desired, order.config, hash, fetched)
         former = await self._prepare(desired, fetched, upgrade=order.upgrade, report=report)
         report(steps.RENDERING)
         rendering = await self._render(order, fetched, interrupt)
+        if approved is not None and not await asyncio.to_thread(fits, approved, rendering.manifests, rendering.crds):
+            raise PlanStale(desired.extension, desired.version, ["what the templates render to"])
         objects = await asyncio.to_thread(read_templates, rendering.manifests)
         report(steps.CHECKING)
-        await self._check_owners(order, objects)
+        decided = await self._check(order, rendering, objects)
         await begun()
+        report(steps.DEFINITIONS)
+        me = _owner(order)
+        await unless(interrupt, self._definitions.carry_out(decided, me, report), me.release)
         report(steps.INSTALLING)
         tested = order.policies.run_tests and bool(release_tests.tests_of(objects))
+        rendering = msgspec.structs.replace(rendering, crds=decided.ours)
         operation = self._operation(order, fetched, rendering, tested=tested)
         outcome = await self._release(order, operation, objects, interrupt, report)
         if former:
             report(steps.RIGHTS)
             permissions = fetched.package.permissions
             await self._preparation.account(desired.extension, desired.namespace, permissions, NO_RULES)
-        return outcome
+        return replace(outcome, notes=(*decided.notes, *outcome.notes))
 
     async def _release(
         self,
@@ -277,16 +293,23 @@ class Deployer:
             wait=self._settings.wait_for_workloads,
             timeout=self._hook_timeout(order.policies),
             description=f"{desired.extension} {desired.version}",
+            skip_crds=True,
         )
 
-    async def _check_owners(self, order: Order, objects: Sequence[Rendered]) -> None:
-        desired = order.desired
-        me = Owner(desired.extension, order.release_name, desired.namespace)
-        made: list[Rendered] = []
-        for record in (await self._releases.records(me.namespace, me.release)).revisions:
-            contents = await self._releases.contents(record)
-            made += await asyncio.to_thread(read, (contents.manifest, *contents.hooks))
-        await self._ownership.check(objects, me, made)
+    async def _check(self, order: Order, rendering: Rendering, objects: Sequence[Rendered]) -> Decided:
+        """Whose everything is that would be touched. Raises ForeignObject, ForeignDefinition, UnsafeDefinition."""
+        me = _owner(order)
+        records = (await self._releases.records(me.namespace, me.release)).revisions
+        contents = [await self._releases.contents(record) for record in records]
+        texts = [text for one in contents for text in (one.manifest, *one.hooks)]
+        await self._ownership.check(objects, me, await asyncio.to_thread(read, texts))
+        return await self._definitions.decide(
+            rendering.crds,
+            me,
+            order.policies.crds,
+            [text for one in contents for text in one.crds],
+            allow_unsafe=ALLOW_UNSAFE_CRDS in order.annotations,
+        )
 
     def _values(self, order: Order, fetched: Fetched) -> Values:
         injected = injected_values(self._settings, fetched.package.dependencies, agent=order.agent)
@@ -303,6 +326,10 @@ class Deployer:
             context=self._settings.context,
             user=account_user(extension, namespace),
         )
+
+
+def _owner(order: Order) -> Owner:
+    return Owner(order.desired.extension, order.release_name, order.desired.namespace)
 
 
 def _reporting(course: steps.Following, report: Report, logs: HookLogs | None = None) -> OnProgress:

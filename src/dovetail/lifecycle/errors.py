@@ -8,6 +8,9 @@
     |   +-- UnusablePackage        the package cannot be read, or is another one
     |   +-- DeployFailed           Helm refused or a hook failed
     |   +-- ForeignObject          something of somebody else's is where the extension's own would be
+    |   +-- ForeignDefinition      a definition of crds/ is somebody else's and does not serve what is needed
+    |   +-- UnsafeDefinition       a definition of crds/ would lose what is stored
+    |   +-- MissingPermission      the extension's account may not do what the package needs
     |   +-- TestsFailed            the release is there, but its tests failed
     |   +-- UninstallFailed        Helm refused to uninstall, or objects stayed
     |   +-- PlanStale              what was approved is not what would be done now
@@ -93,6 +96,45 @@ class ForeignObject(Refused):
             f"{where} exists and {whose}; it is left as it is. Rename or remove it, "
             f"or hand it over with the label kubesphere.io/extension-ref={extension}",
             UNLIMITED,
+        )
+
+
+class ForeignDefinition(Refused):
+    """A CustomResourceDefinition belongs to `owner` (empty: nobody knows) and lacks versions; it is left as it is."""
+
+    def __init__(self, name: str, owner: str, missing: Sequence[str], extension: str, mark: str) -> None:
+        whose = f"belongs to {owner}" if owner else "was not made by this extension"
+        super().__init__(
+            "ForeignObject",
+            f"CustomResourceDefinition {name} {whose} and does not serve {', '.join(missing)}, which this version "
+            f"needs; it is left as it is. Upgrade its owner, or hand it over with the annotation {mark}={extension}",
+            UNLIMITED,
+        )
+
+
+class UnsafeDefinition(Refused):
+    """Replacing a definition could make stored objects unreadable or invalid; `why` names the changes."""
+
+    def __init__(self, name: str, why: Sequence[str]) -> None:
+        told = "; ".join(why[:5]) + (f" and {len(why) - 5} more" if len(why) > 5 else "")
+        super().__init__(
+            "UnsafeCRDChange",
+            f"CustomResourceDefinition {name} is not replaced, because stored objects could be lost: {told}. "
+            "Save them first; then the annotation dovetail.dev/allow-unsafe-crds on the InstallPlan lets it happen, "
+            "or `crds: Create` leaves the definition as it is",
+            HOPELESS,
+        )
+
+
+class MissingPermission(Refused):
+    """The extension's account lacks a right that its own package needs."""
+
+    def __init__(self, account: str, verb: str, resource: str, name: str) -> None:
+        super().__init__(
+            "MissingPermission",
+            f"{account} may not {verb} {resource} {name}, which is in the package's crds/. Let its permissions.yaml "
+            f"grant {verb} on {resource} in a ClusterRole, or set `crds: Skip` and see to the definitions yourself",
+            HOPELESS,
         )
 
 
