@@ -19,7 +19,7 @@ from dovetail.lifecycle.doctor import report
 from dovetail.lifecycle.doctor.diagnosing import examine
 from dovetail.lifecycle.doctor.ranking import Diagnosis
 from dovetail.lifecycle.doctor.waiting import Patience
-from tests.conftest import KubeApi
+from tests.conftest import KubeApi, free_port
 from tests.gateway_control.test_availability import control, server
 from tests.lifecycle.platform import API_OBJECTS, controllers, package, plan, publish, until
 
@@ -27,6 +27,10 @@ PATIENCE = Patience(still=0.6, settle=3600.0)
 """Nothing of a test is old, and its controllers are quick."""
 AT_ONCE = Patience(still=0.4, settle=-1.0)
 """For what is looked at while nobody works."""
+
+
+PORT = free_port()
+"""Of the backend, for the whole run: what is installed stays well when another platform takes over."""
 
 
 @dataclass
@@ -107,7 +111,7 @@ async def platform(api: KubeApi, *, node: bool = True, **settings: Any) -> Async
     """Everything that runs on a platform, in this process, next to a backend that answers."""
     async with (
         api.client() as client,
-        server() as port,
+        server(port=PORT) as port,
         control(client),
         console(client),
         controllers(api.kubeconfig, **settings),
@@ -115,9 +119,11 @@ async def platform(api: KubeApi, *, node: bool = True, **settings: Any) -> Async
         rig = Rig(client, api.kubeconfig, f"http://127.0.0.1:{port}")
         if node:
             await rig.add_node("doctors-node")
-        yield rig
-        if node:
-            await client.delete(NODES, "doctors-node")
+        try:
+            yield rig
+        finally:
+            if node:
+                await client.delete(NODES, "doctors-node")
 
 
 @contextlib.asynccontextmanager

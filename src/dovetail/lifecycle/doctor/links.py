@@ -64,6 +64,9 @@ def _catalogue(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
         yield ref_of(version), plan
         if source := spec_of(version).get("repository") or labels_of(version).get(labels.REPOSITORY_REF):
             yield Ref("Repository", str(source)), ref_of(version)
+    if picture.plan is not None and not picture.all("extensionversions.kubesphere.io"):
+        for repository in picture.all("repositories.kubesphere.io"):
+            yield ref_of(repository), plan  # it may be the one that has it
     for account in ("serviceaccounts", "roles", "rolebindings", "clusterroles", "clusterrolebindings"):
         for obj in picture.all(account):
             yield ref_of(obj), plan

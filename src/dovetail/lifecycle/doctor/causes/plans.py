@@ -6,7 +6,7 @@ from typing import Final
 
 from dovetail.apis import labels
 from dovetail.kube import finalizers_of, is_deleting, labels_of
-from dovetail.lifecycle import states
+from dovetail.lifecycle import progress, states
 from dovetail.lifecycle.doctor import refusals
 from dovetail.lifecycle.doctor.causes import gone
 from dovetail.lifecycle.doctor.causes.plan_words import (
@@ -177,15 +177,15 @@ def _dependencies(picture: Picture, version: Object | None) -> Iterator[Finding]
 
 def _exhausted(plan: Object, proof: Evidence, *, gone: bool) -> Iterator[Finding]:
     """An attempt that can be made again at once, because what stood in the way has gone or was never told."""
-    operation = mapping(status_of(plan).get("operation"))
-    count, patience = int(operation.get("attempts") or 0), int(operation.get("patience") or 0)
+    attempt = progress.recorded_of(status_of(plan)).attempt
+    count, limit = attempt.count, mapping(spec_of(plan).get("retry")).get("limit")
     if is_deleting(plan) or status_of(plan).get("state") not in states.FAILED:
         return
-    exhausted = patience != 0 and count >= patience
+    exhausted = attempt.is_exhausted(limit if isinstance(limit, int) else None)
     cause = (ATTEMPTS_EXHAUSTED if gone else NO_MORE_ATTEMPTS) if exhausted else RETRY_WAITS
     if exhausted or gone:
         ref = ref_of(plan)
-        noted = evidence(f"{ref}, status.operation", f"{count} of {patience or 'any number of'} attempts are made")
+        noted = evidence(f"{ref}, status.operation", f"{count} attempts were made: {attempt.message}")
         yield Finding(
             cause,
             ref,

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dovetail.lifecycle.doctor.findings import Severity, cause
+from dovetail.lifecycle.doctor.findings import cause
 
 IMAGE_NAME: Final = cause(
     "ImageNameInvalid",
@@ -146,7 +146,6 @@ EVICTED: Final = cause(
     "Evicted",
     ("A node evicted {subject}: {why}", "Free what ran out on the node."),
     ("{subject} 被节点驱逐：{why}", "释放节点上不足的资源。"),
-    severity=Severity.WARNING,
     depth=25,
 )
 POD_HELD: Final = cause(

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 from typing import Final
 
-from dovetail.kube import annotations_of, finalizers_of, is_deleting
+from dovetail.kube import annotations_of, finalizers_of, is_deleting, owners_of
 from dovetail.lifecycle.doctor.causes import pod_words as told
 from dovetail.lifecycle.doctor.commands import logs, show
 from dovetail.lifecycle.doctor.findings import Cause, Finding, Ref, evidence
@@ -38,7 +38,7 @@ def look(picture: Picture) -> Iterator[Finding]:
         if is_deleting(pod):
             yield from _held(picture, pod)
         elif phase == "Failed":
-            yield from _ended(pod)
+            yield from _ended(picture, pod)
         elif phase != "Succeeded":
             found = list(_container_findings(picture, pod))
             yield from found or _not_placed(picture, pod) or _mounts(picture, pod) or _unready(picture, pod)
@@ -168,16 +168,26 @@ def _unready(picture: Picture, pod: Object) -> list[Finding]:
     return [Finding(cause, ref, (proof,), {"container": name, "why": text}, commands=(logs(ref, name), show(ref)))]
 
 
-def _ended(pod: Object) -> Iterator[Finding]:
+def _ended(picture: Picture, pod: Object) -> Iterator[Finding]:
     ref, status = ref_of(pod), status_of(pod)
     reason, message = str(status.get("reason") or ""), str(status.get("message") or "")
-    if reason == "Evicted":
+    if reason == "Evicted" and not _is_replaced(picture, pod):
         proof = evidence(f"{ref}, status", f"Evicted: {message}")
         yield Finding(told.EVICTED, ref, (proof,), {"why": message}, commands=(show(ref),))
         return
     for container in containers_of(pod):
         if _has_crashed(container) and "helm.sh/hook" in annotations_of(pod):
-            yield _crash(Picture(""), pod, container)
+            yield _crash(picture, pod, container)
+
+
+def _is_replaced(picture: Picture, pod: Object) -> bool:
+    """Whether another pod of the same owner is ready: what was evicted before is then only litter."""
+    owners = {owner.get("uid") for owner in owners_of(pod)}
+    return any(
+        condition_of(other, "Ready").get("status") == "True"
+        and owners & {owner.get("uid") for owner in owners_of(other)}
+        for other in picture.all("pods")
+    )
 
 
 def _held(picture: Picture, pod: Object) -> Iterator[Finding]:

@@ -66,7 +66,7 @@ CONFLICT: Final = cause(
 )
 
 _LOGIN: Final = re.compile(r"answers 40[13]\b|authentication|denied|unauthorized", re.I)
-_TRUST: Final = re.compile(r"certificate|SSL|TLS", re.I)
+_TRUST: Final = re.compile(r"[Cc]ertificate|SSL|TLS")
 _MOST_FAILURES: Final = 5
 
 
