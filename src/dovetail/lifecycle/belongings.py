@@ -75,10 +75,11 @@ class Target:
 
 
 class Belongings:
-    """`gather` is the look."""
+    """`gather` is the look. Of each definition's resources the first `most` are named; 0: all."""
 
-    def __init__(self, client: Client) -> None:
+    def __init__(self, client: Client, most: int = MAX_INSTANCES) -> None:
         self._client = client
+        self._most = most
 
     async def gather(self, target: Target, records: Records) -> tuple[list[Entry], list[str]]:
         """The entries, and notes on what could not be read. Raises KubeError."""
@@ -157,9 +158,9 @@ class Belongings:
             objects = await listed(self._client, resource, None, "")
             reason = KEPT_DEFINITION if one.origin == "Definition" else KEPT_BY_POLICY if is_kept(live) else ""
             fresh = [obj for obj in objects if (resource.kind, *key_of(obj)) not in known]
-            entries += [_entry(obj, resource, "Instance", reason=reason) for obj in fresh[:MAX_INSTANCES]]
-            if len(fresh) > MAX_INSTANCES:
-                notes.append(f"of {len(fresh)} {resource.plural} the first {MAX_INSTANCES} are named here")
+            entries += [_entry(obj, resource, "Instance", reason=reason) for obj in fresh[: self._most or None]]
+            if 0 < self._most < len(fresh):
+                notes.append(f"of {len(fresh)} {resource.plural} the first {self._most} are named here")
         return entries, notes
 
 
