@@ -16,6 +16,7 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from dovetail.apis import labels
 from dovetail.apis.dialects import InstallPlan, install_plan
 from dovetail.apis.errors import InvalidObject
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS, SUBSCRIPTIONS
@@ -143,7 +144,7 @@ class SubscriptionReconciler:
             "spec": plan_spec(spec_of(obj), wanted),
         }
         with contextlib.suppress(AlreadyExists):
-            await self._client.create(INSTALLPLANS, _agreed(plan, wanted))
+            await self._client.create(INSTALLPLANS, _agreed(_as_asked(plan, obj), wanted))
 
     async def _align(self, obj: Object, wanted: InstallPlan, plan: Object) -> None:
         if not is_deleting(plan):
@@ -155,7 +156,7 @@ class SubscriptionReconciler:
         """Let the one follow that has to; the Subscription as it is then. Each write is of exactly what was seen."""
         match follows(wanted, _readable(plan), annotations_of(plan).get(AGREED, "")):
             case Follows.PLAN:
-                plan = {**plan, "spec": plan_spec(spec_of(obj), wanted)}
+                plan = _as_asked({**plan, "spec": plan_spec(spec_of(obj), wanted)}, obj)
                 await self._client.update(INSTALLPLANS, _agreed(plan, wanted))
             case Follows.SUBSCRIPTION:
                 changed = {**obj, "spec": subscription_spec(spec_of(plan), spec_of(obj))}
@@ -190,6 +191,14 @@ def _readable(plan: Object) -> InstallPlan | None:
         return install_plan(plan)
     except InvalidObject:
         return None
+
+
+def _as_asked(plan: Object, subscription: Object) -> Object:
+    """The plan as a change of the one who changed the Subscription."""
+    who = annotations_of(subscription).get(labels.REQUESTED_BY)
+    if not who:
+        return plan
+    return {**plan, "metadata": {**plan["metadata"], "annotations": {**annotations_of(plan), labels.REQUESTED_BY: who}}}
 
 
 def _agreed(plan: Object, subscription: InstallPlan) -> Object:
