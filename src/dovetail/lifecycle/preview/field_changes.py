@@ -27,6 +27,16 @@ _MERGED: Final[Mapping[str, str]] = {
     "topologySpreadConstraints": "topologyKey", "webhooks": "name", "resourceClaims": "name",
     "schedulingGates": "name",
 }  # fmt: skip
+_DEFAULTS: Final[Mapping[str, Any]] = {
+    "replicas": 1, "protocol": "TCP", "restartPolicy": "Always", "sessionAffinity": "None", "suspend": False,
+    "dnsPolicy": "ClusterFirst", "revisionHistoryLimit": 10, "progressDeadlineSeconds": 600, "successThreshold": 1,
+    "failureThreshold": 3, "periodSeconds": 10, "timeoutSeconds": 1, "terminationGracePeriodSeconds": 30,
+    "schedulerName": "default-scheduler", "defaultMode": 420, "parallelism": 1, "completions": 1, "backoffLimit": 6,
+    "concurrencyPolicy": "Allow", "podManagementPolicy": "OrderedReady", "internalTrafficPolicy": "Cluster",
+    "externalTrafficPolicy": "Cluster", "scheme": "HTTP", "terminationMessagePath": "/dev/termination-log",
+    "terminationMessagePolicy": "File", "minReadySeconds": 0, "volumeMode": "Filesystem",
+}  # fmt: skip
+"""What the API server puts where nothing is said: taking such a value away changes nothing."""
 _QUANTITIES: Final = frozenset({"limits", "requests", "hard", "capacity", "max", "min", "default", "defaultRequest"})
 _QUANTITY: Final = re.compile(r"([+-]?[0-9.]+)(m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei|[eE][+-]?[0-9]+)?")
 _UNITS: Final[Mapping[str, Decimal]] = {
@@ -50,7 +60,8 @@ class FieldChange:
 
 def field_changes(old: Fields | None, new: Fields, live: Fields) -> list[FieldChange]:
     """What happens to `live` when `new` takes the place of `old` (None: nobody had it in a manifest)."""
-    former = {} if old is None else normal(old)
+    # What a former manifest wrote into a Secret as text stays: the API server keeps no `stringData` to take it from.
+    former = {} if old is None else normal({key: value for key, value in old.items() if key != "stringData"})
     wanted = normal(new)
     native = _is_native(str(new.get("apiVersion") or ""))
     return sorted(_Merge(native).fields(former, wanted, normal(live), ""), key=lambda one: one.path)
@@ -118,7 +129,7 @@ class _Merge:
             yield from self.fields(cast("Fields", old), {}, cast("Fields", live), path)
         elif isinstance(old, list) and isinstance(live, list) and self._merge_key(key, path):
             yield from self._list(cast("list[Any]", old), [], cast("list[Any]", live), path, key)
-        else:
+        elif not (self._native and key in _DEFAULTS and _DEFAULTS[key] == live):
             yield FieldChange(path, "removed", live, None)
 
     def _list(self, old: Any, new: list[Any], live: list[Any], path: str, key: str) -> Iterator[FieldChange]:
