@@ -14,6 +14,7 @@ from typing import Any
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, INSTALLPLANS
 from dovetail.kube import CONFIGMAPS, NAMESPACES, AlreadyExists, Client, NotFound
 from dovetail.lifecycle.assembly import serve
+from dovetail.lifecycle.clusters import Clusters
 from dovetail.lifecycle.settings import LifecycleSettings
 from tests.helm.charts import tgz
 
@@ -86,10 +87,12 @@ def package(name: str, version: str, **files: str) -> bytes:
 
 
 @contextlib.asynccontextmanager
-async def controllers(kubeconfig: Path, **settings: Any) -> AsyncIterator[None]:
+async def controllers(kubeconfig: Path, clusters: Clusters | None = None, **settings: Any) -> AsyncIterator[None]:
     """The lifecycle's controllers in this process."""
     ready = asyncio.Event()
-    task = asyncio.create_task(serve(LifecycleSettings(kubeconfig=kubeconfig, **settings), ready.set))
+    task = asyncio.create_task(
+        serve(LifecycleSettings(kubeconfig=kubeconfig, **settings), ready.set, clusters=clusters)
+    )
     waiting = asyncio.create_task(ready.wait())
     try:
         await asyncio.wait([task, waiting], timeout=WAIT, return_when=asyncio.FIRST_COMPLETED)

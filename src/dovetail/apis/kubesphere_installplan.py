@@ -75,6 +75,7 @@ class InstallationStatus(Wire, frozen=True, kw_only=True):
     job_name: str = ""
     conditions: Conditions = []
     state_history: list[TransitionRecord] = []
+    reason: Annotated[str, about("Why it is not as the spec says, in one word; empty when it is.")] = ""
     enabled: bool | None = None
     observed_generation: Count | None = None
     operation: Annotated[
@@ -146,7 +147,6 @@ class InstallPlanStatus(InstallationStatus, frozen=True, kw_only=True):
 
     cluster_scheduling_statuses: ClusterStatuses = {}
     progress: Progress | None = None
-    reason: Annotated[str, about("Why it is not as the spec says, in one word; empty when it is.")] = ""
     history: Annotated[list[OperationRecord], about("The last operations, the newest last.")] = []
     drift: Annotated[list[DriftedObject], about("Objects that are not what the release says.")] = []
     receipt: Annotated[str, about("ConfigMap in kubesphere-system that tells what an uninstall removed and kept.")] = ""

@@ -32,9 +32,12 @@ from dovetail.kube import (
     uid_of,
 )
 from dovetail.kube.resources import Object
+from dovetail.lifecycle.agent_parts import AgentParts
+from dovetail.lifecycle.agents import Agents
 from dovetail.lifecycle.automatic_upgrades import AutomaticUpgrades
 from dovetail.lifecycle.carrying_out import Publisher
 from dovetail.lifecycle.categories import BY_CATEGORY, CategoryReconciler, category_of
+from dovetail.lifecycle.clusters import Clusters, NoClusters
 from dovetail.lifecycle.constraints import Platform
 from dovetail.lifecycle.deployment import Deployer
 from dovetail.lifecycle.drifting import DriftReconciler
@@ -85,11 +88,15 @@ class _Caches:
 
 
 async def serve(
-    settings: LifecycleSettings, on_ready: Callable[[], None], more: MoreControllers = lambda runtime: ()
+    settings: LifecycleSettings,
+    on_ready: Callable[[], None],
+    more: MoreControllers = lambda runtime: (),
+    clusters: Clusters | None = None,
 ) -> None:
     """Run all controllers until cancelled; `on_ready` is called when their caches are filled.
 
     `more` makes controllers of other rooms that live in the same process, on the same caches and under the same lease.
+    `clusters` are the members that agents are installed on; none when it is left out.
     """
     config = ClusterConfig.load(settings.kubeconfig, settings.context)
     async with contextlib.AsyncExitStack() as stack:
@@ -100,7 +107,10 @@ async def serve(
         runtime = ControllerRuntime(client, elector=elector)
         platform = Platform(await _kubernetes_version(client), settings.platform_version)
         caches = _Caches(runtime)
-        warming = _assemble(runtime, caches, helm, fetcher, settings, platform)
+        warming, agents = _assemble(
+            runtime, caches, helm, fetcher, settings, platform, clusters if clusters is not None else NoClusters()
+        )
+        stack.push_async_callback(agents.close)
         stack.push_async_callback(warming.close)
         for controller in more(runtime):
             runtime.add(controller)
@@ -127,7 +137,8 @@ def _assemble(
     fetcher: Fetcher,
     settings: LifecycleSettings,
     platform: Platform,
-) -> Warming:
+    clusters: Clusters,
+) -> tuple[Warming, AgentParts]:
     client, recorder = runtime.client, EventRecorder(runtime.client, COMPONENT)
     sources = Sources(client, fetcher, settings.local_repositories)
     repositories = RepositoryReconciler(
@@ -149,7 +160,7 @@ def _assemble(
     receipts, workloads, turns = Receipts(client), Workloads(runtime), Turns()
     site, warming = Site(client, deployer, switchboard, workloads), Warming(helm)
     plans = PlanReconciler(client, site, recorder, pauses, interrupts, receipts, turns, warming)
-    plans.observer = Observer(
+    observer = plans.observer = Observer(
         client, settings, platform, switchboard, workloads, caches.plans, caches.versions, pauses.is_over
     )
     extensions = ExtensionReconciler(client, caches.extensions, caches.versions, caches.plans, platform)
@@ -177,7 +188,7 @@ def _assemble(
     controller.watches(caches.extensions, lambda obj: _keys(category_of(obj)))
     runtime.add(controller)
     subscriptions = SubscriptionReconciler(client, caches.subscriptions, caches.plans)
-    upgrades = AutomaticUpgrades(client, recorder, caches.plans, caches.extensions, plans.observer.obstacle)
+    upgrades = AutomaticUpgrades(client, recorder, caches.plans, caches.extensions, observer.obstacle)
     controller = Controller("automatic-upgrades", upgrades.reconcile)
     controller.watches(caches.plans)
     controller.watches(caches.extensions)
@@ -186,7 +197,9 @@ def _assemble(
     controller.watches(caches.subscriptions)
     controller.watches(caches.plans, subscription_of)
     runtime.add(controller)
-    return warming
+    agents = AgentParts(client, clusters, settings, packages, recorder, observer, caches.plans.lister.get)
+    runtime.add(_agents_controller(caches, agents))
+    return warming, agents
 
 
 def _plan_controller(
@@ -206,6 +219,21 @@ def _plan_controller(
     controller.watches(runtime.informer(NAMESPACES, label_selector=labels.EXTENSION_REF, metadata_only=True), known)
     for informer in parts:
         controller.watches(informer, known)
+    return controller
+
+
+def _agents_controller(caches: _Caches, parts: AgentParts) -> Controller:
+    """One key for each agent: a cluster and an extension. Nothing is queued as long as no plan places an agent."""
+    agents = Agents(parts.client, parts.known, parts.recorder, caches.plans, parts.make)
+    controller = Controller("agents", agents.reconcile, workers=8, timeout=_PLAN_TIMEOUT)
+    controller.watches(caches.plans, agents.keys)
+    caches.plans.add_handler(agents.notice)
+
+    def wake(cluster: str) -> None:
+        for key in agents.keys_on(cluster):
+            controller.enqueue(key)
+
+    parts.known.on_change(wake)
     return controller
 
 

@@ -11,7 +11,7 @@ from dovetail.lifecycle import history, planner, progress, states
 from dovetail.lifecycle.deployment import Outcome
 from dovetail.lifecycle.errors import Refused
 from dovetail.lifecycle.facts import Attempt, Desired, Problem, fingerprint
-from dovetail.lifecycle.observing import Seen, release_name
+from dovetail.lifecycle.observing import Seen
 
 REQUESTED_BY: Final = "dovetail.dev/requested-by"
 """Annotation of an InstallPlan: the user who changed it, as the API server told the webhook."""
@@ -48,7 +48,7 @@ def begun(seen: Seen, status: Status, action: planner.Deploy, at: datetime) -> N
     return progress.begun(
         noted,
         action.state,
-        release=release_name(seen.obj),
+        release=seen.release,
         namespace=action.desired.namespace,
         config_hash=fingerprint({"config": seen.config})[:16],
         generation=seen.plan.generation,
@@ -121,7 +121,7 @@ def settled(seen: Seen, desired: Desired, at: datetime) -> New:
     digest = seen.version.digest if seen.version else str(progress.operation_of(status).get("digest") or "")
     result = progress.settled(status, desired, digest, seen.plan.generation, at)
     if not seen.status.get("releaseName"):  # an adopted release: its record is there, our status is not
-        result |= {"releaseName": release_name(seen.obj), "targetNamespace": desired.namespace}
+        result |= {"releaseName": seen.release, "targetNamespace": desired.namespace}
     return result
 
 

@@ -51,11 +51,28 @@ def attempt_token(plan: Mapping[str, Any]) -> str:
     return "|".join(words).rstrip("|")[:_MAX_TOKEN]
 
 
+Essence = Callable[[Mapping[str, Any]], tuple[object, ...]]
+
+
+def agent_essence(cluster: str) -> Essence:
+    """What an operation on the plan's agent on this cluster depends on."""
+
+    def of(plan: Mapping[str, Any]) -> tuple[object, ...]:
+        scheduling = mapping(spec_of(plan).get("clusterScheduling"))
+        override = mapping(scheduling.get("overrides")).get(cluster)
+        return (*essence(plan), scheduling.get("placement"), override)
+
+    return of
+
+
 class Interrupts:
     """The operations that run, by plan. `cached` is the plan as the informer knows it."""
 
-    def __init__(self, cached: Callable[[str], Mapping[str, Any] | None] = lambda name: None) -> None:
+    def __init__(
+        self, cached: Callable[[str], Mapping[str, Any] | None] = lambda name: None, of: Essence = essence
+    ) -> None:
         self._cached = cached
+        self._essence = of
         self._running: dict[str, tuple[tuple[object, ...], asyncio.Event]] = {}
 
     @contextlib.contextmanager
@@ -63,9 +80,13 @@ class Interrupts:
         """While inside, the event is set as soon as the plan is another."""
         name = key_of(plan).name
         event = asyncio.Event()
-        self._running[name] = (essence(plan), event)
+        self._running[name] = (self._essence(plan), event)
         cached = self._cached(name)
-        if cached is not None and generation_of(cached) > generation_of(plan) and essence(cached) != essence(plan):
+        if (
+            cached is not None
+            and generation_of(cached) > generation_of(plan)
+            and self._essence(cached) != self._essence(plan)
+        ):
             event.set()  # it changed between the look and here
         try:
             yield event
@@ -75,5 +96,5 @@ class Interrupts:
     def notice(self, type: str, old: Mapping[str, Any] | None, new: Mapping[str, Any], /) -> None:
         """The handler of the plans' informer."""
         running = self._running.get(key_of(new).name)
-        if running is not None and (type == "DELETED" or essence(new) != running[0]):
+        if running is not None and (type == "DELETED" or self._essence(new) != running[0]):
             running[1].set()

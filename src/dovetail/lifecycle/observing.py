@@ -6,7 +6,7 @@ result is `facts` plus the objects they were made from.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -33,9 +33,11 @@ from dovetail.lifecycle.dependencies.standing import Held, Standing, standing
 from dovetail.lifecycle.facts import DEPENDENCY_MISSING, Desired, Inputs, Namespace, Plan, Problem, World
 from dovetail.lifecycle.interrupts import attempt_token
 from dovetail.lifecycle.objects import spec_of, status_of
+from dovetail.lifecycle.placement import agent_release
 from dovetail.lifecycle.releases import NO_RECORDS, Records, Releases
 from dovetail.lifecycle.removal import NO_REMAINS, Remains, Removal
 from dovetail.lifecycle.settings import LifecycleSettings
+from dovetail.lifecycle.slices import slice_of, waited_for
 from dovetail.lifecycle.switching import Switchboard
 from dovetail.lifecycle.values import platform_values
 from dovetail.lifecycle.workloads import Workloads
@@ -58,9 +60,18 @@ class Seen:
     policies: Policies = AS_PUBLISHED
     remains: Remains = NO_REMAINS
 
+    cluster: str = ""
+    """The member cluster whose agent this is about; empty for the host's release."""
+
     @property
     def status(self) -> Mapping[str, Any]:
-        return status_of(self.obj)
+        """The status that is kept of the release."""
+        return slice_of(status_of(self.obj), self.cluster) if self.cluster else status_of(self.obj)
+
+    @property
+    def release(self) -> str:
+        """The release's name; fixed once it was begun."""
+        return str(self.status.get("releaseName") or "") or default_release(self.plan.name, self.cluster)
 
 
 class Observer:
@@ -103,7 +114,7 @@ class Observer:
         model: InstallPlan | None = None
         try:
             model = install_plan(obj)
-            version = await self._version(model)
+            version = await self.version(model)
         except InvalidObject as error:
             problem = Problem("InvalidPlan", str(error))
         namespace = target_namespace(obj, model, version)
@@ -121,7 +132,7 @@ class Observer:
             switched=self._is_switched(key_of(obj).name, enabled, policies),
             may_retry=self._may_retry(obj["metadata"]["uid"]),
         )
-        plan = replace(_plan(obj, status, desired, policies), enabled=enabled)
+        plan = replace(plan_of(obj, status, desired, policies), enabled=enabled)
         return Seen(obj, plan, world, namespace, records, version, config, policies)
 
     async def _look_deleting(self, obj: Object) -> Seen:
@@ -143,14 +154,20 @@ class Observer:
             vanishing=remains.vanishing,
             may_retry=self._may_retry(obj["metadata"]["uid"]),
             dependents=tuple(gate.dependents(name, self._standing())),
+            members=waited_for(status),
         )
         policies = model.policies if model else AS_PUBLISHED
-        plan = _plan(obj, status, Problem("Deleting", ""), policies)
+        plan = plan_of(obj, status, Problem("Deleting", ""), policies)
         return Seen(obj, plan, world, namespace, records, policies=policies, remains=remains)
 
     def _is_switched(self, name: str, enabled: bool, policies: Policies) -> bool:
         down = policies.scale_down_when_disabled
         return self._switchboard.is_switched(name, enabled) and self._workloads.is_switched(name, enabled, down)
+
+    @property
+    def plans(self) -> Iterable[Object]:
+        """All plans, as they are cached."""
+        return self._plans.lister
 
     def neighbours(self, name: str, namespace: str) -> list[str]:
         """Other plans whose release is in this namespace."""
@@ -160,7 +177,8 @@ class Observer:
             if key_of(other).name != name and status_of(other).get("targetNamespace") == namespace
         ]
 
-    async def _version(self, plan: InstallPlan) -> ExtensionVersion | None:
+    async def version(self, plan: InstallPlan) -> ExtensionVersion | None:
+        """The version that the plan names, if it is published."""
         name = f"{plan.extension}-{plan.version}"
         obj = self._versions.lister.get(name)
         if obj is None:  # published a moment ago, perhaps
@@ -231,8 +249,13 @@ class Observer:
         return Namespace.TERMINATING if is_deleting(obj) else Namespace.ACTIVE
 
 
+def default_release(extension: str, cluster: str) -> str:
+    """The extension's name on the host, `<extension>-agent` on a member."""
+    return agent_release(extension) if cluster else extension
+
+
 def release_name(obj: Object) -> str:
-    """The name of the plan's release: the extension's."""
+    """The name of the plan's release on the host."""
     return str(status_of(obj).get("releaseName") or key_of(obj).name)
 
 
@@ -261,7 +284,7 @@ def _ignores(obj: Object) -> bool:
     return IGNORE_DEPENDENTS in annotations_of(obj)
 
 
-def _plan(obj: Object, status: Mapping[str, Any], desired: Desired | Problem, policies: Policies) -> Plan:
+def plan_of(obj: Object, status: Mapping[str, Any], desired: Desired | Problem, policies: Policies) -> Plan:
     annotations = annotations_of(obj)
     return Plan(
         name=key_of(obj).name,

@@ -6,38 +6,36 @@ growing wait. The pause after a written failure is kept on this process's monoto
 changed plan does.
 """
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
 from dataclasses import replace
-from importlib import import_module
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
-from dovetail.helm import HelmWorker
 from dovetail.kube import Client, EventRecorder, Key, RequeueAfter, annotations_of, finalizers_of, is_deleting, uid_of
 from dovetail.kube.errors import BadRequest, Forbidden, Invalid, NotFound
 from dovetail.kube.resources import Object
 from dovetail.kube.timestamps import now
 from dovetail.lifecycle import bookkeeping, planner, progress, states
 from dovetail.lifecycle.belongings import Target
-from dovetail.lifecycle.deployment import Deployer, Order, Outcome, RollBack
+from dovetail.lifecycle.deployment import Order, Outcome, RollBack
 from dovetail.lifecycle.errors import Interrupted, Refused
 from dovetail.lifecycle.facts import Attempt, Problem
 from dovetail.lifecycle.interrupts import Interrupts
 from dovetail.lifecycle.live_progress import LiveProgress
 from dovetail.lifecycle.objects import generation_of, status_of
-from dovetail.lifecycle.observing import Observer, Seen, release_name
+from dovetail.lifecycle.observing import Seen
 from dovetail.lifecycle.pauses import Pauses
 from dovetail.lifecycle.receipts import Receipts
 from dovetail.lifecycle.releases import Releases
 from dovetail.lifecycle.removal import Removal
+from dovetail.lifecycle.sites import Site
+from dovetail.lifecycle.slices import left_behind
 from dovetail.lifecycle.sparing import spare
-from dovetail.lifecycle.switching import Switchboard
 from dovetail.lifecycle.turns import Turns
-from dovetail.lifecycle.workloads import Workloads
+from dovetail.lifecycle.warming import Warming
 
 _log = logging.getLogger(__name__)
 
@@ -52,37 +50,44 @@ Next = Literal["look", "rest"] | RequeueAfter
 """What follows a step: look again at once, rest until something happens, or look after a while."""
 
 
+class Looking(Protocol):
+    """Whoever sees a plan's world."""
+
+    async def look(self, name: str) -> Seen | None:
+        """The plan and its world; None when there is nothing to do about it."""
+        ...
+
+    def neighbours(self, name: str, namespace: str) -> list[str]:
+        """Other plans whose release is in this namespace."""
+        ...
+
+
 class PlanReconciler:
     """`reconcile` is the controller's function; `observer` is set right after construction (they know each other)."""
 
-    observer: Observer
+    observer: Looking
 
     def __init__(
         self,
         client: Client,
-        helm: HelmWorker,
-        deployer: Deployer,
-        switchboard: Switchboard,
+        site: Site,
         recorder: EventRecorder,
         pauses: Pauses,
         interrupts: Interrupts,
         receipts: Receipts,
-        workloads: Workloads,
         turns: Turns,
+        warming: Warming,
     ) -> None:
         self._client = client
-        self._helm = helm
-        self._deployer = deployer
-        self._switchboard = switchboard
+        self._site = site
         self._recorder = recorder
         self._pauses = pauses
-        self._releases = Releases(client)
-        self._removal = Removal(client)
+        self._releases = Releases(site.client)
+        self._removal = Removal(site.client)
         self._receipts = receipts
-        self._workloads = workloads
         self._turns = turns
+        self._warming = warming
         self.interrupts = interrupts
-        self._warming: asyncio.Task[None] | None = None
 
     async def reconcile(self, key: Key) -> RequeueAfter | None:
         for _ in range(_MAX_STEPS):
@@ -103,15 +108,10 @@ class PlanReconciler:
             return RequeueAfter(max(self._pauses.left(uid_of(seen.obj)), _LOOK_AGAIN))
         return await self._perform(action, seen)
 
-    async def close(self) -> None:
-        """Wait for what was begun beside the reconciliations."""
-        if self._warming is not None:
-            await asyncio.wait([self._warming])
-
     async def _perform(self, action: planner.Action, seen: Seen) -> Next:
         match action:
             case planner.Protect():
-                self.warm()
+                self._warming.begin()
                 await self._protect(seen.obj)
             case planner.Enter(state, attempt):
                 await self._enter(seen, state, attempt)
@@ -178,17 +178,17 @@ class PlanReconciler:
         self._pauses.forget(uid_of(obj))
 
     async def _enter(self, seen: Seen, state: str, attempt: Attempt) -> None:
-        self.warm()
+        self._warming.begin()
         await self._write(seen.obj, bookkeeping.entered(seen, state, attempt, now()))
 
     async def _deploy(self, seen: Seen, action: planner.Deploy) -> Next:
-        live = LiveProgress(self._client, seen.obj)
+        live = self._live(seen.obj)
         release = seen.world.release
         try:
             with self.interrupts.of(seen.obj) as interrupt:
                 async with live.running():
                     begun = lambda: self._begun(seen, action, live)  # noqa: E731
-                    outcome = await self._deployer.deploy(_order(seen, action), begun, interrupt, live.report)
+                    outcome = await self._site.deployer.deploy(order_of(seen, action), begun, interrupt, live.report)
             await self._note(seen, live.obj, outcome)
         except Interrupted:
             return _LOOK
@@ -202,7 +202,7 @@ class PlanReconciler:
     async def _note(self, seen: Seen, obj: Object, outcome: Outcome) -> None:
         """What the tests said, and what the user should know although all went well."""
         if outcome.tested:
-            await self._write(obj, bookkeeping.tested(seen, status_of(obj), outcome, now()))
+            await self._write(obj, bookkeeping.tested(seen, self._status(obj), outcome, now()))
         for note in outcome.notes:
             await self._tell(obj, "Warning", "Note", note)
 
@@ -212,7 +212,7 @@ class PlanReconciler:
         async with live.hold():
             if generation_of(live.obj) != seen.plan.generation or is_deleting(live.obj):
                 raise Interrupted(desired.extension)  # a step that was written has brought a changed plan
-            status = bookkeeping.begun(seen, status_of(live.obj), action, now())
+            status = bookkeeping.begun(seen, self._status(live.obj), action, now())
             live.obj = await self._write(live.obj, status)
         message = f"{desired.extension} {desired.version} into namespace {desired.namespace}"
         await self._tell(live.obj, "Normal", action.state, message + bookkeeping.told_of(status))
@@ -231,12 +231,12 @@ class PlanReconciler:
         obj = await self._write(seen.obj, status)
         message = f"bringing revision {action.revision} back{bookkeeping.told_of(status)}"
         await self._tell(obj, "Warning", "RollingBack", message)
-        live = LiveProgress(self._client, obj)
-        order = RollBack(seen.plan.name, seen.namespace, release_name(seen.obj), action.revision, seen.policies)
+        live = self._live(obj)
+        order = RollBack(seen.plan.name, seen.namespace, seen.release, action.revision, seen.policies)
         try:
             with self.interrupts.of(obj) as interrupt:
                 async with live.running():
-                    await self._deployer.roll_back(order, interrupt, live.report)
+                    await self._site.deployer.roll_back(order, interrupt, live.report)
         except Interrupted:
             return _LOOK
         except Refused as error:
@@ -246,23 +246,22 @@ class PlanReconciler:
     async def _recovered(self, seen: Seen, attempt: Attempt) -> None:
         latest = seen.records.latest
         assert latest is not None
-        await self._switchboard.restore(await self._releases.manifest(latest))
-        await self._switchboard.switch(seen.plan.name, seen.plan.recorded.enabled is not False)
+        await self._site.switchboard.restore(await self._releases.manifest(latest))
+        await self._switch_objects(seen, seen.plan.recorded.enabled is not False)
         obj = await self._write(seen.obj, bookkeeping.recovered(seen, attempt, now()))
         await self._tell(obj, "Warning", states.COND_ROLLED_BACK, f"revision {latest.revision} serves as before")
 
     async def _fail_back(self, obj: Object, seen: Seen, attempt: Attempt, error: Refused) -> RequeueAfter:
         attempt = replace(attempt, back_failures=attempt.back_failures + 1)
-        obj = await self._write(obj, bookkeeping.not_recovered(seen, status_of(obj), attempt, error, now()))
+        obj = await self._write(obj, bookkeeping.not_recovered(seen, self._status(obj), attempt, error, now()))
         await self._tell(obj, "Warning", "RollbackFailed", str(error))
         return RequeueAfter(self._pauses.begin(uid_of(obj), attempt.back_failures, seen.policies.retry))
 
     async def _settle(self, seen: Seen, action: planner.Settle) -> None:
         desired, latest = action.desired, seen.records.latest
         if seen.plan.recorded.state != states.INSTALLED and latest is not None:
-            await self._switchboard.restore(await self._releases.manifest(latest))
-        await self._switchboard.switch(desired.extension, desired.enabled)
-        await self._workloads.switch(desired.extension, desired.enabled, seen.policies.scale_down_when_disabled)
+            await self._site.switchboard.restore(await self._releases.manifest(latest))
+        await self._switch_objects(seen, desired.enabled)
         status = bookkeeping.settled(seen, desired, now())
         self._pauses.forget(uid_of(seen.obj))
         if status == seen.status:
@@ -273,11 +272,14 @@ class PlanReconciler:
 
     async def _switch(self, seen: Seen, enabled: bool) -> None:
         if seen.plan.recorded.version:
-            await self._switchboard.switch(seen.plan.name, enabled)
-            await self._workloads.switch(seen.plan.name, enabled, seen.policies.scale_down_when_disabled)
+            await self._switch_objects(seen, enabled)
         status = bookkeeping.switched(seen, enabled, now())
         if status != seen.status:
             await self._write(seen.obj, status)
+
+    async def _switch_objects(self, seen: Seen, enabled: bool) -> None:
+        down = seen.policies.scale_down_when_disabled
+        await self._site.switch(seen.plan.name, enabled=enabled, scale_down=down)
 
     async def _reject(self, seen: Seen, state: str, problem: Problem) -> None:
         obj = await self._write(seen.obj, bookkeeping.rejected(seen, state, problem, now()))
@@ -288,16 +290,16 @@ class PlanReconciler:
         await self._tell(obj, "Warning", problem.reason, problem.message)
 
     async def _uninstall(self, seen: Seen) -> Next:
-        release = release_name(seen.obj)
+        release = seen.release
         if seen.plan.deleting:
             await self._begin_receipt(seen)
-        await spare(self._client, Target(seen.plan.name, seen.namespace, release, False), seen.records)
-        live = LiveProgress(self._client, seen.obj)
+        await spare(self._site.client, Target(seen.plan.name, seen.namespace, release, False), seen.records)
+        live = self._live(seen.obj)
         hook_timeout = seen.policies.hook_timeout
         try:
             with self.interrupts.of(seen.obj) as interrupt:
                 async with live.running():
-                    await self._deployer.uninstall(
+                    await self._site.deployer.uninstall(
                         seen.plan.name, seen.namespace, interrupt, live.report, release, hook_timeout
                     )
         except Interrupted:
@@ -330,14 +332,17 @@ class PlanReconciler:
                 records=seen.records,
                 shared=bool(self.observer.neighbours(seen.plan.name, seen.namespace)),
                 requested_by=bookkeeping.requester(seen.obj),
-                release=release_name(seen.obj),
+                release=seen.release,
             )
         except _NEVER_WRITTEN as error:
             await self._tell(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be written: {error}")
 
     async def _finish_receipt(self, seen: Seen, *, forced: bool) -> str:
+        kept = left_behind(seen.status) | dict.fromkeys(seen.world.members, "the plan was let go by force")
         try:
-            return await self._receipts.finish(extension=seen.plan.name, plan_uid=uid_of(seen.obj), forced=forced)
+            return await self._receipts.finish(
+                extension=seen.plan.name, plan_uid=uid_of(seen.obj), forced=forced, kept=kept
+            )
         except _NEVER_WRITTEN as error:
             await self._tell(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be completed: {error}")
             return ""
@@ -347,12 +352,19 @@ class PlanReconciler:
         return await self._fail(obj, seen, states.UNINSTALL_FAILED, error.reason, attempt)
 
     async def _fail(self, obj: Object, seen: Seen, state: str, reason: str, attempt: Attempt) -> RequeueAfter:
-        obj = await self._write(obj, bookkeeping.failed(seen, status_of(obj), state, reason, attempt, now()))
+        obj = await self._write(obj, bookkeeping.failed(seen, self._status(obj), state, reason, attempt, now()))
         pause = self._pauses.begin(uid_of(obj), attempt.count, seen.policies.retry)
         last = state != states.UNINSTALL_FAILED and attempt.is_exhausted(seen.plan.limit)
         what_next = "change the plan to try again" if last else f"next attempt in {pause:g} s"
         await self._tell(obj, "Warning", state, f"{attempt.message} ({what_next})")
         return RequeueAfter(pause)
+
+    def _status(self, obj: Object) -> Mapping[str, Any]:
+        """The status that this reconciler keeps."""
+        return status_of(obj)
+
+    def _live(self, obj: Object) -> LiveProgress:
+        return LiveProgress(self._client, obj)
 
     async def _write(self, obj: Object, status: Mapping[str, Any]) -> Object:
         """Replace the status of exactly the version that was looked at. Raises Conflict when the plan changed."""
@@ -361,20 +373,9 @@ class PlanReconciler:
     async def _tell(self, obj: Object, severity: Any, reason: str, message: str) -> None:
         await self._recorder.record(obj, severity, reason, message)
 
-    def warm(self) -> None:
-        """Start Helm while the API is still being written to, or when a plan is likely to come."""
-        if self._helm.pid is None and (self._warming is None or self._warming.done()):
-            self._warming = asyncio.create_task(self._start_helm(), name="helm-worker-warm")
 
-    async def _start_helm(self) -> None:
-        try:
-            await self._helm.warm()
-        except OSError as error:
-            _log.warning("the helm worker cannot be started: %s", error)
-        await asyncio.to_thread(import_module, "dovetail.packaging.package")
-
-
-def _order(seen: Seen, action: planner.Deploy) -> Order:
+def order_of(seen: Seen, action: planner.Deploy) -> Order:
+    """What the deployment is to do."""
     assert seen.version is not None, "the planner does not deploy what is missing"
     return Order(
         action.desired,
@@ -383,5 +384,6 @@ def _order(seen: Seen, action: planner.Deploy) -> Order:
         upgrade=seen.world.release is not None,
         policies=seen.policies,
         annotations=annotations_of(seen.obj),
-        release=release_name(seen.obj),
+        release=seen.release,
+        agent=bool(seen.cluster),
     )
