@@ -18,6 +18,7 @@ from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONS, INSTALLPLANS, REPOSITO
 from dovetail.kube import CLUSTERROLES, CONFIGMAPS, JOBS, Client, Conflict, NotFound, annotations_of
 from tests.conftest import KubeApi, install_crds
 from tests.finished_jobs import finished_status
+from tests.lifecycle.doctor.wellness import all_well
 from tests.lifecycle.everything import Everything, everything, until_equal
 from tests.lifecycle.museum import Museum, repository, until_synced
 from tests.lifecycle.next_versions import for_the_host, next_version
@@ -114,6 +115,7 @@ async def test_a_life_leaves_nothing_behind(packages: Sequence[Package], own_kub
 async def lives(client: Client, packages: Sequence[Package]) -> set[str]:
     """A changed configuration, an upgrade, and the way back. Returns what the packages want kept when they go."""
     installed = await everything(client)
+    await all_well(client, [package.name for package in packages])
     for package in packages:
         assert [name for name in installed if f" {package.namespace}/" in name], f"{package.name} made nothing"
     for package in packages:

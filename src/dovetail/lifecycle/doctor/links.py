@@ -12,7 +12,7 @@ from dovetail.apis import labels
 from dovetail.kube import key_of, labels_of, owners_of
 from dovetail.lifecycle.doctor.findings import Ref
 from dovetail.lifecycle.doctor.picture import Picture, is_hook, is_ours, items, matches, ref_of, template_labels
-from dovetail.lifecycle.objects import mapping, spec_of
+from dovetail.lifecycle.objects import conditions_of, mapping, spec_of
 
 Edges = Mapping[Ref, frozenset[Ref]]
 CONTROLLERS = Ref("Process", "controllers")
@@ -132,6 +132,10 @@ def _processes(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
     for plural in WORKLOADS[:3]:
         for obj in picture.all(plural):
             yield CLUSTER, ref_of(obj)
+    for plural in (*ROUTES, "apiservices.apiregistration.k8s.io"):
+        for obj in picture.all(plural):
+            if any(each.get("reason") == "MissingEndpoints" for each in conditions_of(obj)):
+                yield CLUSTER, ref_of(obj)
 
 
 def services_of(obj: Mapping[str, Any]) -> set[Ref]:
