@@ -38,6 +38,13 @@ def test_settling_tells_version_enabled_and_conditions() -> None:
     assert progress.settled(status, WANTED, "digest", 3, NOW) == status
 
 
+def test_what_an_attempt_is_made_from_is_known_when_its_version_is_gone() -> None:
+    before = progress.settled({}, WANTED, "old", 1, NOW)
+    begun = progress.entered(progress.begun_with(before, "0.3.0", "new"), "Preparing", Attempt("other"), 2, NOW)
+    failed = progress.failed(begun, "UpgradeFailed", "HelmFailed", Attempt("other", count=1), 2, NOW)
+    assert [progress.known_digest(failed, version) for version in ("0.2.0", "0.3.0", "9")] == ["old", "new", None]
+
+
 def test_a_foreign_status_is_no_obstacle() -> None:
     assert progress.recorded_of({"operation": "?", "stateHistory": None}) == Recorded()
     assert progress.entered({"stateHistory": None}, "Preparing", Attempt(), 1, NOW)["stateHistory"]

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any, Final
+from typing import Any
 
+from dovetail.apis import labels
 from dovetail.kube import annotations_of
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import history, planner, progress, states
@@ -13,8 +14,6 @@ from dovetail.lifecycle.errors import Refused
 from dovetail.lifecycle.facts import Attempt, Desired, Problem, fingerprint
 from dovetail.lifecycle.observing import Seen
 
-REQUESTED_BY: Final = "dovetail.dev/requested-by"
-"""Annotation of an InstallPlan: the user who changed it, as the API server told the webhook."""
 Status = Mapping[str, Any]
 New = dict[str, Any]
 
@@ -30,6 +29,8 @@ def entered(seen: Seen, state: str, attempt: Attempt, at: datetime) -> New:
         now=at,
         fresh=_is_another(seen, state, attempt),
     )
+    if seen.version is not None:
+        status = progress.begun_with(status, seen.version.version, seen.version.digest)
     return progress.entered(status, state, attempt, seen.plan.generation, at)
 
 
@@ -118,7 +119,7 @@ def settled(seen: Seen, desired: Desired, at: datetime) -> New:
     if before is not None and before is not desired.enabled:
         action = history.ENABLE if desired.enabled else history.DISABLE
         status = history.happened(status, action, desired.version, history.SUCCEEDED, at, by=requester(seen.obj))
-    digest = seen.version.digest if seen.version else str(progress.operation_of(status).get("digest") or "")
+    digest = seen.version.digest if seen.version else progress.known_digest(status, desired.version) or ""
     result = progress.settled(status, desired, digest, seen.plan.generation, at)
     if not seen.status.get("releaseName"):  # an adopted release: its record is there, our status is not
         result |= {"releaseName": seen.release, "targetNamespace": desired.namespace}
@@ -147,7 +148,7 @@ def after(attempt: Attempt, error: Refused) -> Attempt:
 
 def requester(obj: Object) -> str:
     """Who changed the plan last."""
-    return annotations_of(obj).get(REQUESTED_BY, "")
+    return annotations_of(obj).get(labels.REQUESTED_BY, "")
 
 
 def told_of(status: Status) -> str:

@@ -14,7 +14,7 @@ from dovetail.apis import labels
 from dovetail.kube import annotations_of, is_deleting, key_of
 from dovetail.lifecycle.objects import generation_of, mapping, spec_of
 
-RETRY = "dovetail.dev/retry"
+RETRY = labels.RETRY
 """Annotation of an InstallPlan: a new value asks for another attempt."""
 
 ALLOW_UNSAFE_CRDS = "dovetail.dev/allow-unsafe-crds"

@@ -42,7 +42,7 @@ from dovetail.lifecycle.switching import Switchboard
 from dovetail.lifecycle.values import platform_values
 from dovetail.lifecycle.workloads import Workloads
 
-IGNORE_DEPENDENTS: Final = "dovetail.dev/ignore-dependents"
+IGNORE_DEPENDENTS: Final = labels.IGNORE_DEPENDENTS
 """Annotation of an InstallPlan: uninstall, or change the version, although others need it as it is."""
 
 
@@ -200,11 +200,15 @@ class Observer:
             return Problem("NameMismatch", f"an InstallPlan has the name of its extension: {fix}")
         if access.is_protected(namespace):
             return Problem("ProtectedNamespace", f"no extension may be installed into {namespace}; choose another")
-        if version is None and not in_force:
+        digest = version.digest if version is not None else progress.known_digest(status, plan.version)
+        if digest is None:
             return Problem("VersionNotFound", self._not_found(plan))
-        if not in_force and (problem := self.obstacle(plan.extension, plan.version, version, overrides=_ignores(obj))):
+        if (
+            version is not None
+            and not in_force
+            and (problem := self.obstacle(plan.extension, plan.version, version, overrides=_ignores(obj)))
+        ):
             return problem
-        digest = version.digest if version is not None else str(progress.operation_of(status).get("digest") or "")
         injected = platform_values(self._settings)
         inputs = Inputs(plan.extension, plan.version, digest, namespace, plan.config, injected)
         barred = _unapproved(plan) if version is not None else Problem("VersionNotFound", self._not_found(plan))

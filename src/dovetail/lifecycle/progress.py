@@ -25,6 +25,7 @@ from dovetail.lifecycle.steps import Step
 
 _HISTORY: Final = 10
 _MAX_MESSAGE: Final = 4096
+_KEPT: Final = frozenset({"digest", "version", "packageDigest"})
 Status = Mapping[str, Any]
 
 ENTERED: Final = Step(1, "Preparing")
@@ -56,6 +57,19 @@ def recorded_of(status: Status) -> Recorded:
             back_failures=int(operation.get("backFailures") or 0),
         ),
     )
+
+
+def known_digest(status: Status, version: str) -> str | None:
+    """The digest of a version that is in force or was begun, however long its object has been gone; else None."""
+    operation = operation_of(status)
+    if operation.get("version") == version:
+        return str(operation.get("packageDigest") or "")
+    return str(operation.get("digest") or "") if status.get("version") == version else None
+
+
+def begun_with(status: Status, version: str, digest: str) -> dict[str, Any]:
+    """Remember what the attempt is made from: the version's object may be gone when it has succeeded."""
+    return {**status, "operation": {**operation_of(status), "version": version, "packageDigest": digest}}
 
 
 def operation_of(status: Status) -> Mapping[str, Any]:
@@ -236,7 +250,7 @@ def _conditions(status: Status) -> list[Mapping[str, Any]]:
 
 
 def _operation(status: Status, attempt: Attempt) -> dict[str, Any]:
-    kept = {key: value for key, value in operation_of(status).items() if key == "digest"}
+    kept = {key: value for key, value in operation_of(status).items() if key in _KEPT}
     back = {"backTo": attempt.back_to, "backFailures": attempt.back_failures}
     return {
         **kept,
