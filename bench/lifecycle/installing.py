@@ -14,6 +14,7 @@ import asyncio
 import contextlib
 import statistics
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -38,10 +39,13 @@ def measure(rounds: int, many: int, helm: str | None) -> dict[str, float]:
         world.log_in("admin", platform.password)
         figures = _install(world, rounds, helm)
         time.sleep(_QUIET)
-        figures["rss_mib_0"] = sum(platform.memory_mib().values())
+        before = platform.memory_mib()
         seconds = asyncio.run(_install_many(platform.kubeconfig, many))
         time.sleep(_QUIET)
-        figures[f"rss_mib_{many}"] = sum(platform.memory_mib().values())
+        after = platform.memory_mib()
+        for name, mib in after.items():
+            print(f"  {name:<22}{before.get(name, 0.0):8.1f} -> {mib:.1f} MiB")
+        figures |= {"rss_mib_0": sum(before.values()), f"rss_mib_{many}": sum(after.values())}
         return {**figures, "installs_per_s": many / seconds}
     finally:
         platform.finish()
@@ -106,7 +110,8 @@ async def _install_many(kubeconfig: Path, many: int) -> float:
             await plan(client, name, "1.0.0")
         async with asyncio.timeout(900):
             while (done := await _installed(client)) < many:
-                print(f"  {done} of {many} installed", end="\r", flush=True)
+                if sys.stdout.isatty():
+                    print(f"  {done} of {many} installed", end="\r", flush=True)
                 await asyncio.sleep(1)
         return time.monotonic() - begun
 
