@@ -1,16 +1,19 @@
 """Drift: the comparison in tables, and a platform whose extensions are changed by hand."""
 
 import asyncio
+import copy
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from dovetail.apis.dialects.policies import DriftIgnored
 from dovetail.apis.extensions_v1alpha1 import REVERSEPROXIES
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.kube import CONFIGMAPS, DEPLOYMENTS, ROLES, Client
 from dovetail.lifecycle.comparison import differences
-from dovetail.lifecycle.drift import autoscaled, drifted, ignored_paths, mending
+from dovetail.lifecycle.drift import autoscaled, drifted, ignored_paths, mending, parsed_pointer
 from tests.conftest import KubeApi
 from tests.lifecycle.platform import controllers, package, plan, publish, until, until_gone, until_settled
 
@@ -123,6 +126,46 @@ def test_no_difference(wanted: dict[str, Any], live: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("wanted", "live", "pointers"), CHANGED)
 def test_a_difference_has_its_pointer(wanted: dict[str, Any], live: dict[str, Any], pointers: list[str]) -> None:
     assert [one.pointer for one in differences(wanted, live)] == pointers
+
+
+NAMES = st.sampled_from(["name", "env", "ports", "data", "limits", "cpu", "value", "matchLabels", "caBundle", "a/b~c"])
+SCALARS = st.one_of(st.none(), st.booleans(), st.integers(0, 3), st.sampled_from(["", "1", "1000m", "x", "1Ki"]))
+VALUES = st.recursive(
+    SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(NAMES, inner, max_size=4), max_leaves=12
+)
+SPECS = st.dictionaries(NAMES, VALUES, max_size=4)
+
+
+def patched(obj: Any, operations: list[dict[str, Any]]) -> Any:
+    """RFC 6902, as far as `mending` uses it; strict about what must be there."""
+    obj = copy.deepcopy(obj)
+    for operation in operations:
+        *parents, last = parsed_pointer(operation["path"])
+        place = obj
+        for part in parents:
+            place = place[int(part)] if isinstance(place, list) else place[part]
+        if isinstance(place, list) and last == "-":
+            place.append(copy.deepcopy(operation["value"]))
+        elif isinstance(place, list):
+            place[int(last)] = copy.deepcopy(operation["value"])
+        else:
+            assert operation["op"] == "add" or last in place, operation
+            place[last] = copy.deepcopy(operation["value"])
+    return obj
+
+
+@given(SPECS, SPECS, st.sampled_from(["apps/v1", "things.test/v1"]))
+@settings(max_examples=150)
+def test_mending_makes_it_right_and_touches_nothing_else(
+    wanted: dict[str, Any], live: dict[str, Any], version: str
+) -> None:
+    want, have = of("Thing", version, spec=wanted), of("Thing", version, spec=live)
+    assert differences(have, have) == []
+    mended = patched(have, mending(differences(want, have)))
+    assert differences(want, mended) == []
+    assert {name: value for name, value in mended["spec"].items() if name not in wanted} == {
+        name: value for name, value in live.items() if name not in wanted
+    }
 
 
 @pytest.mark.parametrize(

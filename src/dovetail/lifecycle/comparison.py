@@ -190,12 +190,12 @@ class _Comparison:
                 yield from self.value((*path, str(index)), one, other)
 
     def _keyed(self, path: Path, keys: tuple[str, ...], wanted: list[Any], live: list[Any]) -> Iterator[Difference]:
-        for one in wanted:
+        for one in {_key(one, keys): one for one in wanted}.values():  # of a name given twice the last one counts
             same = [index for index, other in enumerate(live) if _key(other, keys) == _key(one, keys)]
             told = [list(self.value((*path, str(index)), one, live[index])) for index in same]
             if not told:
                 yield Difference((*path, END), one, present=False)
-            elif all(told):  # a name given twice is right when one of them is
+            elif all(told):
                 yield from told[-1]
 
     def _is_same(self, path: Path, wanted: Any, live: Any) -> bool:
