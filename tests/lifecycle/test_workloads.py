@@ -5,11 +5,13 @@ from typing import Any
 
 import pytest
 
+from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import Connection, Deploy, HelmWorker
 from dovetail.kube import CRONJOBS, DAEMONSETS, DEPLOYMENTS, NAMESPACES, STATEFULSETS, AlreadyExists, ControllerRuntime
 from dovetail.lifecycle.workloads import BEFORE, NOWHERE, Workloads, restored, scaled_down
 from tests.conftest import KubeApi
 from tests.helm.charts import chart
+from tests.lifecycle.platform import controllers, package, plan, publish, until, until_gone, until_settled
 
 
 def merged(obj: Any, patch: Any) -> Any:
@@ -132,3 +134,32 @@ async def test_upgrades_while_disabled(kube_api: KubeApi) -> None:
         await workloads.switch("sleeper", enabled=False, scale_down=True)
         assert await workloads.switch("sleeper", enabled=False, scale_down=False) == 4, "the policy was taken back"
         assert await specs() == ("images.test/x:1.1.0", 2, 3, False, False)
+
+
+async def test_a_plan_that_is_disabled_has_no_pods_until_it_comes_back(platform_crds: KubeApi) -> None:
+    space = "extension-dozer"
+    text = TEMPLATES.replace("IMAGE", "images.test/x:1")
+    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig):
+
+        async def replicas() -> tuple[int, int]:
+            counted = await client.get(DEPLOYMENTS, "counted", space)
+            uncounted = await client.get(STATEFULSETS, "uncounted", space)
+            return counted["spec"]["replicas"], uncounted["spec"]["replicas"]
+
+        for version in ("1.0.0", "1.1.0"):
+            await publish(client, "dozer", version, package("dozer", version, templates__all_yaml=text))
+        await plan(client, "dozer", "1.0.0", enabled=False)
+        await until_settled(client, "dozer", "1.0.0")
+        assert await replicas() == (2, 1), "disabled, but pods are kept unless the plan says otherwise"
+        await client.patch(STATEFULSETS, "uncounted", {"spec": {"replicas": 4}}, space)
+        await plan(client, "dozer", "1.0.0", workloadsWhenDisabled="ScaleDown")
+        await until(replicas, lambda found: found == (0, 0), "the end of the pods")
+        await until_settled(client, "dozer", "1.0.0")
+        await plan(client, "dozer", "1.1.0")
+        await until_settled(client, "dozer", "1.1.0")
+        assert await replicas() == (0, 0), "an upgrade does not wake it"
+        await plan(client, "dozer", "1.1.0", enabled=True)
+        await until(replicas, lambda found: found == (2, 4), "the pods")
+        await until_settled(client, "dozer", "1.1.0")
+        await client.delete(INSTALLPLANS, "dozer")
+        await until_gone(client, INSTALLPLANS, "dozer")
