@@ -38,12 +38,12 @@ from dovetail.lifecycle.capabilities import capabilities_if_told
 from dovetail.lifecycle.crd_upgrades import Decided, Definitions
 from dovetail.lifecycle.errors import DeployFailed, PlanStale, TestsFailed, UninstallFailed
 from dovetail.lifecycle.facts import HOPELESS, Desired
-from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, unless, was_late
+from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, is_forbidden, unless, was_late
 from dovetail.lifecycle.hook_logs import HookLogs
 from dovetail.lifecycle.interrupts import ALLOW_UNSAFE_CRDS
 from dovetail.lifecycle.ownership import Owner, Ownership
 from dovetail.lifecycle.packages import Fetched, PackageSource
-from dovetail.lifecycle.preparing import NO_RULES, Preparation, Rules
+from dovetail.lifecycle.preparing import NOTHING, Former, Preparation
 from dovetail.lifecycle.preview.approvals import Approvals
 from dovetail.lifecycle.releases import TARGET_LABEL, Releases
 from dovetail.lifecycle.rendered import Rendered, read, read_templates
@@ -143,10 +143,10 @@ class Deployer:
         rendering = msgspec.structs.replace(rendering, crds=decided.ours)
         operation = self._operation(order, fetched, rendering, tested=tested)
         outcome = await self._release(order, operation, objects, interrupt, report)
-        if former:
+        if former.rules:
             report(steps.RIGHTS)
             permissions = fetched.package.permissions
-            await self._preparation.account(desired.extension, desired.namespace, permissions, NO_RULES)
+            await self._preparation.account(desired.extension, desired.namespace, permissions, NOTHING)
         return replace(outcome, notes=(*decided.notes, *outcome.notes))
 
     async def _release(
@@ -233,6 +233,7 @@ class Deployer:
             timeout=self._hook_timeout(order.policies),
         )
         await self._helm.call(operation, interrupt, _reporting(steps.Sequel(steps.ROLLING_BACK), report))
+        await self._preparation.narrow(order.extension, order.namespace)
 
     async def uninstall(
         self,
@@ -250,15 +251,38 @@ class Deployer:
             connection=self._connection(extension, namespace),
             timeout=int(hook_timeout or self._settings.hook_timeout),
         )
+        tell = _reporting(steps.Sequel(steps.UNINSTALLING), report)
         try:
-            await self._helm.call(operation, interrupt, _reporting(steps.Sequel(steps.UNINSTALLING), report))
+            if not await self._uninstalled(operation, interrupt, tell):
+                await self._readmit(extension, namespace, operation.release)
+                await self._helm.call(operation, interrupt, tell)
         except DeployFailed as error:
             raise UninstallFailed(str(error)) from error
 
-    async def _prepare(self, desired: Desired, fetched: Fetched, *, upgrade: bool, report: Report) -> Rules:
+    async def _uninstalled(self, operation: Uninstall, interrupt: asyncio.Event, tell: OnProgress) -> bool:
+        """Ask Helm; False when the account was not let.
+
+        Helm takes records that it may not list for a release that is not there, and says that all is well.
+        """
+        try:
+            await self._helm.call(operation, interrupt, tell)
+        except DeployFailed as error:
+            if is_forbidden(error):
+                return False
+            raise
+        return not (await self._releases.records(operation.connection.namespace, operation.release)).revisions
+
+    async def _readmit(self, extension: str, namespace: str, release: str) -> None:
+        """Somebody took rights from the account: it gets back what an uninstall needs."""
+        records = (await self._releases.records(namespace, release)).revisions
+        contents = [await self._releases.contents(record) for record in records]
+        texts = [text for one in contents for text in (one.manifest, *one.hooks)]
+        await self._preparation.readmit(extension, namespace, await asyncio.to_thread(read, texts))
+
+    async def _prepare(self, desired: Desired, fetched: Fetched, *, upgrade: bool, report: Report) -> Former:
         """Namespace and account; the rights that the account had before."""
         name, namespace = desired.extension, desired.namespace
-        former = await self._preparation.rules(name, namespace) if upgrade else NO_RULES
+        former = await self._preparation.former(name, namespace) if upgrade else NOTHING
         report(steps.NAMESPACE)
         await self._preparation.namespace(name, namespace)
         report(steps.ACCOUNT)
