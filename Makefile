@@ -11,7 +11,7 @@ JOBS   ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lifecycle-crash lint docs web lock format clean
+.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lifecycle-crash simulate lint docs web lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ crash: $(VENV)/dev.done ## Kill the embedded cluster with -9 under load, again a
 
 lifecycle-crash: $(VENV)/dev.done ## Kill the controllers with -9 amid installs and upgrades (make lifecycle-crash ROUNDS=50)
 	@DOVETAIL_LIFECYCLE_CRASH_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -q -s tests/lifecycle/test_kill_nine.py
+
+simulate: $(VENV)/dev.done ## Extensions in simulated worlds, and the hazards H1-H8 planted (make simulate SEEDS=100000)
+	@$(BIN)/python -m tests.simulation --seeds 0:$(or $(SEEDS),10000) --mutants
 
 corpus: $(VENV)/runtime.done ## Hold our packaging against published packages (make corpus DIR=folder)
 	@$(BIN)/python scripts/check_corpus.py "$(DIR)"

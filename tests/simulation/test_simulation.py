@@ -1,0 +1,54 @@
+"""2,000 worlds by seed: whatever users, crashes and networks do, the platform comes to what is right, and to rest.
+
+A failing seed is run again, with everything that happened in it, by the command that the failure prints. More seeds:
+`make simulate SEEDS=100000`.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from tests.simulation.mutants import BOUND, MUTANTS
+
+SEEDS = 2000
+PARTS = 8
+
+
+def _command(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    environment = {**os.environ, "PYTHONHASHSEED": "0"}
+    return subprocess.run(
+        [sys.executable, "-m", "tests.simulation", *arguments],
+        capture_output=True, text=True, timeout=300, check=False, env=environment,
+    )  # fmt: skip
+
+
+def _report(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    assert done.stdout, done.stderr[-3000:]
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
+@pytest.mark.parametrize("part", range(PARTS))
+def test_every_seed_comes_to_what_is_right(part: int) -> None:
+    size = SEEDS // PARTS
+    done = _command("--seeds", f"{part * size}:{(part + 1) * size}", "--jobs", "1")
+    assert done.returncode == 0, f"{done.stdout[-4000:]}\n{done.stderr[-2000:]}"
+    report = _report(done)
+    assert report["seeds"] == size
+    assert report["wedges"] == 0
+    assert report["kills"] > size / 2, "hardly anybody was killed: the scenarios have lost their teeth"
+
+
+@pytest.mark.parametrize("mutant", MUTANTS)
+def test_a_planted_hazard_is_found(mutant: str) -> None:
+    done = _command("--mutant", mutant, "--until-found", "--seeds", f"0:{BOUND}", "--jobs", "1")
+    assert _report(done)["wedges"] == 1, f"{mutant} was not found within {BOUND} seeds: {done.stdout[-1000:]}"
+
+
+def test_a_seed_is_the_same_in_every_run() -> None:
+    first, second = (_command("--seed", "24").stdout for _ in range(2))
+    assert len(first.splitlines()) > 50, first
+    assert first == second
