@@ -4,24 +4,29 @@ Each that replaces one of the cluster gets a verdict (`crd_safety`). A definitio
 does not have any more is deleted by Helm, and every custom resource with it: that is a loss, and told as one.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Any, Final, Literal, cast
 
-from dovetail.lifecycle.objects import mapping, status_of
+from dovetail.lifecycle.crd_upgrades import KIND, Ruling, owner_of, ruling
+from dovetail.lifecycle.objects import status_of
+from dovetail.lifecycle.ownership import Owner
 from dovetail.lifecycle.preview.crd_safety import Finding, verdict, versions_of
 from dovetail.lifecycle.preview.field_changes import field_changes
 from dovetail.lifecycle.preview.objects_delta import ObjectChange
 from dovetail.lifecycle.preview.world import Definition, Object, World
 from dovetail.packaging.manifests import RenderedObject
 
-Action = Literal["create", "replace", "unchanged", "keep", "skip", "change", "unknown"]
-KIND = "CustomResourceDefinition"
+Action = Literal["create", "replace", "unchanged", "keep", "skip", "change", "foreign", "unknown"]
+
+
+_DROPPED: Final = "their definition is not in the new version and is deleted"
 
 
 @dataclass(frozen=True)
 class DefinitionChange:
-    """`keep` and `skip`: the policy leaves what is there, or what is missing, as it is. `count`: how many objects."""
+    """`keep` and `skip`: what is there, or what is missing, is left as it is. `foreign`: it is somebody else's
+    (`owner`) and does not serve what this extension needs. `count`: how many objects."""
 
     name: str
     action: Action
@@ -30,6 +35,7 @@ class DefinitionChange:
     count: int | None = 0
     place: str = ""
     in_template: bool = False
+    owner: str = ""
 
     @property
     def unsafe(self) -> bool:
@@ -43,6 +49,7 @@ class Loss:
     what: str
     count: int | None
     why: str
+    names: tuple[str, ...] = ()
 
 
 def definition_changes(world: World) -> list[DefinitionChange]:
@@ -55,20 +62,33 @@ def definition_changes(world: World) -> list[DefinitionChange]:
 
 def losses(world: World, changes: Sequence[ObjectChange]) -> list[Loss]:
     """What people stored that is deleted by this plan."""
-    return [loss for one in changes if one.what == "removed" for loss in _lost(one, world)]
+    removed = [one for one in changes if one.what == "removed"]
+    definitions = [one.key.name for one in removed if one.key.kind == KIND]
+    found = [_claim(one) for one in removed if one.key.kind == "PersistentVolumeClaim" and not one.key.group]
+    if definitions and world.lost is None:
+        found += [Loss(f"custom resources of {name}", None, _DROPPED) for name in definitions]
+    return [*found, *(Loss(one.kind, one.count, _DROPPED, one.names) for one in world.lost or () if definitions)]
 
 
 def _of_crds(obj: RenderedObject, world: World) -> DefinitionChange:
-    policy, name = world.policies.crds, obj.name
+    name = obj.name
     if name not in world.definitions:
         return DefinitionChange(name, "unknown", count=None, place=obj.place)
     there = world.definitions[name]
+    known = name in world.in_force.definitions
+    owner = None if there is None else owner_of(there.obj, _owner(world), known=known)
+    done = ruling(None if there is None else there.obj, obj.value, world.policies.crds, owner=owner)
     if there is None:
-        first = world.in_force.newest == 0
-        return DefinitionChange(name, "create" if first or policy != "Skip" else "skip", place=obj.place)
-    if policy != "CreateReplace":
-        return DefinitionChange(name, "keep", (), _stored(there), there.count, obj.place)
-    return _compared(obj, there, "replace", in_template=False)
+        return DefinitionChange(name, "create" if done is Ruling.MAKE else "skip", place=obj.place)
+    if done is Ruling.REPLACE:
+        return _compared(obj, there, "replace", in_template=False)
+    whose = "" if owner is None else owner or "nobody's release"
+    action: Action = "foreign" if done is Ruling.FOREIGN else "keep"
+    return DefinitionChange(name, action, (), _stored(there), there.count, obj.place, owner=whose)
+
+
+def _owner(world: World) -> Owner:
+    return Owner(world.extension, world.extension, world.namespace)
 
 
 def _of_template(obj: RenderedObject, world: World) -> DefinitionChange:
@@ -102,13 +122,6 @@ def _stored(there: Definition) -> tuple[str, ...]:
     return tuple(map(str, cast("Sequence[Any]", status_of(there.obj).get("storedVersions") or ())))
 
 
-def _lost(one: ObjectChange, world: World) -> Iterator[Loss]:
-    key = one.key
-    if key.kind == KIND:
-        there = world.definitions.get(key.name)
-        count = there.count if there is not None else None
-        if count != 0:
-            kind = mapping(mapping(there.obj.get("spec")).get("names")).get("kind") if there is not None else key.name
-            yield Loss(f"custom resources of kind {kind}", count, f"{key} is not in the new version and is deleted")
-    if key.kind == "PersistentVolumeClaim" and not key.group:
-        yield Loss(f"the data of volume claim {key.namespace}/{key.name}", 1, "the claim is not in the new version")
+def _claim(one: ObjectChange) -> Loss:
+    where = f"{one.key.namespace}/{one.key.name}"
+    return Loss("volume claim with its data", 1, "it is not in the new version and is deleted", (where,))

@@ -93,6 +93,7 @@ class Definition(Part, frozen=True):
     objects: int | None = 0
     findings: list[Safety] = []
     in_template: bool = False
+    owner: str = ""
 
 
 class LostData(Part, frozen=True):
@@ -101,6 +102,7 @@ class LostData(Part, frozen=True):
     what: str
     count: int | None
     why: str
+    names: list[str] = []
 
 
 class Delta(Part, frozen=True):

@@ -38,6 +38,7 @@ from dovetail.kube import (
     path_of,
 )
 from dovetail.kube.resources import Object
+from dovetail.lifecycle.data_loss import Loss, losses_of_definitions
 from dovetail.lifecycle.dependencies.standing import Standing, standing
 from dovetail.lifecycle.facts import Namespace
 from dovetail.lifecycle.objects import mapping, spec_of, status_of
@@ -138,6 +139,7 @@ class Gatherer:
         reader = ManifestReader({}, "")
         objects, _ = await asyncio.to_thread(reader.objects, {"release": contents.manifest})
         hooks, _ = await asyncio.to_thread(reader.objects, {str(at): text for at, text in enumerate(contents.hooks)})
+        crds, _ = await asyncio.to_thread(reader.objects, {str(at): text for at, text in enumerate(contents.crds)})
         return InForce(
             deployed.revision if deployed is not None else 0,
             latest.revision,
@@ -145,6 +147,7 @@ class Gatherer:
             latest.labels.get(TARGET_LABEL, ""),
             tuple(objects),
             tuple(hooks),
+            frozenset(obj.name for obj in crds),
         )
 
     async def kinds(self) -> Kinds:
@@ -181,6 +184,7 @@ class Gatherer:
             world,
             live=live,
             definitions=definitions,
+            lost=await self._lost(world),
             plugged=plugged,
             roles={key.kind: rules for key, rules in _rules_of(live, world).items()},
             unreadable=tuple(sorted({*world.unreadable, *self.unreadable})),
@@ -216,6 +220,16 @@ class Gatherer:
             return None if found is None else Definition(found, await self._count(found))
 
         return await self._each(names, look)
+
+    async def _lost(self, world: World) -> Sequence[Loss] | None:
+        """What is stored of definitions in templates that the new version drops; None when that may not be read."""
+        assert world.rendering is not None
+        kept = {obj.name for obj in world.rendering.objects if obj.kind == CRDS.kind}
+        dropped = [obj.name for obj in world.in_force.objects if obj.kind == CRDS.kind and obj.name not in kept]
+        try:
+            return await losses_of_definitions(self._reader, dropped) if dropped else ()
+        except Forbidden:
+            return None
 
     async def _count(self, definition: Object) -> int | None:
         """How many objects there are of it; None when the reader may not know, or the API does not say."""
@@ -273,7 +287,7 @@ def _versions_named(plan: Object) -> Iterable[str]:
 def _brought(world: World) -> Kinds:
     """The kinds of the package's own definitions that are there before Helm looks."""
     assert world.rendering is not None
-    if world.policies.crds == "Skip" and world.in_force.newest:
+    if world.policies.crds == "Skip":
         return {}
     found: dict[tuple[str, str], Served] = {}
     for obj in world.rendering.crds:

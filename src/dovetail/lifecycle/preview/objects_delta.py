@@ -7,10 +7,10 @@ else has an object of that name: that is refused. The platform's own objects (ac
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from dovetail.apis import labels
-from dovetail.kube import annotations_of
+from dovetail.kube import annotations_of, labels_of
 from dovetail.lifecycle.access import access_objects, namespace_object
 from dovetail.lifecycle.objects import mapping
 from dovetail.lifecycle.ownership import Owner, foreign
@@ -19,6 +19,7 @@ from dovetail.lifecycle.preview.world import HOOK, KEEP, Object, ObjectKey, Worl
 from dovetail.packaging.manifests import RenderedObject
 from dovetail.packaging.permissions import Permissions
 
+_NOBODY: Final = "nobody's release: it was made by hand, or by another program"
 What = Literal["added", "changed", "removed", "kept", "unchanged", "unknown", "foreign"]
 
 
@@ -121,6 +122,8 @@ def _of_platform(world: World) -> Iterator[ObjectChange]:
             yield ObjectChange(key, "unknown")
         elif (live := world.live[key]) is None:
             yield ObjectChange(key, "added")
+        elif (owner := labels_of(live).get(labels.EXTENSION_REF, "")) != world.extension:
+            yield ObjectChange(key, "foreign", owner=f"extension {owner}" if owner else _NOBODY)
         else:
             changes = tuple(_exactly(obj, live))
             yield ObjectChange(key, "changed" if changes else "unchanged", changes)
@@ -161,4 +164,4 @@ def _owner(live: Object, world: World, *, known: bool = False) -> str:
     """Whose the object is, for people; empty when it is the release's."""
     me = Owner(world.extension, world.extension, world.namespace)
     owner = foreign(live, me, known=known)
-    return "" if owner is None else owner or "nobody's release: it was made by hand, or by another program"
+    return "" if owner is None else owner or _NOBODY

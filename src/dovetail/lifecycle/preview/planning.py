@@ -59,7 +59,9 @@ def make_plan(world: World) -> Plan:
         hooks=[document.Hook(object=str(one.key), events=one.events, place=one.place) for one in hooks],
         rights=_rights(rights),
         definitions=[_definition(one) for one in definitions],
-        data_loss=[document.LostData(what=one.what, count=one.count, why=one.why) for one in lost],
+        data_loss=[
+            document.LostData(what=one.what, count=one.count, why=one.why, names=list(one.names)) for one in lost
+        ],
         plugged=_plugged(plugged),
         images=_images(world),
         varying=list(world.rendering.expected.varying),
@@ -138,6 +140,12 @@ def _refused_for_others(changes: Iterable[ObjectChange], hooks: Iterable[HookRun
 
 def _refused_definitions(world: World, definitions: Iterable[DefinitionChange]) -> Iterator[Block]:
     for one in definitions:
+        if one.action == "foreign":
+            message = (
+                f"{one.name} is there, belongs to {one.owner}, and does not serve the versions that this extension "
+                "needs; uninstall one of the two"
+            )
+            yield Block(reason="ForeignObject", message=message)
         if one.unsafe and not one.in_template and ALLOW_UNSAFE_CRDS not in world.annotations:
             reasons = [f"{each.path or one.name}: {each.message}" for each in one.findings if each.unsafe]
             message = (
@@ -177,8 +185,9 @@ def _warnings(
     plugged: PluggedChanges,
 ) -> Iterator[str]:  # fmt: skip
     for loss in lost:
-        how_many = "an unknown number of" if loss.count is None else str(loss.count)
-        yield f"data would be lost: {how_many} {loss.what} ({loss.why})"
+        how_many = "an unknown number of" if loss.count is None else f"{loss.count} x"
+        examples = f", such as {', '.join(loss.names[:5])}" if loss.names else ""
+        yield f"data would be lost: {how_many} {loss.what}{examples} ({loss.why})"
     risky = {f"{one.holder} may {risk}" for one in rights if one.gained for risk in one.risks}
     yield from sorted(risky)
     for one in definitions:
@@ -230,7 +239,7 @@ def _definition(one: DefinitionChange) -> document.Definition:
     ]
     return document.Definition(
         name=one.name, action=one.action, stored_versions=list(one.stored), objects=one.count, findings=findings,
-        in_template=one.in_template,
+        in_template=one.in_template, owner=one.owner,
     )  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from dovetail.apis.dialects import ExtensionVersion
 from dovetail.apis.dialects.policies import Policies
 from dovetail.helm.expecting import Expected
 from dovetail.lifecycle.constraints import Platform
+from dovetail.lifecycle.data_loss import Loss
 from dovetail.lifecycle.dependencies.standing import Standing
 from dovetail.packaging.manifests import RenderedObject
 
@@ -71,6 +72,8 @@ class InForce:
     """Of the newest revision: what it was made from."""
     objects: tuple[RenderedObject, ...] = ()
     hooks: tuple[RenderedObject, ...] = ()
+    definitions: frozenset[str] = frozenset()
+    """Names of the definitions in its `crds/`."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,8 @@ class World:
     kinds: Kinds = field(default_factory=dict[tuple[str, str], Served])
     live: Mapping[ObjectKey, Object | None] = field(default_factory=dict[ObjectKey, "Object | None"])
     definitions: Mapping[str, Definition | None] = field(default_factory=dict[str, "Definition | None"])
+    lost: Sequence[Loss] | None = ()
+    """What is stored of definitions that the new version drops; None when it could not be read."""
     roles: Mapping[str, Sequence[Object]] = field(default_factory=dict[str, Sequence[Object]])
     """The rules that the account holds now, by kind of role."""
     plugged: Sequence[Object] = ()
