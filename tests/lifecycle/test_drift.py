@@ -12,10 +12,14 @@ from dovetail.apis.dialects.policies import DriftIgnored
 from dovetail.apis.extensions_v1alpha1 import REVERSEPROXIES
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.kube import CONFIGMAPS, DEPLOYMENTS, ROLES, Client
+from dovetail.kube.timestamps import parse_rfc3339
 from dovetail.lifecycle.comparison import differences
 from dovetail.lifecycle.drift import autoscaled, drifted, ignored_paths, mending, parsed_pointer
+from dovetail.lifecycle.drifting import told
 from tests.conftest import KubeApi
 from tests.lifecycle.platform import controllers, package, plan, publish, until, until_gone, until_settled
+
+NOW = parse_rfc3339("2026-11-21T12:00:00Z")
 
 
 def config_map(**data: Any) -> dict[str, Any]:
@@ -205,6 +209,28 @@ def test_autoscaled_replicas_and_jobs_that_end_by_themselves_are_no_drift() -> N
     assert drifted(wanted, live, (), "") is None, "scaled down because the extension is disabled"
     assert drifted(of("Job", "batch/v1", spec={"ttlSecondsAfterFinished": 5}), None, (), "") is None
     assert drifted(of("Job", "batch/v1", spec={}), None, (), "") is not None
+
+
+def test_a_plan_is_written_when_there_is_something_to_say_and_once() -> None:
+    obj: dict[str, Any] = {"metadata": {"name": "x", "generation": 3}, "status": {"version": "1.0.0"}}
+    assert told(obj, [], [], [], NOW) is None, "it never drifted"
+    gone = drifted(of("ConfigMap"), None, (), "here")
+    assert gone is not None
+    first = told(obj, [gone], [], [], NOW)
+    assert first is not None
+    assert first["drift"] == [
+        {"apiVersion": "v1", "kind": "ConfigMap", "namespace": "here", "name": "x", "what": "Missing"}
+    ]
+    obj["status"] |= first
+    assert told(obj, [gone], [], [], NOW) is None, "it says so already"
+    refused = told(obj, [gone], [], ["ConfigMap here/x: 403 Forbidden"], NOW)
+    assert refused is not None
+    assert [one["reason"] for one in refused["conditions"]] == ["CannotHeal"]
+    mended = told(obj, [], [gone], [], NOW)
+    assert mended is not None
+    assert (mended["drift"], mended["history"][-1]["outcome"]) == ([], "Succeeded")
+    obj["status"] |= mended
+    assert told(obj, [], [], [], NOW) is None
 
 
 WORKLOAD = """\

@@ -6,6 +6,7 @@ release reads metadata only and no manifest.
 """
 
 import asyncio
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -125,7 +126,7 @@ class DriftFinder:
         if found is not None and found.what == "Changed" and resource is not None:
             found = await self._confirmed(subject, resource, found)
         if found is None and live is not None:
-            known.versions[identity] = resource_version_of(live)
+            known.versions[Identity(*map(sys.intern, identity))] = resource_version_of(live)
         return found
 
     async def _confirmed(self, subject: Subject, resource: Resource, found: Drifted) -> Drifted | None:

@@ -48,6 +48,8 @@ _SHORTEST: Final = 30.0
 _SETTLING: Final = 2.0
 _FIRST_FIGHT: Final = 5.0
 _LONGEST_FIGHT: Final = 3600.0
+_EACH: Final = 2.0
+"""Seconds of an interval for each extension: with very many of them the looks come less often, not more densely."""
 _MAX_MESSAGE: Final = 4096
 
 
@@ -184,13 +186,14 @@ class DriftReconciler:
     def _left(self, name: str) -> float:
         """Seconds until a look is due; extensions that were never looked at are spread over the interval."""
         time = asyncio.get_running_loop().time()
+        interval = max(self._interval, min(_EACH, self._interval / 2) * len(self._plans.lister))
         last = self._looked.get(name)
         if last is None:
             share = zlib.crc32(name.encode()) / 2**32
-            last = self._looked[name] = time - self._interval * share
+            last = self._looked[name] = time - interval * share
             if name not in self._suspects:
-                return max(0.0, last + self._interval - time)
-        return max(0.0, last + (self._shortest if name in self._suspects else self._interval) - time)
+                return max(0.0, last + interval - time)
+        return max(0.0, last + (self._shortest if name in self._suspects else interval) - time)
 
     def _forget(self, name: str) -> None:
         self._finder.forget(name)
