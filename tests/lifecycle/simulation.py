@@ -56,6 +56,8 @@ class Cluster:
     state_of_objects: bool = True
     failures: dict[str, int] = field(default_factory=dict[str, int])
     """How often deploying each version fails before it works."""
+    test_failures: dict[str, int] = field(default_factory=dict[str, int])
+    """How often each version is deployed and then fails its tests."""
     uninstall_failures: int = 0
     rollback_failures: int = 0
     waiting: bool = False
@@ -117,7 +119,7 @@ def look(cluster: Cluster) -> tuple[Plan, World]:
     latest, release = cluster.latest, None
     if latest is not None:
         ever = any(r.status in (storage.DEPLOYED, storage.SUPERSEDED) for r in cluster.revisions)
-        good = next((r.number for r in reversed(cluster.revisions[:-1]) if r.status == storage.DEPLOYED), 0)
+        good = _good(cluster)
         release = Release(latest.number, latest.status, latest.target, ever, "it failed", good)
     remains = len(cluster.objects) + (cluster.namespace is Namespace.ACTIVE)
     world = World(
@@ -130,6 +132,13 @@ def look(cluster: Cluster) -> tuple[Plan, World]:
         dependents=cluster.dependents,
     )
     return plan, world
+
+
+def _good(cluster: Cluster) -> int:
+    before, attempted = list(reversed(cluster.revisions[:-1])), cluster.recorded.attempt.target
+    deployed = [r.number for r in before if r.status == storage.DEPLOYED]
+    replaced = [r.number for r in before if r.status == storage.SUPERSEDED and r.target != attempted]
+    return next(iter(deployed + replaced), 0)
 
 
 def record(cluster: Cluster, **changes: object) -> None:
@@ -228,6 +237,13 @@ def _deploy(cluster: Cluster, action: planner.Deploy) -> None:
     before = cluster.deployed()
     if before is not None:
         before.status = storage.SUPERSEDED
+    if cluster.test_failures.get(wanted.version, 0) > 0:
+        cluster.test_failures[wanted.version] -= 1
+        revision.status = storage.FAILED
+        state = states.UPGRADE_FAILED if before else states.INSTALL_FAILED
+        attempt = cluster.recorded.attempt
+        _fail(cluster, state, replace(attempt, count=attempt.count + 1, patience=DEFAULT_PATIENCE))
+        return
     revision.status = storage.DEPLOYED
     cluster.objects -= {name for name in cluster.objects if name.startswith("of-")} - {f"of-{wanted.version}"}
 

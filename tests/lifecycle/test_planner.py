@@ -214,6 +214,16 @@ def test_a_roll_back_that_fails_is_tried_three_times_and_does_not_stop_the_retri
     assert 50 - cluster.rollback_failures == planner.BACK_PATIENCE
 
 
+def test_what_failed_its_tests_is_rolled_back_to_what_it_replaced() -> None:
+    cluster = installed()
+    cluster.version, cluster.test_failures, cluster.rolls_back, cluster.limit = "2", {"2": 9}, True, 2
+    run(cluster)
+    assert (cluster.recorded.state, cluster.recorded.version) == (states.UPGRADE_FAILED, "1")
+    latest = cluster.latest
+    assert latest is not None
+    assert (latest.status, latest.target) == (storage.DEPLOYED, "target-1")
+
+
 def test_a_failed_install_has_nothing_to_go_back_to() -> None:
     cluster = Cluster(failures={"1": 100}, rolls_back=True)
     run(cluster)
@@ -428,13 +438,18 @@ def _expect_goal(cluster: Cluster) -> None:
     failures=st.dictionaries(st.sampled_from(["1", "2"]), st.integers(0, 8), max_size=2),
     uninstall_failures=st.integers(0, 3),
     rollback_failures=st.integers(0, 4),
+    test_failures=st.dictionaries(st.sampled_from(["1", "2"]), st.integers(0, 3), max_size=2),
 )
 def test_any_edits_and_any_crashes_end_at_the_goal(
     script: list[tuple[Callable[[Cluster], None], int]], failures: dict[str, int], uninstall_failures: int,
     rollback_failures: int,
+    test_failures: dict[str, int],
 ) -> None:  # fmt: skip
     cluster = Cluster(
-        failures=dict(failures), uninstall_failures=uninstall_failures, rollback_failures=rollback_failures
+        failures=dict(failures),
+        test_failures=dict(test_failures),
+        uninstall_failures=uninstall_failures,
+        rollback_failures=rollback_failures,
     )
     for change, writes in script:
         cluster.budget = writes

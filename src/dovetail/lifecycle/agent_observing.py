@@ -17,7 +17,7 @@ from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import storage
 from dovetail.kube import NAMESPACES, Client, NotFound, is_deleting, key_of, uid_of
 from dovetail.kube.resources import Object
-from dovetail.lifecycle import states
+from dovetail.lifecycle import progress, states
 from dovetail.lifecycle.clusters import Clusters, ClusterUnreachable, Member
 from dovetail.lifecycle.facts import Desired, Inputs, Namespace, Problem, World
 from dovetail.lifecycle.objects import status_of
@@ -115,7 +115,10 @@ class AgentObserver:
         if desired is None and latest is None and kept.get("state") == states.UNINSTALLING:
             remains = await self._removal.look(name, namespace, shared=bool(self.neighbours(name, namespace)))
         world = World(
-            release=records.fact(await self._releases.description(latest) if failed and latest else ""),
+            release=records.fact(
+                await self._releases.description(latest) if failed and latest else "",
+                attempted=progress.recorded_of(kept).attempt.target,
+            ),
             namespace=await self._namespace_state(namespace),
             remains=len(remains.objects),
             vanishing=remains.vanishing,

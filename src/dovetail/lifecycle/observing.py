@@ -127,7 +127,10 @@ class Observer:
         latest = records.latest
         failed = latest is not None and latest.status == storage.FAILED
         world = World(
-            release=records.fact(await self._releases.description(latest) if failed and latest else ""),
+            release=records.fact(
+                await self._releases.description(latest) if failed and latest else "",
+                attempted=progress.recorded_of(status).attempt.target,
+            ),
             namespace=state,
             switched=self._is_switched(key_of(obj).name, enabled, policies),
             may_retry=self._may_retry(obj["metadata"]["uid"]),

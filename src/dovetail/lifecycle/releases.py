@@ -31,15 +31,31 @@ class Records:
     def latest(self) -> ReleaseRecord | None:
         return storage.latest(self.revisions)
 
-    def fact(self, description: str = "") -> Release | None:
-        """What a decision needs of them."""
+    def fact(self, description: str = "", *, attempted: str = "") -> Release | None:
+        """What a decision needs of them; `attempted` is the target of the attempt that may have failed."""
         latest = self.latest
         if latest is None:
             return None
         in_force = any(record.status in _WAS_IN_FORCE for record in self.revisions)
-        good = storage.deployed(record for record in self.revisions if record.revision < latest.revision)
-        target = latest.labels.get(TARGET_LABEL, "")
-        return Release(latest.revision, latest.status, target, in_force, description, good=good.revision if good else 0)
+        target, good = latest.labels.get(TARGET_LABEL, ""), self._good(latest, attempted)
+        return Release(latest.revision, latest.status, target, in_force, description, good.revision if good else 0)
+
+    def _good(self, latest: ReleaseRecord, attempted: str) -> ReleaseRecord | None:
+        """What a roll-back brings back: the revision in force before, or what a release that failed its tests replaced.
+
+        Helm marks a failed revision superseded, too, when a roll-back from it fails; so one of the attempt itself is
+        none.
+        """
+        before = [record for record in self.revisions if record.revision < latest.revision]
+        replaced = (
+            record for record in before if record.status == storage.SUPERSEDED and not _is_of(record, attempted)
+        )
+        return storage.deployed(before) or storage.latest(replaced)
+
+
+def _is_of(record: ReleaseRecord, attempted: str) -> bool:
+    target = record.labels.get(TARGET_LABEL, "")
+    return bool(attempted) and target.endswith(attempted)  # also before its tests: `untested-<target>`
 
 
 NO_RECORDS: Final = Records()
