@@ -37,7 +37,9 @@ rules:
 - {verbs: ["*"], apiGroups: [extensions.kubesphere.io], resources: ["*"]}
 - {verbs: ["*"], apiGroups: [apiextensions.k8s.io], resources: [customresourcedefinitions]}
 """
+STAYS = NOTES.replace("notes", "pages").replace("note", "page").replace("Note", "Page")
 NOTE = Resource("loss.test", "v1", "notes", "Note")
+PAGE = Resource("loss.test", "v1", "pages", "Page")
 TRICKY = {
     "n": "yes",
     "y": "1e3",
@@ -111,6 +113,7 @@ async def command(api: KubeApi, *arguments: str) -> tuple[int, str]:
 
 
 async def data_of_users(client: Client, space: str) -> None:
+    await make(client, PAGE, "first", "default", spec=TRICKY)
     for name in ("one", "two", "three"):
         await make(client, NOTE, name, "default", spec=TRICKY)
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
@@ -124,7 +127,11 @@ async def test_preview_export_uninstall_receipt_restore(platform_crds: KubeApi, 
     async with platform_crds.client() as client, controllers(platform_crds.kubeconfig):
         code, said = await command(platform_crds, "uninstall", "loser")
         assert (code, "not installed" in said) == (1, True)
-        data = package("loser", "1.0.0", **{"templates/notes.yaml": NOTES, "permissions.yaml": PERMISSIONS})
+        data = package(
+            "loser",
+            "1.0.0",
+            **{"templates/notes.yaml": NOTES, "permissions.yaml": PERMISSIONS, "crds/stay.yaml": STAYS},
+        )
         await publish(client, "loser", "1.0.0", data)
         await plan(client, "loser", "1.0.0")
         await until_settled(client, "loser", "1.0.0")
@@ -150,6 +157,8 @@ async def test_preview_export_uninstall_receipt_restore(platform_crds: KubeApi, 
         receipt = json.loads(said)["receipt"]
         gone = {(one["kind"], one["name"]) for one in receipt["objects"] if one["outcome"] in ("Removed", "Leaving")}
         assert gone >= {("Note", "one"), ("PersistentVolumeClaim", "volume"), ("Namespace", space)}
+        kept = {(one["name"], one["origin"]) for one in receipt["objects"] if one["outcome"] == "Kept"}
+        assert kept == {("pages.loss.test", "Definition"), ("first", "Instance")}
         assert file.stat().st_mode & 0o077 == 0
         code, said = await command(platform_crds, "receipt", "loser")
         assert code == 0

@@ -31,6 +31,7 @@ from dovetail.kube import (
 )
 from dovetail.kube.discovery import split_api_version
 from dovetail.lifecycle.access import is_protected
+from dovetail.lifecycle.crd_upgrades import OWNER
 from dovetail.lifecycle.manifests import KEEP, Object, objects_of
 from dovetail.lifecycle.receipt import Entry, Origin
 from dovetail.lifecycle.releases import Records
@@ -63,6 +64,10 @@ class _Found:
             key = key_of(obj)
             self.objects[(resource.group, resource.kind, key.namespace, key.name)] = obj
 
+    def defined(self, name: str) -> Resource | None:
+        """What the definition of this name defines, if it is served."""
+        return next((one for one in self.resources.values() if f"{one.plural}.{one.group}" == name), None)
+
 
 @dataclass(frozen=True)
 class Target:
@@ -92,7 +97,7 @@ class Belongings:
         await self._list(target, named, found)
         await self._get_named(named, found)
         entries = _entries(target, named, found)
-        instances, told = await self._instances(named, found, {(e.kind, e.namespace, e.name) for e in entries})
+        instances, told = await self._instances(entries, found)
         return [*entries, *instances], [*notes, *told]
 
     async def _contents(self, records: Records) -> tuple[list[Contents], list[str]]:
@@ -123,6 +128,7 @@ class Belongings:
                 for place in places if resource.namespaced else ():
                     group.create_task(one(resource, place, ""))
             group.create_task(one(NAMESPACES, None, f"kubernetes.io/metadata.name={target.namespace}"))
+            group.create_task(one(CRDS, None, ""))
 
     async def _get_named(self, named: Mapping[_Place, "Named"], found: _Found) -> None:
         limit = asyncio.Semaphore(PARALLEL)
@@ -142,22 +148,18 @@ class Belongings:
                 if place not in found.objects and one_named.resource is not None:
                     group.create_task(one(place, one_named.resource))
 
-    async def _instances(
-        self, named: Mapping[_Place, "Named"], found: _Found, known: set[tuple[str, str, str]]
-    ) -> tuple[list[Entry], list[str]]:
-        """Custom resources whose definitions go, with all of them."""
+    async def _instances(self, known: Sequence[Entry], found: _Found) -> tuple[list[Entry], list[str]]:
+        """Custom resources of the definitions among the known, which share their fate."""
         entries: list[Entry] = []
         notes: list[str] = []
-        for place, one in named.items():
-            live = found.objects.get(place)
-            if place[:2] != (CRDS.group, CRDS.kind) or live is None:
-                continue
-            resource = next((r for r in found.resources.values() if f"{r.plural}.{r.group}" == place[3]), None)
-            if resource is None:
+        names = {(entry.kind, entry.namespace, entry.name) for entry in known}
+        for definition in known:
+            resource = found.defined(definition.name) if definition.kind == CRDS.kind else None
+            if resource is None or definition.foreign or not definition.uid:
                 continue
             objects = await listed(self._client, resource, None, "")
-            reason = KEPT_DEFINITION if one.origin == "Definition" else KEPT_BY_POLICY if is_kept(live) else ""
-            fresh = [obj for obj in objects if (resource.kind, *key_of(obj)) not in known]
+            fresh = [obj for obj in objects if (resource.kind, *key_of(obj)) not in names]
+            reason = definition.reason
             entries += [_entry(obj, resource, "Instance", reason=reason) for obj in fresh[: self._most or None]]
             if 0 < self._most < len(fresh):
                 notes.append(f"of {len(fresh)} {resource.plural} the first {self._most} are named here")
@@ -218,6 +220,9 @@ def _entries(target: Target, named: Mapping[_Place, Named], found: _Found) -> li
         if place not in chosen and labels_of(obj).get(labels.EXTENSION_REF) == target.extension:
             why = _why_kept(place, obj, reason, target)
             chosen[place] = _entry(obj, found.resources.get(place[:2]), "Platform", reason=why)
+    for place, obj in found.objects.items():  # also of versions whose records are gone, and of their sub-charts
+        if place not in chosen and annotations_of(obj).get(OWNER) == target.extension and place[1] == CRDS.kind:
+            chosen[place] = _entry(obj, CRDS, "Definition", reason=KEPT_DEFINITION)
     _add_dependents(chosen, found)
     _add_claims(chosen, named, found, staying=bool(reason), namespace=target.namespace)
     if not reason:
