@@ -11,7 +11,7 @@ JOBS   ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lifecycle-crash simulate lint docs web lock format clean
+.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lifecycle-crash preview-worlds simulate lint docs web lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ authz-matrix: $(VENV)/dev.done $(PAGE) machine ## Every endpoint as every kind o
 
 crash: $(VENV)/dev.done ## Kill the embedded cluster with -9 under load, again and again (make crash ROUNDS=300)
 	@DOVETAIL_CRASH_ROUNDS=$(or $(ROUNDS),300) $(BIN)/pytest -q tests/embedded_apiserver/test_crash.py
+
+preview-worlds: $(VENV)/dev.done ## Plans held against what is applied, in random worlds (make preview-worlds STEPS=100)
+	@DOVETAIL_PREVIEW_STEPS=$(or $(STEPS),100) DOVETAIL_PREVIEW_SEED=$(or $(SEED),1) $(BIN)/pytest -q -s --timeout 3600 tests/lifecycle/preview/test_plan_is_contract.py
 
 lifecycle-crash: $(VENV)/dev.done ## Kill the controllers with -9 amid installs and upgrades (make lifecycle-crash ROUNDS=50)
 	@DOVETAIL_LIFECYCLE_CRASH_ROUNDS=$(or $(ROUNDS),50) $(BIN)/pytest -q -s tests/lifecycle/test_kill_nine.py

@@ -23,6 +23,7 @@ from tests.lifecycle.platform import package
 Object = dict[str, Any]
 SPACE = "extension-x"
 EVERYTHING = "kind: ClusterRole\nrules:\n- {verbs: ['*'], apiGroups: ['*'], resources: ['*']}\n"
+A_ROLE = "kind: Role\nrules:\n- {verbs: [get], apiGroups: [x], resources: [y]}\n"
 KINDS = {
     ("v1", "ConfigMap"): Served("configmaps", True),
     ("v1", "Secret"): Served("secrets", True),
@@ -119,7 +120,8 @@ def test_everything_is_called_everything() -> None:
 
 
 def test_handing_out_more_than_is_held_blocks() -> None:
-    held = "kind: ClusterRole\nrules:\n- {verbs: ['*'], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles]}\n"
+    rights = "{verbs: ['*'], apiGroups: [rbac.authorization.k8s.io], resources: [clusterroles]}"
+    held = f"kind: ClusterRole\nrules:\n- {rights}\n"
     # all verbs on roles include `escalate`; without it the same role is refused
     assert not make_plan(world(rendered(role("big", rule("*", "*", "*"))), permissions=held)).blocked
     less = held.replace("['*'], apiG", "[get, create, patch, delete], apiG")
@@ -310,7 +312,7 @@ def test_the_hash_names_what_moved() -> None:
         "what the templates render to": replace(base, rendering=replace(base.rendering, expected=Expected("other"))),
         "the release that is in force": replace(base, in_force=replace(base.in_force, revision=2)),
         "the permissions": world(
-            rendered(configmap(a="1")), rendered(configmap(a="0")), permissions=EVERYTHING + "---\nkind: Role\nrules:\n- {verbs: [get], apiGroups: [x], resources: [y]}\n"
+            rendered(configmap(a="1")), rendered(configmap(a="0")), permissions=f"{EVERYTHING}---\n{A_ROLE}"
         ),
         "the objects in the cluster": replace(
             base, live={**base.live, key(rendered(configmap())[0]): {**live_as(rendered(configmap(a="hand"))[0])}}

@@ -6,6 +6,7 @@ that the account lacks). What is allowed and worth a second look is a warning.
 """
 
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from typing import Final, Literal
 
 import msgspec
@@ -173,7 +174,8 @@ def _refused_by_the_api(world: World, definitions: Iterable[DefinitionChange]) -
     written = {one.name for one in definitions if one.action in ("create", "replace")}
     crds = tuple(obj for obj in world.rendering.crds if obj.name in written)
     objects = (*world.rendering.objects, *world.rendering.hooks)
-    examined = Examined(world.package, (View("host", objects, crds),))
+    metadata = msgspec.structs.replace(world.package.metadata, namespace=world.namespace)
+    examined = Examined(replace(world.package, metadata=metadata), (View("host", objects, crds),))
     for rule, reason in ((sufficiency.missing, "PermissionMissing"), (sufficiency.escalation, "Escalation")):
         for finding in rule(examined):
             if finding.severity == "error":
@@ -197,7 +199,8 @@ def _warnings(
     yield from (one.message for one in plugged.overlaps)
     yield from plugged.unusable
     if world.answered.used and not world.answered.as_account:
-        yield f"templates ask the cluster (lookup), and {world.answered.by} answered instead of the extension's account"
+        who = world.answered.by
+        yield f"templates can ask the cluster (lookup), and {who} answered instead of the extension's account"
 
 
 def _objects(changes: Iterable[ObjectChange]) -> document.Objects:

@@ -80,12 +80,14 @@ def _read(package: "Package", first: Rendered, second: Rendered) -> Rendering:
     objects, _ = reader.objects(first.manifests)
     again, _ = reader.objects(second.manifests)
     crds, _ = reader.objects(dict(first.crds))
+    found = leaves(first.manifests, first.crds)
+    other = found if first == second else leaves(second.manifests, second.crds)
     return Rendering(
         objects=tuple(_without_hooks(objects)),
         hooks=tuple(obj for obj in objects if HOOK in obj.annotations),
         crds=tuple(crds),
         again=tuple(_without_hooks(again)),
-        expected=expected(leaves(first.manifests, first.crds), leaves(second.manifests, second.crds)),
+        expected=expected(found, other),
     )
 
 

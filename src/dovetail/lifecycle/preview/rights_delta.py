@@ -17,6 +17,7 @@ from dovetail.packaging.permissions import IMPLICIT_GROUPS, Rule
 
 _IMPLICIT: Final = Rule(verbs=("*",), api_groups=IMPLICIT_GROUPS, resources=("*",))
 _ROLES: Final = ("ClusterRole", "Role")
+_ALL: Final = "all resources of "
 _EVERYTHING: Final = "do everything in the cluster"
 
 
@@ -85,9 +86,16 @@ def _lines(parts: Iterable[Rule]) -> Mapping[str, tuple[Rule, ...]]:
         verbs = list(dict.fromkeys(rule.verbs[0] for rule in rules))
         lines.setdefault("do everything with" if "*" in verbs else ", ".join(verbs), []).append(what)
     return {
-        f"{verbs} {', '.join(named)}": tuple(rule for what in named for rule in resources[what])
+        f"{verbs} {_listed(named)}": tuple(rule for what in named for rule in resources[what])
         for verbs, named in lines.items()
     }
+
+
+def _listed(named: list[str]) -> str:
+    """Resources for people: what they are all of is said once."""
+    groups = [one.removeprefix(_ALL) for one in named if one.startswith(_ALL)]
+    others = [one for one in named if not one.startswith(_ALL)]
+    return ", ".join([*others, *([_ALL + ", ".join(groups)] if groups else [])])
 
 
 def _what(rule: Rule) -> str:
@@ -95,7 +103,7 @@ def _what(rule: Rule) -> str:
         return f"the path {rule.non_resource_urls[0]}"
     resource, group = rule.resources[0], rule.api_groups[0]
     if resource == "*":
-        what = "all resources" if group == "*" else f"all resources of {group or 'the core group'}"
+        what = "all resources" if group == "*" else f"{_ALL}{group or 'the core group'}"
     else:
         what = f"{resource} of every group" if group == "*" else f"{resource}.{group}".rstrip(".")
     return what + (f" named {rule.resource_names[0]}" if rule.resource_names else "")
