@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 import orjson
 
-from dovetail.cli.errors import ClusterUnreachable
+from dovetail.cli.errors import ClusterUnreachable, CommandError
 
 if TYPE_CHECKING:
     from dovetail.kube import Client
@@ -61,14 +61,17 @@ def doctor(extension: str, fix: bool, lang: str | None, patience: float, kubecon
 async def _examined(
     kubeconfig: Path | None, extension: str, fix: bool, patience: "Patience"
 ) -> "tuple[list[Diagnosis], list[Ref]]":
-    from dovetail.kube import Client, ClusterConfig, now
+    from dovetail.kube import Client, ClusterConfig, Forbidden, now
     from dovetail.lifecycle.doctor import mending
 
     async with Client(ClusterConfig.load(kubeconfig), user_agent="dovetail-doctor", timeout=_TIMEOUT) as client:
         found = await _look(client, extension, patience)
         if not fix or not (todo := mending.actions(found)):
             return found, []
-        mended = await mending.mend(client, todo, now())
+        try:
+            mended = await mending.mend(client, todo, now())
+        except Forbidden as error:
+            raise CommandError(f"The fix may not be written: {error}. Ask an administrator to run it.") from error
         return await _until_well(client, extension, patience), mended
 
 

@@ -163,6 +163,15 @@ def shown(diagnosis: Diagnosis) -> str:
     return report.as_text([diagnosis], "en")
 
 
+def unsafe_words(diagnosis: Diagnosis) -> list[str]:
+    """Commands that could take something away, and actions that are not another attempt."""
+    findings = [one for root in diagnosis.roots for one in (root.finding, *root.symptoms)]
+    risky = ("delete", "--force", "force-delete", "finalizers", "drain", "replace", "scale", "ignore-", "allow-")
+    said = [command for one in findings for command in one.commands if any(word in command for word in risky)]
+    kinds = {one.action.of.kind for one in findings if one.action is not None}
+    return said + sorted(kinds - {"InstallPlan", "Repository"})
+
+
 async def all_at_once(rig: Rig, faults: list[Fault], at_once: int = 6) -> dict[str, tuple[str, Diagnosis | str]]:
     """Every fault injected and diagnosed: name -> (expected cause, diagnosis or what went wrong)."""
     limit = asyncio.Semaphore(at_once)
@@ -186,6 +195,8 @@ def wrong(found: dict[str, tuple[str, Diagnosis | str]]) -> str:
             lines.append(f"{name}: expected {expected}, but the fault could not be made: {diagnosis}")
         elif first(diagnosis) != expected:
             lines.append(f"{name}: expected {expected}, got {first(diagnosis)}\n{shown(diagnosis)}")
+        elif unsafe := unsafe_words(diagnosis):
+            lines.append(f"{name}: {unsafe}")
         elif diagnosis.unread:
             lines.append(f"{name}: {diagnosis.unread}")
     return "\n".join(lines)

@@ -10,7 +10,7 @@ from dovetail.kube import SERVICES, ResourceLike
 from tests.conftest import KubeApi
 from tests.e2e.certificates import make_certificate
 from tests.gateway_control.test_availability import server
-from tests.lifecycle.doctor.rig import Rig, first, platform, shown
+from tests.lifecycle.doctor.rig import Rig, first, platform, shown, unsafe_words
 from tests.lifecycle.platform import make, until
 
 NAME = "plugged"
@@ -92,7 +92,7 @@ async def test_every_fault_of_routes_and_bundles_is_named_first(
             with contextlib.suppress(AssertionError):
                 await asyncio.wait_for(until(lambda r=resource, n=name: rig.client.get(r, n), judged, name), 8)
             diagnosis = await rig.diagnosis(NAME)
-            if first(diagnosis) != expected:
+            if first(diagnosis) != expected or unsafe_words(diagnosis):
                 wrong.append(f"{name}: expected {expected}, got {first(diagnosis)}\n{shown(diagnosis)}")
             await rig.client.delete(resource, name)
     assert not wrong, "\n".join(wrong)

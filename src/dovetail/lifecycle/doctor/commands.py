@@ -1,18 +1,34 @@
-"""The commands that fixes and reports name: exact, and made of names that Kubernetes has admitted."""
+"""The commands that fixes and reports name: exact, and made of names that Kubernetes has admitted.
+
+Kinds of the platform carry their group: other software on the cluster has InstallPlans and Subscriptions, too.
+"""
+
+from typing import Final
 
 from dovetail.lifecycle.doctor.findings import Ref
 from dovetail.lifecycle.interrupts import RETRY
 
+_OURS: Final = {
+    **dict.fromkeys(("APIService", "ReverseProxy", "JSBundle", "ExtensionEntry"), "extensions.kubesphere.io"),
+    **dict.fromkeys(
+        ("InstallPlan", "Repository", "Extension", "ExtensionVersion", "Subscription", "Category"), "kubesphere.io"
+    ),
+}
+
+
+def typed(kind: str) -> str:
+    """A kind as kubectl takes it."""
+    return f"{kind}.{_OURS[kind]}".lower() if kind in _OURS else kind.lower()
+
 
 def again(of: Ref) -> str:
     """Ask the controllers for another attempt."""
-    return f'kubectl annotate {of.kind.lower()}.kubesphere.io {of.name} --overwrite {RETRY}="$(date +%s)"'
+    return f'kubectl annotate {typed(of.kind)} {of.name} --overwrite {RETRY}="$(date +%s)"'
 
 
 def show(of: Ref, how: str = "describe") -> str:
     """`kubectl describe` of an object."""
-    kind = of.kind.lower()
-    return f"kubectl{f' -n {of.namespace}' if of.namespace else ''} {how} {kind} {of.name}"
+    return f"kubectl{f' -n {of.namespace}' if of.namespace else ''} {how} {typed(of.kind)} {of.name}"
 
 
 def edit(of: Ref) -> str:
@@ -24,4 +40,4 @@ def logs(pod: Ref, container: str, *, previous: bool = False) -> str:
 
 
 def patch_plan(name: str, patch: str) -> str:
-    return f"kubectl patch installplan {name} --type merge -p '{patch}'"
+    return f"kubectl patch {typed('InstallPlan')} {name} --type merge -p '{patch}'"

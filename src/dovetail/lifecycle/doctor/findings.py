@@ -77,7 +77,8 @@ class Finding:
 
     def says(self, language: str) -> Words:
         """What is wrong and the way out, in a language."""
-        filled = _Details({**self.details, "subject": str(self.subject), "name": self.subject.name})
+        told = {name: printable(value) for name, value in self.details.items()}
+        filled = _Details({"name": self.subject.name, **told, "subject": str(self.subject)})
         words = self.cause.words(language)
         return Words(words.what.format_map(filled).strip(), words.way.format_map(filled).strip())
 
@@ -90,9 +91,14 @@ class _Details(dict[str, str]):
 _MOST_SAID = 600
 
 
+def printable(text: str) -> str:
+    """On one line, without anything that a terminal would take for an order."""
+    return "".join(each for each in " ".join(text.split()) if each.isprintable())
+
+
 def evidence(where: Ref | str, said: object) -> Evidence:
     """Evidence on one line, cut where nobody reads on."""
-    text = " ".join(str(said).split())
+    text = printable(str(said))
     return Evidence(str(where), text if len(text) <= _MOST_SAID else f"{text[:_MOST_SAID]} ...")
 
 

@@ -11,12 +11,13 @@ from typing import Any, Final, cast
 from dovetail.apis import labels
 from dovetail.helm import storage
 from dovetail.helm.storage import ReleaseRecord
-from dovetail.kube import annotations_of, key_of, labels_of, owners_of
+from dovetail.kube import annotations_of, key_of, labels_of, metadata, owners_of, parse_rfc3339
 from dovetail.lifecycle.doctor.findings import Ref
 from dovetail.lifecycle.objects import conditions_of, mapping, spec_of, status_of
 
 Object = Mapping[str, Any]
 _NOTHING: Final[Object] = {}
+_IN_TWO_GROUPS: Final = ("APIService", "ReverseProxy", "JSBundle")
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,8 @@ class Picture:
     unmoved: tuple[Unmoved, ...] = ()
     now: str = ""
     """The API server's clock, RFC 3339."""
+    settle: float = 60.0
+    """Seconds in which something new may come up before it counts as trouble."""
 
     def all(self, plural: str) -> Sequence[Object]:
         return self.kinds.get(plural, ())
@@ -86,6 +89,18 @@ class Picture:
         uid = mapping(owner.get("metadata")).get("uid")
         return [obj for obj in self.all(plural) if any(one.get("uid") == uid for one in owners_of(obj))]
 
+    def is_new(self, obj: Object, changed: object = None) -> bool:
+        """Whether it was made, or `changed` (a time), too short ago to be judged."""
+        return self.age(obj, changed) <= self.settle
+
+    def age(self, obj: Object, changed: object = None) -> float:
+        """Seconds on the server's clock since it was made or `changed`."""
+        since = str(changed or metadata(obj).get("creationTimestamp") or "")
+        try:
+            return (parse_rfc3339(self.now) - parse_rfc3339(since)).total_seconds()
+        except ValueError:
+            return 0.0
+
     def with_unmoved(self, unmoved: Iterable[Unmoved]) -> "Picture":
         return replace(self, unmoved=tuple(unmoved))
 
@@ -98,7 +113,7 @@ def release_of(picture: Picture) -> str:
 def ref_of(obj: Object) -> Ref:
     """The object's own reference; kinds that two groups have carry the group that is not ours."""
     kind, group = str(obj.get("kind") or ""), str(obj.get("apiVersion") or "").rpartition("/")[0]
-    if kind == "APIService" and group == "apiregistration.k8s.io":
+    if group == "apiregistration.k8s.io" or (group == "kubesphere.io" and kind in _IN_TWO_GROUPS):
         kind = f"{kind}.{group}"
     key = key_of(obj)
     return Ref(kind, key.name, key.namespace)

@@ -37,26 +37,41 @@ class Diagnosis:
 
 def ranked(picture: Picture, findings: Iterable[Finding]) -> tuple[Root, ...]:
     """The root causes with their symptoms."""
-    found = list(dict.fromkeys(_Known(finding) for finding in findings))
-    edges = edges_of(picture)
-    reach = [_reach(known.finding, edges) for known in found]
-    explains = [
-        [at != other and _explains(found[at].finding, reach[at], found[other].finding, reach[other])
-         for other in range(len(found))]
+    found = [known.finding for known in dict.fromkeys(_Known(finding) for finding in findings)]
+    edges = _with_breaks(edges_of(picture), found)
+    reach = [reachable((finding.subject,), edges) for finding in found]
+    explained = [
+        [
+            other
+            for other in range(len(found))
+            if other != at and _explains(found[at], reach[at], found[other], reach[other])
+        ]
         for at in range(len(found))
-    ]  # fmt: skip
-    roots = [at for at in range(len(found)) if not any(explains[other][at] for other in range(len(found)))]
-    result = [
-        Root(found[at].finding, tuple(found[other].finding for other in range(len(found)) if explains[at][other]))
-        for at in roots
     ]
+    roots = [at for at in range(len(found)) if not any(at in others for others in explained)]
+    result = [Root(found[at], tuple(found[other] for other in _closure(at, explained))) for at in roots]
     plan = picture.plan_ref
     ordered = sorted(zip(result, (reach[at] for at in roots), strict=True), key=lambda pair: _order(*pair, plan))
     return tuple(root for root, _ in ordered)
 
 
-def _reach(finding: Finding, edges: Edges) -> frozenset[Ref]:
-    return reachable((finding.subject, *finding.breaks), edges)
+def _with_breaks(edges: Edges, found: Iterable[Finding]) -> Edges:
+    result = dict(edges)
+    for finding in found:
+        result[finding.subject] = result.get(finding.subject, frozenset()) | frozenset(finding.breaks)
+    return result
+
+
+def _closure(start: int, explained: list[list[int]]) -> list[int]:
+    """Whatever follows, also by way of another symptom; in the order of the findings."""
+    seen: set[int] = set()
+    waiting = [start]
+    while waiting:
+        for other in explained[waiting.pop()]:
+            if other not in seen:
+                seen.add(other)
+                waiting.append(other)
+    return sorted(seen)
 
 
 def _explains(one: Finding, reach: frozenset[Ref], other: Finding, back: frozenset[Ref]) -> bool:

@@ -113,8 +113,8 @@ def _out_of_range(about: _Told, match: Match) -> Finding | None:
 def _unsafe_pod(about: _Told, match: Match) -> Finding:
     namespace = about.victim.namespace or about.picture.namespace
     level = match["level"]
-    relabel = f"kubectl label namespace {namespace} --overwrite pod-security.kubernetes.io/enforce=privileged"
-    return about.finding(told.POD_SECURITY, None, (relabel,), level=level, why=match["why"], namespace=namespace)
+    shows = f"kubectl get namespace {namespace} --show-labels"
+    return about.finding(told.POD_SECURITY, None, (shows,), level=level, why=match["why"], namespace=namespace)
 
 
 def _forbidden(about: _Told, match: Match) -> Finding | None:
@@ -207,7 +207,12 @@ def _aggregated(about: _Told, match: Match) -> Finding | None:
     if service is None and about.picture.has_read("apiservices.apiregistration.k8s.io"):
         return None
     subject = Ref("APIService.apiregistration.k8s.io", name)
-    return about.finding(told.API_UNAVAILABLE, subject, (f"kubectl get apiservice {name} -o yaml",), why=match["why"])
+    return about.finding(
+        told.API_UNAVAILABLE,
+        subject,
+        (f"kubectl get apiservices.apiregistration.k8s.io {name} -o yaml",),
+        why=match["why"],
+    )
 
 
 def _plain(cause: Cause, *commands: str) -> Read:

@@ -7,7 +7,7 @@ which wrote its creation as well.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from dovetail.apis import labels
@@ -31,7 +31,7 @@ from dovetail.lifecycle.doctor.causes.workloads import counts
 from dovetail.lifecycle.doctor.findings import Ref
 from dovetail.lifecycle.doctor.links import BUNDLES, ROUTES
 from dovetail.lifecycle.doctor.picture import Object, Picture, Unmoved, condition_of, is_hook, ref_of
-from dovetail.lifecycle.objects import conditions_of, generation_of, mapping, spec_of, status_of
+from dovetail.lifecycle.objects import conditions_of, generation_of, spec_of, status_of
 from dovetail.lifecycle.switching import SWITCHED
 
 _FRESH: Final = 20.0
@@ -67,17 +67,17 @@ def suspects(picture: Picture, patience: Patience) -> list[Suspect]:
     found += [_suspect(plan, INSTALLPLANS) for plan in plans if plan is not None and _is_unseen(picture, plan)]
     for obj in picture.all("repositories.kubesphere.io"):
         limit = patience.settle + 120.0
-        if not status_of(obj) and not is_deleting(obj) and _age(picture, obj) > limit:
+        if not status_of(obj) and not is_deleting(obj) and picture.age(obj) > limit:
             found.append(_suspect(obj, REPOSITORIES))
     for obj in picture.all("subscriptions.kubesphere.io"):
-        if not status_of(obj) and not is_deleting(obj) and _age(picture, obj) > patience.settle:
+        if not status_of(obj) and not is_deleting(obj) and picture.age(obj) > patience.settle:
             found.append(_suspect(obj, SUBSCRIPTIONS))
     found += [_suspect(lease, LEASES) for lease in picture.all("leases") if _is_stale(picture, lease)]
-    found += _locked(picture, patience)
+    found += _locked(picture)
     for plural, type in ((ROUTES, "Accepted"), (BUNDLES, "Available")):
         for name in plural:
             for obj in picture.all(name):
-                new = _age(picture, obj) <= patience.settle
+                new = picture.is_new(obj)
                 if not new and not condition_of(obj, type) and status_of(obj).get("state") != labels.STATE_DISABLED:
                     found.append(_suspect(obj, _resource(name)))
     return found
@@ -88,6 +88,7 @@ async def look_again(
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> Picture:  # fmt: skip
     """The same picture, with what has not moved."""
+    picture = replace(picture, settle=patience.settle)
     waiting: list[Suspect] = suspects(picture, patience)
     left = patience.still
     while waiting and left > 0:
@@ -121,12 +122,12 @@ def _is_unseen(picture: Picture, plan: Object) -> bool:
     return behind and not runs
 
 
-def _locked(picture: Picture, patience: Patience) -> list[Suspect]:
+def _locked(picture: Picture) -> list[Suspect]:
     latest = storage.latest(picture.records)
     if latest is None or latest.status not in storage.PENDING or _something_runs(picture):
         return []
     secret = picture.one("secrets", latest.secret, latest.namespace)
-    if secret is None or _age(picture, secret) <= patience.settle:
+    if secret is None or picture.is_new(secret):
         return []
     ref = Ref("Release", latest.name, latest.namespace)
     return [Suspect(ref, SECRETS, latest.secret, latest.namespace, resource_version_of(secret))]
@@ -150,10 +151,6 @@ def _is_stale(picture: Picture, lease: Object) -> bool:
     if not spec.get("holderIdentity") or key_of(lease).name != LEASE:
         return False
     return not 0 <= _seconds(str(spec.get("renewTime") or ""), picture.now) <= _FRESH
-
-
-def _age(picture: Picture, obj: Object) -> float:
-    return _seconds(str(mapping(obj.get("metadata")).get("creationTimestamp") or ""), picture.now)
 
 
 def _seconds(since: str, until: str) -> float:

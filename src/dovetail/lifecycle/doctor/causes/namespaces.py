@@ -84,7 +84,7 @@ def _deleting(picture: Picture, namespace: Object) -> Iterator[Finding]:
 
 def _held(picture: Picture, ref: Ref, message: str, remaining: str) -> Finding:
     names = re.findall(r"(\S+) in \d+ resource instances", message)
-    kinds = [match[0] for match in _KINDS.findall(remaining)]
+    kinds = [match[0].rstrip(".") for match in _KINDS.findall(remaining)]
     holders = [str(ref_of(obj)) for obj in picture.all("heldobjects")]
     proofs = [evidence(f"{ref}, condition NamespaceFinalizersRemaining", message)]
     if remaining:

@@ -154,8 +154,8 @@ def _mounts(picture: Picture, pod: Object) -> list[Finding]:
 
 def _unready(picture: Picture, pod: Object) -> list[Finding]:
     ref = ref_of(pod)
-    if condition_of(pod, "Ready").get("status") != "False":
-        return []
+    if condition_of(pod, "Ready").get("status") != "False" or picture.is_new(pod):
+        return []  # a probe that fails while a container comes up is what it is for
     event = last(picture.events_about(ref), "Unhealthy")
     if event is None:
         return []

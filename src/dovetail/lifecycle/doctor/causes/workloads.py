@@ -100,13 +100,13 @@ def counts(workload: Object) -> tuple[int, int]:
 def _workload(picture: Picture, workload: Object) -> Iterator[Finding]:
     ref, (ready, wanted) = ref_of(workload), counts(workload)
     yield from refused_pods(picture, ref)
-    if ready >= wanted:
+    progressing = condition_of(workload, "Progressing")
+    if ready >= wanted or picture.is_new(workload, progressing.get("lastUpdateTime")):
         return
     if not status_of(workload).get("observedGeneration") and picture.all("nodes"):
         proof = evidence(ref, "status.observedGeneration is absent: no controller has looked at it")
         yield Finding(UNTENDED, ref, (proof,), commands=(show(ref),))
         return
-    progressing = condition_of(workload, "Progressing")
     if progressing.get("status") == "False":
         why = f"{progressing.get('reason')}: {progressing.get('message')}"
         yield Finding(
