@@ -66,7 +66,7 @@ class Kubelet:
         made = await self.client.create(PODS, pod, job["metadata"]["namespace"])
         await self._pod(made, script)
         if not script.hang:
-            await self._status(JOBS, job, finished_status(job) if script.succeed else _failed(job))
+            await self._status(JOBS, job, finished_status(job) if script.succeed else failed_status(job))
 
     async def _pod(self, pod: dict[str, Any], script: Script) -> None:
         name = pod["metadata"]["name"]
@@ -123,7 +123,7 @@ def _running(container: str) -> dict[str, Any]:
     return {"phase": "Running", "containerStatuses": [{**status, "state": state}]}
 
 
-def _failed(job: dict[str, Any]) -> dict[str, Any]:
+def failed_status(job: dict[str, Any]) -> dict[str, Any]:
     at = job["metadata"]["creationTimestamp"]
     conditions = [
         {
