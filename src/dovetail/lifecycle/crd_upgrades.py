@@ -35,7 +35,7 @@ from dovetail.lifecycle.access import account_user
 from dovetail.lifecycle.errors import ForeignDefinition, MissingPermission, UnsafeDefinition
 from dovetail.lifecycle.manifests import objects_of
 from dovetail.lifecycle.objects import conditions_of, mapping, spec_of, status_of
-from dovetail.lifecycle.ownership import NOBODY, Owner
+from dovetail.lifecycle.ownership import NOBODY, Made, Owner
 from dovetail.lifecycle.steps import DEFINITIONS, Report, Step, named
 
 KIND: Final = "CustomResourceDefinition"
@@ -111,15 +111,15 @@ class Definitions:
         self._client = client
 
     async def decide(
-        self, crds: Sequence[tuple[str, str]], me: Owner, policy: Policy, made: Sequence[str], *, allow_unsafe: bool
+        self, crds: Sequence[tuple[str, str]], me: Owner, policy: Policy, made: Made, *, allow_unsafe: bool
     ) -> Decided:
-        """What is to be done. `made` are the texts of definitions that the release's records have.
+        """What is to be done. `made` gives the `crds/` of the release's records; it is asked only about the unmarked.
 
         Raises ForeignDefinition, UnsafeDefinition, KubeError.
         """
         if not crds or policy == "Skip":
             return Decided()
-        wanted, former = await asyncio.to_thread(_read, crds, made)
+        wanted = await asyncio.to_thread(_read, crds)
         deeds: list[Deed] = []
         notes: list[str] = []
         ours: list[Object] = []
@@ -127,7 +127,7 @@ class Definitions:
             if content["kind"] != KIND:
                 deeds += await self._beside(content)
                 continue
-            deed, note = await self._one(content, me, policy, former, allow_unsafe=allow_unsafe)
+            deed, note = await self._one(content, me, policy, made, allow_unsafe=allow_unsafe)
             deeds += [deed] if deed else []
             notes += [note] if note else []
             ours += [] if note else [content]
@@ -149,11 +149,13 @@ class Definitions:
         self._client.forget_discovery()
 
     async def _one(
-        self, content: Object, me: Owner, policy: Policy, former: frozenset[str], *, allow_unsafe: bool
+        self, content: Object, me: Owner, policy: Policy, made: Made, *, allow_unsafe: bool
     ) -> tuple[Deed | None, str]:
         name = str(content["metadata"]["name"])
         found = await self._found(name)
-        owner = owner_of(found, me, known=name in former) if found is not None else None
+        owner = owner_of(found, me, known=False) if found is not None else None
+        if owner == NOBODY and name in {one.name for one in await made()}:
+            owner = None
         marked = _marked(content, me.extension)
         match ruling(found, content, policy, owner=owner):
             case Ruling.MAKE:
@@ -257,14 +259,13 @@ async def _write(account: Client, deed: Deed, me: Owner) -> None:
         ) from error
 
 
-def _read(crds: Sequence[tuple[str, str]], made: Sequence[str]) -> tuple[dict[tuple[str, str], Object], frozenset[str]]:
-    """The package's definitions, the first of a name as in Helm, and the names of those of the records."""
+def _read(crds: Sequence[tuple[str, str]]) -> dict[tuple[str, str], Object]:
+    """The package's definitions, the first of a name as in Helm."""
     wanted: dict[tuple[str, str], Object] = {}
     for _, text in crds:
         for obj in objects_of(text):
             wanted.setdefault((str(obj["kind"]), str(obj["metadata"].get("name"))), obj)
-    former = (obj for text in made for obj in objects_of(text))
-    return wanted, frozenset(str(obj["metadata"].get("name")) for obj in former)
+    return wanted
 
 
 def _marked(content: Object, extension: str) -> Object:

@@ -31,6 +31,7 @@ from dovetail.helm import (
     Values,
 )
 from dovetail.helm.expecting import fits
+from dovetail.helm.storage import Contents
 from dovetail.kube import Client, KubeError
 from dovetail.lifecycle import hook_logs, release_tests, steps
 from dovetail.lifecycle.access import account_user
@@ -274,8 +275,7 @@ class Deployer:
 
     async def _readmit(self, extension: str, namespace: str, release: str) -> None:
         """Somebody took rights from the account: it gets back what an uninstall needs."""
-        records = (await self._releases.records(namespace, release)).revisions
-        contents = [await self._releases.contents(record) for record in records]
+        contents = await self._contents(namespace, release)
         texts = [text for one in contents for text in (one.manifest, *one.hooks)]
         await self._preparation.readmit(extension, namespace, await asyncio.to_thread(read, texts))
 
@@ -323,17 +323,23 @@ class Deployer:
     async def _check(self, order: Order, rendering: Rendering, objects: Sequence[Rendered]) -> Decided:
         """Whose everything is that would be touched. Raises ForeignObject, ForeignDefinition, UnsafeDefinition."""
         me = _owner(order)
-        records = (await self._releases.records(me.namespace, me.release)).revisions
-        contents = [await self._releases.contents(record) for record in records]
-        texts = [text for one in contents for text in (one.manifest, *one.hooks)]
-        await self._ownership.check(objects, me, await asyncio.to_thread(read, texts))
-        return await self._definitions.decide(
-            rendering.crds,
-            me,
-            order.policies.crds,
-            [text for one in contents for text in one.crds],
-            allow_unsafe=ALLOW_UNSAFE_CRDS in order.annotations,
-        )
+
+        async def made() -> list[Rendered]:
+            contents = await self._contents(me.namespace, me.release)
+            return await asyncio.to_thread(read, [text for one in contents for text in (one.manifest, *one.hooks)])
+
+        async def defined() -> list[Rendered]:
+            contents = await self._contents(me.namespace, me.release)
+            return await asyncio.to_thread(read, [text for one in contents for text in one.crds])
+
+        await self._ownership.check(objects, me, made)
+        allow_unsafe = ALLOW_UNSAFE_CRDS in order.annotations
+        policy = order.policies.crds
+        return await self._definitions.decide(rendering.crds, me, policy, defined, allow_unsafe=allow_unsafe)
+
+    async def _contents(self, namespace: str, release: str) -> list[Contents]:
+        records = (await self._releases.records(namespace, release)).revisions
+        return [await self._releases.contents(record) for record in records]
 
     def _values(self, order: Order, fetched: Fetched) -> Values:
         injected = injected_values(self._settings, fetched.package.dependencies, agent=order.agent)

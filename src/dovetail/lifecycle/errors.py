@@ -89,6 +89,7 @@ class ForeignObject(Refused):
     """An object of that name is there and belongs to `owner` (empty: to nobody whom we know); it is left as it is."""
 
     def __init__(self, kind: str, namespace: str, name: str, owner: str, extension: str) -> None:
+        self.owner = owner
         where = f"{kind} {namespace}/{name}" if namespace else f"{kind} {name}"
         whose = f"belongs to {owner}" if owner else "was not made by this extension"
         super().__init__(

@@ -10,7 +10,7 @@ and the deployment is refused before Helm begins.
 """
 
 import asyncio
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from dovetail.kube.resources import Resource
 from dovetail.lifecycle.errors import ForeignObject
 from dovetail.lifecycle.rendered import Rendered
 
+Made = Callable[[], Awaitable[Iterable[Rendered]]]
 _PARALLEL: Final = 8
 NOBODY: Final = ""
 
@@ -71,22 +72,24 @@ class Ownership:
     def __init__(self, client: Client) -> None:
         self._client = client
 
-    async def check(self, objects: Sequence[Rendered], me: Owner, made: Iterable[Rendered]) -> None:
+    async def check(self, objects: Sequence[Rendered], me: Owner, made: Made) -> None:
         """Raises ForeignObject for the first object that is somebody else's; KubeError when the API does not answer.
 
-        `made` are the objects and hooks of the release's records.
+        `made` gives the objects and hooks of the release's records; it is asked only when something has no marks.
         """
-        known = {place_of(obj, me.namespace) for obj in made}
         limit = asyncio.Semaphore(_PARALLEL)
         async with asyncio.TaskGroup() as group:
-            tasks = [group.create_task(self._look(obj, me, known, limit)) for obj in objects if obj.name]
-        for task in tasks:
-            if (problem := task.result()) is not None:
-                raise problem
+            tasks = [group.create_task(self._look(obj, me, limit)) for obj in objects if obj.name]
+        problems = [(obj, problem) for task in tasks if (found := task.result()) for obj, problem in [found]]
+        if any(not problem.owner for _, problem in problems):
+            known = {place_of(obj, me.namespace) for obj in await made()}
+            problems = [
+                (o, problem) for o, problem in problems if problem.owner or place_of(o, me.namespace) not in known
+            ]
+        if problems:
+            raise problems[0][1]
 
-    async def _look(
-        self, obj: Rendered, me: Owner, known: set[Place], limit: asyncio.Semaphore
-    ) -> ForeignObject | None:
+    async def _look(self, obj: Rendered, me: Owner, limit: asyncio.Semaphore) -> tuple[Rendered, ForeignObject] | None:
         async with limit:
             resource = await self._resource(obj)
             if resource is None:
@@ -96,10 +99,10 @@ class Ownership:
                 found = await self._client.get(resource, obj.name, namespace or None, metadata_only=True)
             except NotFound:
                 return None
-        owner = foreign(found, me, known=place_of(obj, me.namespace) in known)
+        owner = foreign(found, me, known=False)
         if owner is None:
             return None
-        return ForeignObject(obj.kind, namespace, obj.name, owner, me.extension)
+        return obj, ForeignObject(obj.kind, namespace, obj.name, owner, me.extension)
 
     async def _resource(self, obj: Rendered) -> Resource | None:
         """None for a kind that is not served (yet): nothing of it can be there."""
