@@ -11,7 +11,7 @@ JOBS   ?= 2
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test demo corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lifecycle-crash preview-worlds simulate lint docs web lock format clean
+.PHONY: help up test demo permissions corpus bench bench-gateway bench-iam bench-kube bench-lifecycle bench-login authz-matrix crash lifecycle-crash preview-worlds simulate lint docs web lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ lifecycle-crash: $(VENV)/dev.done ## Kill the controllers with -9 amid installs 
 
 simulate: $(VENV)/dev.done ## Extensions in simulated worlds, and the hazards H1-H8 planted (make simulate SEEDS=100000)
 	@$(BIN)/python -m tests.simulation --seeds 0:$(or $(SEEDS),10000) --mutants
+
+permissions: $(VENV)/dev.done ## Take every right away from every published package's account, one by one: nothing may go
+	@DOVETAIL_PERMISSIONS=all $(BIN)/pytest -q tests/lifecycle/test_permissions_needed.py
 
 corpus: $(VENV)/runtime.done ## Hold our packaging against published packages (make corpus DIR=folder)
 	@$(BIN)/python scripts/check_corpus.py "$(DIR)"

@@ -8,6 +8,7 @@ _COMMANDS: dict[str, str] = {
     "uninstall": "dovetail.cli.extension_uninstall:uninstall",
     "receipt": "dovetail.cli.extension_uninstall:receipt",
     "install": "dovetail.cli.extension_install:install",
+    "permissions": "dovetail.cli.extension_permissions:permissions",
     "dependencies": "dovetail.cli.extension_dependencies:dependencies",
     "plan": "dovetail.cli.extension_plan:plan",
 }

@@ -24,7 +24,7 @@ from dovetail.packaging.rules.crds import definitions_of
 _RBAC: Final = "rbac.authorization.k8s.io"
 _INSTALL: Final = ("get", "create")
 _LATER: Final = ("patch", "delete")
-_CLUSTER_KINDS: Final = frozenset({
+CLUSTER_KINDS: Final = frozenset({
     "Namespace", "Node", "PersistentVolume", "ClusterRole", "ClusterRoleBinding", "CustomResourceDefinition",
     "MutatingWebhookConfiguration", "ValidatingWebhookConfiguration", "ValidatingAdmissionPolicy",
     "ValidatingAdmissionPolicyBinding", "APIService", "PriorityClass", "StorageClass", "CSIDriver", "CSINode",
@@ -65,7 +65,7 @@ class _World:
         if known is not None:
             return known
         built_in = "." not in obj.group or obj.group.endswith(".k8s.io")
-        namespaced = False if obj.kind in _CLUSTER_KINDS else (True if built_in else None)
+        namespaced = False if obj.kind in CLUSTER_KINDS else (True if built_in else None)
         return _Scope(plural_of(obj.kind), namespaced)
 
     def rules_for(self, obj: RenderedObject, scope: _Scope) -> tuple[Rule, ...]:
