@@ -4,7 +4,7 @@ from typing import Any
 
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import storage
-from dovetail.kube import CLUSTERROLES, CONFIGMAPS, ROLES, SECRETS, Client, annotations_of
+from dovetail.kube import CLUSTERROLES, CONFIGMAPS, ROLES, SECRETS, SERVICEACCOUNTS, Client, annotations_of
 from tests.conftest import KubeApi
 from tests.lifecycle.platform import PERMISSIONS, controllers, package, plan, publish, until, until_gone, until_settled
 
@@ -53,11 +53,16 @@ async def test_rights_go_forth_and_back_with_the_version(platform_crds: KubeApi)
 
 async def test_an_account_without_its_rights_can_still_be_uninstalled(platform_crds: KubeApi) -> None:
     async with platform_crds.client() as client, controllers(platform_crds.kubeconfig):
-        await publish(client, "robbed", "1.0.0", package("robbed", "1.0.0"))
-        await plan(client, "robbed", "1.0.0")
-        await until_settled(client, "robbed", "1.0.0")
+        for name in ("robbed", "evicted"):
+            await publish(client, name, "1.0.0", package(name, "1.0.0"))
+            await plan(client, name, "1.0.0")
+        for name in ("robbed", "evicted"):
+            await until_settled(client, name, "1.0.0")
+            await client.delete(CLUSTERROLES, f"kubesphere:{name}:helm-executor")
         await client.patch(ROLES, "kubesphere:robbed:helm-executor", {"rules": []}, "extension-robbed")
-        await client.delete(CLUSTERROLES, "kubesphere:robbed:helm-executor")
-        await client.delete(INSTALLPLANS, "robbed")
-        await until_gone(client, INSTALLPLANS, "robbed")
-        await until_gone(client, CLUSTERROLES, "kubesphere:robbed:helm-executor")
+        await client.delete(SERVICEACCOUNTS, "helm-executor.evicted", "extension-evicted")
+        for name in ("robbed", "evicted"):
+            await client.delete(INSTALLPLANS, name)
+        for name in ("robbed", "evicted"):
+            await until_gone(client, INSTALLPLANS, name)
+            await until_gone(client, CLUSTERROLES, f"kubesphere:{name}:helm-executor")

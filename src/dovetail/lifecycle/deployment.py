@@ -39,7 +39,7 @@ from dovetail.lifecycle.capabilities import capabilities_if_told
 from dovetail.lifecycle.crd_upgrades import Decided, Definitions
 from dovetail.lifecycle.errors import DeployFailed, PlanStale, TestsFailed, UninstallFailed
 from dovetail.lifecycle.facts import HOPELESS, Desired
-from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, is_forbidden, unless, was_late
+from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, unless, was_late
 from dovetail.lifecycle.hook_logs import HookLogs
 from dovetail.lifecycle.interrupts import ALLOW_UNSAFE_CRDS
 from dovetail.lifecycle.ownership import Owner, Ownership
@@ -261,20 +261,21 @@ class Deployer:
             raise UninstallFailed(str(error)) from error
 
     async def _uninstalled(self, operation: Uninstall, interrupt: asyncio.Event, tell: OnProgress) -> bool:
-        """Ask Helm; False when the account was not let.
+        """Ask Helm; False when it could be that the account was not let.
 
-        Helm takes records that it may not list for a release that is not there, and says that all is well.
+        Helm keeps to itself what the API refused, and takes records that it may not list for a release that is not
+        there.
         """
         try:
             await self._helm.call(operation, interrupt, tell)
         except DeployFailed as error:
-            if is_forbidden(error):
-                return False
-            raise
+            if was_late(error):
+                raise
+            return False
         return not (await self._releases.records(operation.connection.namespace, operation.release)).revisions
 
     async def _readmit(self, extension: str, namespace: str, release: str) -> None:
-        """Somebody took rights from the account: it gets back what an uninstall needs."""
+        """Somebody may have taken rights from the account: it gets back what an uninstall needs."""
         contents = await self._contents(namespace, release)
         texts = [text for one in contents for text in (one.manifest, *one.hooks)]
         await self._preparation.readmit(extension, namespace, await asyncio.to_thread(read, texts))

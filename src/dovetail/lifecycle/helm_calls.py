@@ -80,8 +80,3 @@ async def unless(interrupt: asyncio.Event, work: Coroutine[Any, Any, T], release
 def was_late(error: DeployFailed) -> bool:
     """Whether Helm gave up waiting."""
     return any(words in str(error) for words in _LATE)
-
-
-def is_forbidden(error: DeployFailed) -> bool:
-    """Whether the account lacked a right."""
-    return " forbidden: " in str(error)
