@@ -51,7 +51,7 @@ OPEN: Final = "dovetail.dev/receipt-open"
 KEPT_RECEIPTS: Final = 5
 _MANAGER: Final = "dovetail"
 _FEW: Final = 3
-_SOON: Final = 5.0
+_SOON: Final = 2.0
 _LATER: Final = 60.0
 
 
@@ -111,9 +111,9 @@ class Receipts:
         told = [msgspec.structs.replace(one, outcome="Kept", why=one.reason) for one in clusters]
         looked = await self._look(objects, forced=forced or receipt.forced)
         result = finished(receipt, [*looked, *told], rfc3339(self._clock()), forced=forced)
-        wanted = _configmap(result, resource_version_of(obj))
-        if (wanted["data"], wanted["binaryData"]) != (obj.get("data"), obj.get("binaryData") or {}):
-            await self._client.update(CONFIGMAPS, wanted, field_manager=_MANAGER)
+        if receipt.finished_at and msgspec.structs.replace(result, finished_at=receipt.finished_at) == receipt:
+            return receipt  # nothing new: a write would only wake whoever watches, us first
+        await self._client.update(CONFIGMAPS, _configmap(result, resource_version_of(obj)), field_manager=_MANAGER)
         return result
 
     async def _look(self, entries: Sequence[Entry], *, forced: bool) -> list[Entry]:
@@ -208,6 +208,7 @@ class ReceiptKeeper:
     def __init__(self, client: Client, receipts: Receipts) -> None:
         self._client = client
         self._receipts = receipts
+        self._looks: dict[str, int] = {}
 
     def controller(self, runtime: ControllerRuntime) -> Controller:
         """The controller, on the open receipts only."""
@@ -222,11 +223,19 @@ class ReceiptKeeper:
             obj = await self._client.get(CONFIGMAPS, key.name, key.namespace)
             receipt = unpacked(obj)
         except (NotFound, ValueError):
-            return None
-        if OPEN not in labels_of(obj) or await self._is_under_way(receipt):
-            return RequeueAfter(_LATER) if OPEN in labels_of(obj) else None
+            return self._rest(key.name)
+        if OPEN not in labels_of(obj):
+            return self._rest(key.name)
+        if await self._is_under_way(receipt):
+            return RequeueAfter(_LATER)
         result = await self._receipts.look_again(obj)
-        return None if result.complete else RequeueAfter(_SOON)
+        if result.complete:
+            return self._rest(key.name)
+        looks = self._looks[key.name] = self._looks.get(key.name, 0) + 1
+        return RequeueAfter(min(_SOON * 2.0 ** (looks - 1), _LATER))
+
+    def _rest(self, name: str) -> None:
+        self._looks.pop(name, None)
 
     async def _is_under_way(self, receipt: Receipt) -> bool:
         """Whether its uninstall runs still and will finish it."""
