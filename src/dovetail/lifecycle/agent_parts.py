@@ -18,6 +18,7 @@ from dovetail.lifecycle.interrupts import Interrupts, agent_essence
 from dovetail.lifecycle.observing import Observer
 from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.pauses import Pauses
+from dovetail.lifecycle.receipting import Receipting
 from dovetail.lifecycle.receipts import Receipts
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.sites import Site
@@ -57,7 +58,7 @@ class AgentParts:
             self.recorder,
             pauses,
             Interrupts(self.cached, agent_essence(member.name)),
-            Receipts(self.client),
+            Receipting(Receipts(self.client), self.recorder),
             Turns(),
             Warming(helm),
         )

@@ -102,7 +102,9 @@ class Agents:
         except (ClusterUnknown, ClusterUnreachable, Unreachable, RequestTimeout, HelmRefused, HelmTimeout) as error:
             return await self._unreachable(key, error)
         self._failures.pop(key, None)
-        return following or RequeueAfter(_AGAIN)
+        plan = self._plans.lister.get(key.name)
+        placed_there = plan is not None and key in set(self.keys(plan))
+        return following or (RequeueAfter(_AGAIN) if placed_there else None)
 
     async def _reconciler(self, cluster: str) -> AgentReconciler:
         member = await self._clusters.reach(cluster)

@@ -50,6 +50,7 @@ from dovetail.lifecycle.packages import PackageSource
 from dovetail.lifecycle.pauses import Pauses
 from dovetail.lifecycle.plans import PlanReconciler
 from dovetail.lifecycle.platform_settings import keep_published
+from dovetail.lifecycle.receipting import Receipting
 from dovetail.lifecycle.receipts import ReceiptKeeper, Receipts
 from dovetail.lifecycle.repositories import RepositoryReconciler
 from dovetail.lifecycle.settings import LifecycleSettings
@@ -159,7 +160,7 @@ def _assemble(
     interrupts = Interrupts(caches.plans.lister.get)
     receipts, workloads, turns = Receipts(client), Workloads(runtime), Turns()
     site, warming = Site(client, deployer, switchboard, workloads), Warming(helm)
-    plans = PlanReconciler(client, site, recorder, pauses, interrupts, receipts, turns, warming)
+    plans = PlanReconciler(client, site, recorder, pauses, interrupts, Receipting(receipts, recorder), turns, warming)
     observer = plans.observer = Observer(
         client, settings, platform, switchboard, workloads, caches.plans, caches.versions, pauses.is_over
     )

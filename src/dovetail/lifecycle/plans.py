@@ -14,8 +14,9 @@ from typing import Any, Final, Literal, Protocol
 
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
+from dovetail.helm.errors import HelmProtocolError
 from dovetail.kube import Client, EventRecorder, Key, RequeueAfter, annotations_of, finalizers_of, is_deleting, uid_of
-from dovetail.kube.errors import BadRequest, Forbidden, Invalid, NotFound
+from dovetail.kube.errors import NotFound
 from dovetail.kube.resources import Object
 from dovetail.kube.timestamps import now
 from dovetail.lifecycle import bookkeeping, planner, progress, states
@@ -28,11 +29,10 @@ from dovetail.lifecycle.live_progress import LiveProgress
 from dovetail.lifecycle.objects import generation_of, status_of
 from dovetail.lifecycle.observing import Seen
 from dovetail.lifecycle.pauses import Pauses
-from dovetail.lifecycle.receipts import Receipts
+from dovetail.lifecycle.receipting import Receipting
 from dovetail.lifecycle.releases import Releases
 from dovetail.lifecycle.removal import Removal
 from dovetail.lifecycle.sites import Site
-from dovetail.lifecycle.slices import left_behind
 from dovetail.lifecycle.sparing import spare
 from dovetail.lifecycle.turns import Turns
 from dovetail.lifecycle.warming import Warming
@@ -42,8 +42,6 @@ _log = logging.getLogger(__name__)
 _MAX_STEPS: Final = 20
 """A reconciliation that takes more steps than any path through the machine has is given back to the queue."""
 _LOOK_AGAIN: Final = 1.0
-_NEVER_WRITTEN: Final = (BadRequest, Forbidden, Invalid)
-"""Trying again would not help: a receipt is worth much, but not an uninstall that never ends."""
 _LOOK: Final = "look"
 _REST: Final = "rest"
 Next = Literal["look", "rest"] | RequeueAfter
@@ -74,7 +72,7 @@ class PlanReconciler:
         recorder: EventRecorder,
         pauses: Pauses,
         interrupts: Interrupts,
-        receipts: Receipts,
+        receipts: Receipting,
         turns: Turns,
         warming: Warming,
     ) -> None:
@@ -166,7 +164,7 @@ class PlanReconciler:
 
     async def _unprotect(self, seen: Seen) -> None:
         forced = seen.plan.force_delete
-        receipt = await self._finish_receipt(seen, forced=forced)
+        receipt = await self._receipts.finish(seen)
         obj = await self._write(seen.obj, bookkeeping.uninstalled(seen, receipt, forced, now()))
         how = "let go by force, what it installed was left as it is" if forced else "uninstalled"
         where = f"; the receipt is ConfigMap {labels.SYSTEM_NAMESPACE}/{receipt}" if receipt else ""
@@ -246,7 +244,7 @@ class PlanReconciler:
     async def _recovered(self, seen: Seen, attempt: Attempt) -> None:
         latest = seen.records.latest
         assert latest is not None
-        await self._site.switchboard.restore(await self._releases.manifest(latest))
+        await self._restore(seen)
         await self._switch_objects(seen, seen.plan.recorded.enabled is not False)
         obj = await self._write(seen.obj, bookkeeping.recovered(seen, attempt, now()))
         await self._tell(obj, "Warning", states.COND_ROLLED_BACK, f"revision {latest.revision} serves as before")
@@ -258,9 +256,9 @@ class PlanReconciler:
         return RequeueAfter(self._pauses.begin(uid_of(obj), attempt.back_failures, seen.policies.retry))
 
     async def _settle(self, seen: Seen, action: planner.Settle) -> None:
-        desired, latest = action.desired, seen.records.latest
-        if seen.plan.recorded.state != states.INSTALLED and latest is not None:
-            await self._site.switchboard.restore(await self._releases.manifest(latest))
+        desired = action.desired
+        if seen.plan.recorded.state != states.INSTALLED:
+            await self._restore(seen)
         await self._switch_objects(seen, desired.enabled)
         status = bookkeeping.settled(seen, desired, now())
         self._pauses.forget(uid_of(seen.obj))
@@ -269,6 +267,18 @@ class PlanReconciler:
         obj = await self._write(seen.obj, status)
         word = "enabled" if desired.enabled else "disabled"
         await self._tell(obj, "Normal", states.INSTALLED, f"{desired.extension} {desired.version} is {word}")
+
+    async def _restore(self, seen: Seen) -> None:
+        """What the manifest says of its objects' status. A record that does not decode keeps nobody from being done."""
+        latest = seen.records.latest
+        if latest is None:
+            return
+        try:
+            manifest = await self._releases.manifest(latest)
+        except HelmProtocolError as error:
+            await self._tell(seen.obj, "Warning", "UnreadableRelease", str(error))
+            return
+        await self._site.switchboard.restore(manifest)
 
     async def _switch(self, seen: Seen, enabled: bool) -> None:
         if seen.plan.recorded.version:
@@ -323,29 +333,8 @@ class PlanReconciler:
 
     async def _begin_receipt(self, seen: Seen) -> None:
         """What there is is written down before anything is taken away."""
-        try:
-            await self._receipts.begin(
-                extension=seen.plan.name,
-                plan_uid=uid_of(seen.obj),
-                version=str(seen.status.get("version") or ""),
-                namespace=seen.namespace,
-                records=seen.records,
-                shared=bool(self.observer.neighbours(seen.plan.name, seen.namespace)),
-                requested_by=bookkeeping.requester(seen.obj),
-                release=seen.release,
-            )
-        except _NEVER_WRITTEN as error:
-            await self._tell(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be written: {error}")
-
-    async def _finish_receipt(self, seen: Seen, *, forced: bool) -> str:
-        kept = left_behind(seen.status) | dict.fromkeys(seen.world.members, "the plan was let go by force")
-        try:
-            return await self._receipts.finish(
-                extension=seen.plan.name, plan_uid=uid_of(seen.obj), forced=forced, kept=kept
-            )
-        except _NEVER_WRITTEN as error:
-            await self._tell(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be completed: {error}")
-            return ""
+        shared = bool(self.observer.neighbours(seen.plan.name, seen.namespace))
+        await self._receipts.begin(seen, shared=shared)
 
     async def _fail_uninstall(self, seen: Seen, obj: Object, error: Refused) -> RequeueAfter:
         attempt = bookkeeping.after(seen.plan.recorded.attempt, error)

@@ -4,6 +4,7 @@ A plan waits when its condition Dependencies says so; and a plan that needs an e
 goes. Steps of an operation that runs change nothing of this, and wake nobody.
 """
 
+import asyncio
 from collections.abc import Iterator
 
 from dovetail.kube import Controller, Informer, Key, find_condition, is_deleting, key_of
@@ -14,22 +15,30 @@ from dovetail.lifecycle.objects import conditions_of, mapping, spec_of, status_o
 
 
 def wakes_others(controller: Controller, plans: Informer, versions: Informer) -> None:
-    """Let every change of a plan's standing queue the plans that it concerns."""
+    """Let every change of a plan's standing queue the plans that it concerns; changes at one moment are one look."""
+    changed: set[str] = set()
+
+    def flush() -> None:
+        names = frozenset(changed)
+        changed.clear()
+        for name in concerned(names, plans, versions):
+            controller.enqueue(Key("", name))
 
     def handler(type: str, old: Object | None, new: Object, /) -> None:
         if type != "DELETED" and old is not None and old is not new and _standing(old) == _standing(new):
             return
-        for name in concerned(key_of(new).name, plans, versions):
-            controller.enqueue(Key("", name))
+        if not changed:
+            asyncio.get_running_loop().call_soon(flush)
+        changed.add(key_of(new).name)
 
     plans.add_handler(handler)
 
 
-def concerned(changed: str, plans: Informer, versions: Informer) -> Iterator[str]:
-    """The other plans that wait, or that need the extension which changed."""
+def concerned(changed: frozenset[str], plans: Informer, versions: Informer) -> Iterator[str]:
+    """The plans that wait for others, or that need an extension which changed."""
     for plan in plans.lister:
         name = key_of(plan).name
-        if name != changed and (is_waiting(plan) or _needs(plan, changed, versions)):
+        if (is_waiting(plan) and changed - {name}) or _needs(plan, changed, versions):
             yield name
 
 
@@ -39,10 +48,10 @@ def is_waiting(plan: Object) -> bool:
     return condition is not None and condition.get("status") == "False"
 
 
-def _needs(plan: Object, extension: str, versions: Informer) -> bool:
+def _needs(plan: Object, changed: frozenset[str], versions: Informer) -> bool:
     version = str(status_of(plan).get("version") or "")
     required = held(key_of(plan).name, version, versions.lister.get).required if version else ()
-    return any(one.name == extension for one in required)
+    return any(one.name in changed for one in required)
 
 
 def _standing(plan: Object) -> tuple[object, ...]:
