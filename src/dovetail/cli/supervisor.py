@@ -23,7 +23,7 @@ _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 10.0
 _STEADY_AFTER = 30.0
 _LOG_LIMIT = 10 << 20
-MALLOC = {"MALLOC_ARENA_MAX": "2", "MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 20)}
+MALLOC = {"MALLOC_ARENA_MAX": "1", "MALLOC_MMAP_THRESHOLD_": str(8 << 20), "MALLOC_TRIM_THRESHOLD_": str(1 << 17)}
 """Give large blocks back to the system: a password hash takes 19 MiB, which glibc would otherwise keep for ever."""
 
 _log = logging.getLogger(__name__)
