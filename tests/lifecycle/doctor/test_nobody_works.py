@@ -8,12 +8,12 @@ from typing import Any
 
 from dovetail.apis.extensions_v1alpha1 import JSBUNDLES
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS, REPOSITORIES
-from dovetail.kube import JOBS, LEASES, SECRETS, Client, now
+from dovetail.kube import DEPLOYMENTS, JOBS, LEASES, PODS, SECRETS, Client, now
 from dovetail.lifecycle.doctor import mending
 from dovetail.lifecycle.doctor.diagnosing import examine, examine_platform
 from tests.conftest import KubeApi
 from tests.finished_jobs import finished_status
-from tests.lifecycle.doctor.lifecycle_faults import HOOK, fail_job, hook_job
+from tests.lifecycle.doctor.lifecycle_faults import HOOK, container_waits, fail_job, hook_job, make_pod, until_account
 from tests.lifecycle.doctor.rig import AT_ONCE, PATIENCE, Rig, first, platform, shown
 from tests.lifecycle.museum import Museum
 from tests.lifecycle.platform import ensure_namespace, make, package, until
@@ -144,6 +144,28 @@ async def test_repositories_are_named_with_their_cause_and_mended(platform_crds:
         await of_an_extension(rig, museum)
         for name in wanted:
             await rig.client.delete(REPOSITORIES, name)
+
+
+async def test_the_pod_of_a_repository_that_is_an_image(platform_crds: KubeApi) -> None:
+    space, image = "kubesphere-system", "images.test/shelf:1"
+    async with platform(platform_crds) as rig:
+        await ensure_namespace(rig.client, space)
+        await until_account(rig, space)
+        await make(rig.client, REPOSITORIES, "r-image", spec={"image": image, "updateStrategy": {"timeout": "1s"}})
+        await rig.until_condition(REPOSITORIES, "r-image", "Synced", "False")
+        deployment = await rig.client.get(DEPLOYMENTS, "repository-r-image", space)
+        owner = {"apiVersion": "apps/v1", "kind": "Deployment", "name": deployment["metadata"]["name"],
+                 "uid": deployment["metadata"]["uid"], "controller": True}  # fmt: skip
+        pod = await make_pod(rig, space, "repository-r-image-x", owner, image, nodeName="doctors-node")
+        await container_waits(rig, pod, {"reason": "ErrImagePull", "message": "dial tcp: i/o timeout"}, image=image)
+        try:
+            platform_itself, *_ = await examine_platform(rig.client, PATIENCE)
+            root = next(one for one in platform_itself.roots if one.finding.subject.name == pod["metadata"]["name"])
+            assert root.finding.cause.code == "ImageUnreachable"
+            assert [one.cause.code for one in root.symptoms] == ["RepositoryPodNotReady"], shown(platform_itself)
+        finally:
+            await rig.client.delete(REPOSITORIES, "r-image")
+            await rig.client.delete(PODS, pod["metadata"]["name"], space, grace_period=0)
 
 
 async def of_an_extension(rig: Rig, museum: Museum) -> None:

@@ -4,6 +4,7 @@ import importlib
 import pkgutil
 import string
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import hypothesis.strategies as st
@@ -36,6 +37,11 @@ def test_both_languages_say_the_same_details(cause: Cause) -> None:
     assert fields(cause.en) == fields(cause.zh)
     assert all(text and text == text.strip() for words in (cause.en, cause.zh) for text in words)
     assert any("\u4e00" <= letter <= "\u9fff" for letter in cause.zh.what + cause.zh.way)
+
+
+def test_the_page_names_every_cause() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "doctor.md").read_text()
+    assert [cause.code for cause in CAUSES if f"`{cause.code}`" not in page] == []
 
 
 def test_there_are_enough_causes_to_be_of_use() -> None:

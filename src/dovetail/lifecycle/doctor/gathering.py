@@ -56,8 +56,9 @@ from dovetail.kube import (
 )
 from dovetail.lifecycle import access
 from dovetail.lifecycle.doctor.causes import namespaces, processes, repositories
-from dovetail.lifecycle.doctor.picture import Picture, is_ours
+from dovetail.lifecycle.doctor.picture import Picture, condition_of, is_ours
 from dovetail.lifecycle.doctor.reading import Reader
+from dovetail.lifecycle.image_repositories import name_of
 from dovetail.lifecycle.objects import mapping, spec_of, status_of
 
 EVENTS_LIMIT: Final = 1000
@@ -97,6 +98,7 @@ async def look_at_platform(client: Client) -> Picture:
     await _fill(reader, kinds, wanted)
     lease = await reader.one(LEASES, processes.LEASE, labels.SYSTEM_NAMESPACE)
     kinds["leases"] = [lease] if lease else []
+    await _image_repositories(reader, kinds)
     return _picture("", "", kinds, reader, served)
 
 
@@ -114,6 +116,7 @@ async def look_at_extension(client: Client, extension: str) -> Picture:
     await _catalogue(reader, kinds, extension)
     namespace = namespace_of(kinds, extension)
     await _inside(reader, kinds, extension, namespace)
+    await _image_repositories(reader, kinds)
     picture = _picture(extension, namespace, kinds, reader, served)
     relevant = [obj for obj in picture.all("repositories.kubesphere.io") if repositories.relevant(picture, obj)]
     picture = replace(picture, kinds={**picture.kinds, "repositories.kubesphere.io": relevant})
@@ -214,6 +217,27 @@ def _only_ours(inside: Mapping[str, list[Object]], extension: str) -> dict[str, 
 
 def _owners(obj: Object) -> set[str]:
     return {str(owner.get("uid")) for owner in (obj["metadata"].get("ownerReferences") or ())}
+
+
+async def _image_repositories(reader: Reader, kinds: Kinds) -> None:
+    """The pods of repositories that are images, where one waits for its pod."""
+    waiting = [
+        name_of(key_of(obj).name)
+        for obj in kinds.get("repositories.kubesphere.io", ())
+        if condition_of(obj, "Synced").get("reason") == "WaitingForPod"
+    ]
+    if not waiting:
+        return
+    resources = (DEPLOYMENTS, REPLICASETS, PODS, EVENTS)
+    pages = await asyncio.gather(*(reader.page(resource, labels.SYSTEM_NAMESPACE) for resource in resources))
+    for resource, page in zip(resources, pages, strict=True):
+        told = [obj for obj in page or () if _about(obj).startswith(tuple(waiting))]
+        kinds[resource.plural] = [*kinds.get(resource.plural, ()), *told]
+
+
+def _about(obj: Object) -> str:
+    """The object's name, or that of what an event is about."""
+    return str(mapping(obj.get("involvedObject")).get("name") or key_of(obj).name)
 
 
 async def _held(reader: Reader, kinds: Kinds, namespace: Object | None) -> None:

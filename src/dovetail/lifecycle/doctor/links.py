@@ -12,6 +12,7 @@ from dovetail.apis import labels
 from dovetail.kube import key_of, labels_of, owners_of
 from dovetail.lifecycle.doctor.findings import Ref
 from dovetail.lifecycle.doctor.picture import Picture, is_hook, is_ours, items, matches, ref_of, template_labels
+from dovetail.lifecycle.image_repositories import name_of
 from dovetail.lifecycle.objects import conditions_of, mapping, spec_of
 
 Edges = Mapping[Ref, frozenset[Ref]]
@@ -50,6 +51,7 @@ def reachable(start: Iterable[Ref], edges: Edges) -> frozenset[Ref]:
 
 def _edges(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
     yield from _catalogue(picture)
+    yield from _image_repositories(picture)
     yield from _pods(picture)
     yield from _workloads(picture)
     yield from _services(picture)
@@ -72,6 +74,12 @@ def _catalogue(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
             yield ref_of(obj), plan
     for subscription in picture.all("subscriptions.kubesphere.io"):
         yield plan, ref_of(subscription)
+
+
+def _image_repositories(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
+    for repository in picture.all("repositories.kubesphere.io"):
+        name = key_of(repository).name
+        yield Ref("Deployment", name_of(name), labels.SYSTEM_NAMESPACE), Ref("Repository", name)
 
 
 def _pods(picture: Picture) -> Iterator[tuple[Ref, Ref]]:

@@ -7,8 +7,9 @@ from typing import Final
 from dovetail.apis import labels
 from dovetail.kube import key_of, labels_of
 from dovetail.lifecycle.doctor.commands import again, edit, show
-from dovetail.lifecycle.doctor.findings import Cause, Finding, Retry, Severity, cause, evidence
+from dovetail.lifecycle.doctor.findings import Cause, Finding, Ref, Retry, Severity, cause, evidence
 from dovetail.lifecycle.doctor.picture import Object, Picture, condition_of, ref_of
+from dovetail.lifecycle.image_repositories import name_of
 from dovetail.lifecycle.objects import spec_of, status_of
 
 CREDENTIALS: Final = cause(
@@ -46,6 +47,12 @@ INVALID: Final = cause(
     ("The repository is not written correctly: {why}", "Correct the fields that it names."),
     ("仓库配置有误：{why}", "更正其中指出的字段。"),
     depth=15,
+)
+POD: Final = cause(
+    "RepositoryPodNotReady",
+    ("The repository is an image, and no pod of it is ready: {why}", "See its pods; they are in kubesphere-system."),
+    ("该仓库是一个镜像，但没有就绪的 Pod：{why}", "查看 kubesphere-system 中对应的 Pod。"),
+    depth=30,
 )
 PARTLY: Final = cause(
     "PackagesRefused",
@@ -100,7 +107,9 @@ def _repository(obj: Object) -> Iterator[Finding]:
 def _cause(reason: str, why: str) -> Cause:
     if reason == "SecretUnusable":
         return SECRET
-    if reason in ("InvalidRepository", "UnknownScheme"):
+    if reason in ("WaitingForPod", "NoNodes"):
+        return POD
+    if reason in ("InvalidRepository", "UnknownScheme", "NameTaken"):
         return INVALID
     if reason in ("InvalidIndex", "EmptyIndex", "TooLarge"):
         return UNREADABLE
@@ -112,6 +121,8 @@ def _cause(reason: str, why: str) -> Cause:
 
 def _commands(obj: Object, found: Cause) -> tuple[str, ...]:
     url = str(spec_of(obj).get("url") or "")
+    if found is POD:
+        return (show(Ref("Deployment", name_of(key_of(obj).name), labels.SYSTEM_NAMESPACE)),)
     if found in (SECRET, CREDENTIALS):
         return (f"kubectl -n {labels.SYSTEM_NAMESPACE} get secrets", edit(ref_of(obj)))
     if found is UNREACHABLE and url.startswith("http") and "'" not in url:
