@@ -29,7 +29,7 @@ apiVersion: v1
 kind: ConfigMap
 metadata:
   name: precious
-  annotations: {helm.sh/hook: pre-install}
+  annotations: {helm.sh/hook: "pre-install,pre-delete"}
 data: {from: the chart}
 """
 
@@ -84,7 +84,12 @@ async def test_a_hook_does_not_delete_an_object_of_its_name(platform_crds: KubeA
         await plan(client, "greedy", "1.1.0")
         await until_settled(client, "greedy", "1.1.0")  # the hook that we made is no obstacle
 
+        await client.delete(CONFIGMAPS, "precious", "extension-greedy")
+        theirs = await make(client, CONFIGMAPS, "precious", "extension-greedy", data={"from": "a user"})
         await client.delete(INSTALLPLANS, "greedy")
+        await refused(client, "greedy", "ConfigMap extension-greedy/precious")  # the hook of the uninstall, too
+        assert uid_of(await client.get(CONFIGMAPS, "precious", "extension-greedy")) == uid_of(theirs)
+        await client.delete(CONFIGMAPS, "precious", "extension-greedy")
         await until_gone(client, INSTALLPLANS, "greedy")
         namespace = await client.get(NAMESPACES, "extension-greedy")
         assert REF not in namespace["metadata"].get("labels", {}), "a user's namespace is used, not taken over"

@@ -53,6 +53,7 @@ from dovetail.lifecycle.steps import Report, quiet
 from dovetail.lifecycle.values import injected_values
 
 _log = logging.getLogger(__name__)
+_DELETING: Final = frozenset({"pre-delete", "post-delete"})
 _ON_TOP: Final = 30.0
 _LONGEST: Final = 3500.0
 """The reconciliation that carries an operation ends soon after."""
@@ -224,8 +225,13 @@ class Deployer:
             return ""
 
     async def roll_back(self, order: RollBack, interrupt: asyncio.Event, report: Report = quiet) -> None:
-        """Let Helm bring a revision back, as the extension's account. Raises DeployFailed, Interrupted."""
+        """Let Helm bring a revision back, as the extension's account.
+
+        Raises DeployFailed, ForeignObject, Interrupted.
+        """
         report(steps.ROLLING_BACK)
+        me = Owner(order.extension, order.release, order.namespace)
+        await self._ownership.check(await self._made(me, order.revision), me, lambda: self._made(me))
         operation = Rollback(
             release=order.release,
             revision=order.revision,
@@ -245,8 +251,14 @@ class Deployer:
         release: str = "",
         hook_timeout: float | None = None,
     ) -> None:
-        """Let Helm remove the release, as the extension's account. Raises UninstallFailed, Interrupted."""
+        """Let Helm remove the release, as the extension's account.
+
+        Raises UninstallFailed, Interrupted, and ForeignObject where a hook would delete what is somebody else's.
+        """
         report(steps.UNINSTALLING)
+        me = Owner(extension, release or extension, namespace)
+        hooks = [one for one in await self._made(me) if one.hooks & _DELETING]
+        await self._ownership.check(hooks, me, lambda: self._made(me))
         operation = Uninstall(
             release=release or extension,
             connection=self._connection(extension, namespace),
@@ -276,9 +288,8 @@ class Deployer:
 
     async def _readmit(self, extension: str, namespace: str, release: str) -> None:
         """Somebody may have taken rights from the account: it gets back what an uninstall needs."""
-        contents = await self._contents(namespace, release)
-        texts = [text for one in contents for text in (one.manifest, *one.hooks)]
-        await self._preparation.readmit(extension, namespace, await asyncio.to_thread(read, texts))
+        made = await self._made(Owner(extension, release, namespace))
+        await self._preparation.readmit(extension, namespace, made)
 
     async def _prepare(self, desired: Desired, fetched: Fetched, *, upgrade: bool, report: Report) -> Former:
         """Namespace and account; the rights that the account had before."""
@@ -325,22 +336,23 @@ class Deployer:
         """Whose everything is that would be touched. Raises ForeignObject, ForeignDefinition, UnsafeDefinition."""
         me = _owner(order)
 
-        async def made() -> list[Rendered]:
-            contents = await self._contents(me.namespace, me.release)
-            return await asyncio.to_thread(read, [text for one in contents for text in (one.manifest, *one.hooks)])
-
         async def defined() -> list[Rendered]:
-            contents = await self._contents(me.namespace, me.release)
+            contents = await self._contents(me)
             return await asyncio.to_thread(read, [text for one in contents for text in one.crds])
 
-        await self._ownership.check(objects, me, made)
+        await self._ownership.check(objects, me, lambda: self._made(me))
         allow_unsafe = ALLOW_UNSAFE_CRDS in order.annotations
         policy = order.policies.crds
         return await self._definitions.decide(rendering.crds, me, policy, defined, allow_unsafe=allow_unsafe)
 
-    async def _contents(self, namespace: str, release: str) -> list[Contents]:
-        records = (await self._releases.records(namespace, release)).revisions
-        return [await self._releases.contents(record) for record in records]
+    async def _made(self, me: Owner, revision: int = 0) -> list[Rendered]:
+        """The objects and hooks of the release's records, or of one of its revisions."""
+        contents = await self._contents(me, revision)
+        return await asyncio.to_thread(read, [text for one in contents for text in (one.manifest, *one.hooks)])
+
+    async def _contents(self, me: Owner, revision: int = 0) -> list[Contents]:
+        records = (await self._releases.records(me.namespace, me.release)).revisions
+        return [await self._releases.contents(one) for one in records if revision in (0, one.revision)]
 
     def _values(self, order: Order, fetched: Fetched) -> Values:
         injected = injected_values(self._settings, fetched.package.dependencies, agent=order.agent)

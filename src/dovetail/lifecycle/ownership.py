@@ -66,6 +66,11 @@ def foreign(found: Mapping[str, Any], me: Owner, *, known: bool) -> str | None:
     return None if known or extension or release else NOBODY
 
 
+def _is_our_hook(recorded: Rendered) -> bool:
+    """A hook that had our label when it was made: without it, it is another object by now, and Helm would delete it."""
+    return bool(recorded.hooks) and labels.EXTENSION_REF in labels_of(recorded.content)
+
+
 class Ownership:
     """Looks the objects of a rendering up."""
 
@@ -82,7 +87,7 @@ class Ownership:
             tasks = [group.create_task(self._look(obj, me, limit)) for obj in objects if obj.name]
         problems = [(obj, problem) for task in tasks if (found := task.result()) for obj, problem in [found]]
         if any(not problem.owner for _, problem in problems):
-            known = {place_of(obj, me.namespace) for obj in await made()}
+            known = {place_of(obj, me.namespace) for obj in await made() if not _is_our_hook(obj)}
             problems = [
                 (o, problem) for o, problem in problems if problem.owner or place_of(o, me.namespace) not in known
             ]
