@@ -259,12 +259,12 @@ async def condition(client: Client, name: str) -> dict[str, Any]:
 
 async def test_changes_by_hand_are_told_with_their_fields(platform_crds: KubeApi) -> None:
     space = "extension-watched"
-    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig, drift_interval=1.0):
+    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig, drift_interval=0.5):
         await publish(client, "watched", "1.0.0", package("watched", "1.0.0", templates__web_yaml=WORKLOAD))
         rules = [{"kind": "Deployment", "paths": ["/spec/replicas"]}]
         await plan(client, "watched", "1.0.0", drift={"mode": "Report", "ignore": rules})
         await until_settled(client, "watched", "1.0.0")
-        await asyncio.sleep(2.5)  # two looks and more
+        await asyncio.sleep(1.2)  # two looks and more
         assert await drift_of(client, "watched") == []
         assert await condition(client, "watched") == {}, "a plan that never drifted is never written"
 
