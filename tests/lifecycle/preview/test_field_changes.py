@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from dovetail.lifecycle.preview.field_changes import field_changes
+from dovetail.lifecycle.preview.field_changes import field_changes, patch_of
 
 Object = dict[str, Any]
 
@@ -84,3 +84,21 @@ def test_what_changes(old: Object | None, new: Object, there: Object, wanted: li
 def test_before_and_after_are_told() -> None:
     (one,) = field_changes(deployment(), deployment(container={"image": "web:2"}), live())
     assert (one.before, one.after) == ("web:1", "web:2")
+
+
+def test_as_a_patch_what_only_the_former_had_is_taken_away() -> None:
+    probe = {"httpGet": {"port": 80}}
+    old = deployment(replicas=3, container={"livenessProbe": probe}, more=[{"name": "b"}])
+    new = deployment(container={"livenessProbe": {"tcpSocket": {"port": 80}}, "args": ["x"]})
+    spec = patch_of(old, new)["spec"]
+    web, gone = spec["template"]["spec"]["containers"]
+    assert spec["replicas"] is None
+    assert web["livenessProbe"] == {"httpGet": None, "tcpSocket": {"port": 80}}
+    assert (web["args"], web["name"]) == (["x"], "web")
+    assert gone == {"$patch": "delete", "name": "b"}
+
+
+def test_as_a_patch_a_list_of_a_custom_resource_is_replaced() -> None:
+    kind = {"apiVersion": "x.example.org/v1"}
+    old, new = {**kind, "spec": {"a": 1, "containers": [{"name": "a"}]}}, {**kind, "spec": {"containers": []}}
+    assert patch_of(old, new) == {**kind, "spec": {"a": None, "containers": []}}

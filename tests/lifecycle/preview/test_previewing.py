@@ -148,3 +148,44 @@ async def test_values_are_held_against_the_schema(platform_crds: KubeApi) -> Non
         assert [one.reason for one in bad.blocked] == ["InvalidValues"]
         assert any("color" in text for text in bad.values.errors)
         assert bad.hash == ""
+
+
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: front}
+spec: {clusterIP: %s, ports: [{port: 80}]}
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: work}
+spec:
+  selector: {matchLabels: {app: %s}}
+  template: {metadata: {labels: {app: %s}}, spec: {containers: [{name: a, image: a, %s}]}}
+"""
+HTTP, TCP = "livenessProbe: {httpGet: {port: 80}}", "livenessProbe: {tcpSocket: {port: 80}}"
+
+
+async def test_what_the_api_server_would_refuse_is_known_before(platform_crds: KubeApi) -> None:
+    async with platform_crds.client() as client, previewer(platform_crds, client) as previews:
+        await publish(
+            client, "fixed", "1.0.0", package("fixed", "1.0.0", templates__s=SERVICE % ("None", "a", "a", HTTP))
+        )
+        await publish(
+            client, "fixed", "1.1.0", package("fixed", "1.1.0", templates__s=SERVICE % ("None", "b", "b", HTTP))
+        )
+        await publish(
+            client, "fixed", "1.2.0", package("fixed", "1.2.0", templates__s=SERVICE % ("None", "a", "c", HTTP))
+        )
+        await publish(client, "fixed", "1.3.0", package("fixed", "1.3.0", templates__s=OTHER_PROBE))
+        async with controllers(platform_crds.kubeconfig):
+            await plan(client, "fixed", "1.0.0")
+            await until_settled(client, "fixed", "1.0.0")
+        before = await everything(client)
+        for version in ("1.1.0", "1.2.0"):
+            found = (await previews.preview(Asked("fixed", version))).plan
+            assert {one.reason for one in found.blocked} == {"Refused"}, version
+            assert any("Deployment.apps extension-fixed/work" in one.message for one in found.blocked)
+        for version in ("1.0.0", "1.3.0"):
+            assert not (await previews.preview(Asked("fixed", version))).plan.blocked, version
+        assert await everything(client) == before

@@ -40,7 +40,7 @@ class Approvals:
         asker = Asker("the platform")
         previewer = Previewer(self._client, self._client, self._helm, self._packages, self._settings, asker)
         asked = Asked(desired.extension, desired.version, config, desired.namespace)
-        preview = await previewer.preview(asked, fetched)
+        preview = await previewer.preview(asked, fetched, tries=False)
         if preview.expected is None:
             raise PlanStale(desired.extension, desired.version, ["what the templates render to"])
         begun = preview.target == desired.target

@@ -63,8 +63,13 @@ def field_changes(old: Fields | None, new: Fields, live: Fields) -> list[FieldCh
     # What a former manifest wrote into a Secret as text stays: the API server keeps no `stringData` to take it from.
     former = {} if old is None else normal({key: value for key, value in old.items() if key != "stringData"})
     wanted = normal(new)
-    native = _is_native(str(new.get("apiVersion") or ""))
+    native = is_native(str(new.get("apiVersion") or ""))
     return sorted(_Merge(native).fields(former, wanted, normal(live), ""), key=lambda one: one.path)
+
+
+def patch_of(old: Fields, new: Fields) -> dict[str, Any]:
+    """The same merge as a patch: strategic for kinds of Kubernetes itself, else a JSON merge patch."""
+    return _Merge(is_native(str(new.get("apiVersion") or ""))).patch(old, new, "")
 
 
 def normal(obj: Fields) -> dict[str, Any]:
@@ -93,7 +98,7 @@ def _re_encoded(value: Any) -> Any:
         return value
 
 
-def _is_native(api_version: str) -> bool:
+def is_native(api_version: str) -> bool:
     """Kinds of Kubernetes itself, whose lists it knows how to merge."""
     group = api_version.rpartition("/")[0]
     return "." not in group or (group.endswith(".k8s.io") and group.count(".") == 2)
@@ -111,6 +116,24 @@ class _Merge:
                 yield from self._value(old.get(key), wanted, there, where, str(key))
             elif not _is_empty(old.get(key)) and not _is_empty(there):
                 yield from self._gone(old.get(key), there, where, str(key))
+
+    def patch(self, old: Fields, new: Fields, path: str) -> dict[str, Any]:
+        wanted = {key: value for key, value in new.items() if value is not None}
+        found: dict[str, Any] = {key: None for key in old if key not in wanted}
+        for key, value in wanted.items():
+            found[key] = self._part(old.get(key), value, _below(path, key), key)
+        return found
+
+    def _part(self, old: Any, new: Any, path: str, key: str) -> Any:
+        if isinstance(new, Mapping) and isinstance(old, Mapping):
+            return self.patch(cast("Fields", old), cast("Fields", new), path)
+        by = self._merge_key(key, path)
+        former, wanted = _named(old, by), _named(new, by)
+        if by is None or not isinstance(new, list) or wanted is None:
+            return cast("Any", new)
+        kept = [self.patch((former or {}).get(name, {}), item, f"{path}[{by}={name}]") for name, item in wanted.items()]
+        gone = [{"$patch": "delete", by: item[by]} for name, item in (former or {}).items() if name not in wanted]
+        return [*kept, *gone]
 
     def _value(self, old: Any, new: Any, live: Any, path: str, key: str) -> Iterator[FieldChange]:
         if _is_empty(live):

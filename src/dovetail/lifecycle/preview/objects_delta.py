@@ -97,7 +97,7 @@ def _wanted(key: ObjectKey, obj: RenderedObject, old: RenderedObject | None, wor
         return ObjectChange(key, "added", place=obj.place)
     if old is None and (owner := _owner(live, world)):
         return ObjectChange(key, "foreign", place=obj.place, owner=owner)
-    wanted = _as_helm_applies(obj.value, world)
+    wanted = as_helm_applies(obj.value, world)
     changes = tuple(field_changes(old.value if old is not None else None, wanted, live))
     return ObjectChange(key, "changed" if changes else "unchanged", changes, obj.place)
 
@@ -148,7 +148,7 @@ def platform_keys(extension: str, namespace: str, permissions: Permissions) -> l
     return keys
 
 
-def _as_helm_applies(value: Object, world: World) -> dict[str, Any]:
+def as_helm_applies(value: Object, world: World) -> dict[str, Any]:
     """With the marks that Helm puts on every object of a release."""
     about = dict(mapping(value.get("metadata")))
     about["labels"] = {**mapping(about.get("labels")), labels.MANAGED_BY: "Helm"}

@@ -50,6 +50,7 @@ def make_plan(world: World) -> Plan:
         *_refused_definitions(world, definitions),
         *_refused_by_helm(world),
         *_refused_by_the_api(world, definitions),
+        *(Block(reason="Refused", message=f"{one.key} ({one.place}): {one.message}") for one in world.refused),
     ]
     return msgspec.structs.replace(
         _about(world),

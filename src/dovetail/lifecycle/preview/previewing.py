@@ -19,9 +19,11 @@ from dovetail.lifecycle.constraints import Platform
 from dovetail.lifecycle.packages import Fetched, PackageSource
 from dovetail.lifecycle.preview.document import Plan
 from dovetail.lifecycle.preview.gathering import Asked, Gatherer, Subject
+from dovetail.lifecycle.preview.objects_delta import object_changes
 from dovetail.lifecycle.preview.planning import make_plan
 from dovetail.lifecycle.preview.rendering import Recipe, answered, looks_up, render
 from dovetail.lifecycle.preview.rights_delta import rule_of
+from dovetail.lifecycle.preview.trial import trial
 from dovetail.lifecycle.preview.world import InForce, World
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.values import injected_values
@@ -70,14 +72,19 @@ class Previewer:
         self._settings = settings
         self._asker = asker
 
-    async def preview(self, asked: Asked, fetched: Fetched | None = None) -> Preview:
-        """Raises NoSuchVersion, InvalidObject, Refused (the package cannot be had or used), KubeError, HelmError."""
+    async def preview(self, asked: Asked, fetched: Fetched | None = None, *, tries: bool = True) -> Preview:
+        """`tries`: ask the API server whether it would take the objects.
+
+        Raises NoSuchVersion, InvalidObject, Refused (the package cannot be had or used), KubeError, HelmError."""
         gatherer = Gatherer(self._platform, self._reader)
         subject = await gatherer.subject(asked)
         if fetched is None:
             fetched = await self._packages.load(subject.version)
         world, api_versions = await self._world(gatherer, subject, fetched)
         world = await gatherer.complete(await self._rendered(world, fetched, api_versions))
+        if tries and world.rendering is not None:
+            changes = await asyncio.to_thread(object_changes, world)
+            world = replace(world, refused=await trial(self._reader, world, changes))
         plan = await asyncio.to_thread(make_plan, world)
         expected = world.rendering.expected if world.rendering is not None else None
         return Preview(plan, subject, expected, world.in_force.target)

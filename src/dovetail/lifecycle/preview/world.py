@@ -94,6 +94,15 @@ class Answered:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """An object that the API server would not take."""
+
+    key: ObjectKey
+    message: str
+    place: str = ""
+
+
+@dataclass(frozen=True)
 class World:
     """Everything. `refusal` is Helm's word when the package does not render; then there is no rendering."""
 
@@ -119,6 +128,7 @@ class World:
     """The rules that the account holds now, by kind of role."""
     plugged: Sequence[Object] = ()
     """Every APIService, ReverseProxy, JSBundle and ExtensionEntry of the cluster."""
+    refused: Sequence[Refusal] = ()
     unreadable: Sequence[str] = ()
     """What could not be read of the cluster, for people."""
     standing: Standing = field(default_factory=Standing)
