@@ -167,17 +167,12 @@ HTTP, TCP = "livenessProbe: {httpGet: {port: 80}}", "livenessProbe: {tcpSocket: 
 
 
 async def test_what_the_api_server_would_refuse_is_known_before(platform_crds: KubeApi) -> None:
+    versions = {"1.0.0": ("a", "a", HTTP), "1.1.0": ("b", "b", HTTP)}
+    versions |= {"1.2.0": ("a", "c", HTTP), "1.3.0": ("a", "a", TCP)}
     async with platform_crds.client() as client, previewer(platform_crds, client) as previews:
-        await publish(
-            client, "fixed", "1.0.0", package("fixed", "1.0.0", templates__s=SERVICE % ("None", "a", "a", HTTP))
-        )
-        await publish(
-            client, "fixed", "1.1.0", package("fixed", "1.1.0", templates__s=SERVICE % ("None", "b", "b", HTTP))
-        )
-        await publish(
-            client, "fixed", "1.2.0", package("fixed", "1.2.0", templates__s=SERVICE % ("None", "a", "c", HTTP))
-        )
-        await publish(client, "fixed", "1.3.0", package("fixed", "1.3.0", templates__s=OTHER_PROBE))
+        for version, (selected, labelled, probe) in versions.items():
+            text = SERVICE % ("None", selected, labelled, probe)
+            await publish(client, "fixed", version, package("fixed", version, templates__s=text))
         async with controllers(platform_crds.kubeconfig):
             await plan(client, "fixed", "1.0.0")
             await until_settled(client, "fixed", "1.0.0")
