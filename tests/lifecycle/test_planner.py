@@ -521,7 +521,7 @@ _plans = st.builds(
 _worlds = st.builds(
     World, release=st.none() | _releases, namespace=st.sampled_from(list(Namespace)), switched=st.booleans(),
     remains=st.integers(0, 1), vanishing=st.integers(0, 1), may_retry=st.booleans(),
-    dependents=st.sampled_from([(), ("one", "two")]),
+    dependents=st.sampled_from([(), ("one", "two")]), members=st.sampled_from([(), ("edge",)]),
 )  # fmt: skip
 
 
@@ -557,6 +557,15 @@ def test_every_state_in_every_world_has_an_exit(plan: Plan, world: World) -> Non
 @given(plan=_plans, world=_worlds)
 def test_a_decision_depends_on_its_arguments_only(plan: Plan, world: World) -> None:
     assert planner.decide(plan, world) == planner.decide(plan, world)
+
+
+def test_a_deletion_waits_for_agents_that_can_be_reached_and_force_for_none() -> None:
+    plan = Plan("ext", deleting=True, recorded=Recorded(states.UNINSTALLING))
+    action = planner.decide(plan, World(members=("edge", "far")))
+    assert action == planner.Wait("its agents are being removed from edge, far")
+    assert planner.decide(plan, World()) == planner.Unprotect()
+    forced = Plan("ext", deleting=True, force_delete=True, recorded=Recorded(states.UNINSTALLING))
+    assert planner.decide(forced, World(members=("edge",))) == planner.Unprotect()
 
 
 @pytest.mark.parametrize("release", [None, Release(1, "deployed", "x")])

@@ -4,6 +4,7 @@ Every member has a Helm process of its own, started when it is needed: one that 
 else's operation with it.
 """
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,7 +31,7 @@ from dovetail.lifecycle.workloads import Workloads
 
 @dataclass
 class AgentParts:
-    """What all members share; `make` is called once for each."""
+    """What all members share; `make` is called for each, and again when one is reached in another way."""
 
     client: Client
     known: Clusters
@@ -39,7 +40,8 @@ class AgentParts:
     recorder: EventRecorder
     host: Observer
     cached: Callable[[str], Any]
-    workers: list[HelmWorker] = field(default_factory=list[HelmWorker])
+    workers: dict[str, HelmWorker] = field(default_factory=dict[str, HelmWorker])
+    _ending: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def make(self, member: Member) -> AgentReconciler:
         """The reconciler of the agents there."""
@@ -51,7 +53,11 @@ class AgentParts:
             cluster_role="member",
         )
         helm, pauses = HelmWorker(idle_seconds=settings.worker_idle), Pauses()
-        self.workers.append(helm)
+        if former := self.workers.pop(member.name, None):
+            task = asyncio.create_task(former.close(), name=f"end of the helm worker of {member.name}")
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+        self.workers[member.name] = helm
         reconciler = AgentReconciler(
             self.client,
             self._site(member, helm, settings),
@@ -73,5 +79,7 @@ class AgentParts:
 
     async def close(self) -> None:
         """End the Helm processes."""
-        for helm in self.workers:
+        for helm in self.workers.values():
             await helm.close()
+        if self._ending:
+            await asyncio.wait(self._ending)
