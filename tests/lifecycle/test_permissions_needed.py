@@ -208,6 +208,7 @@ async def without_any_one(holder: Account, needs: Needed, at_most: int | None = 
     return len(tried)
 
 
+@pytest.mark.timeout(3600 if EVERY else 60)
 async def test_a_small_package_needs_every_rule_and_no_other(own_cluster: KubeApi) -> None:
     data = package("pw", "1.0.0", **{"templates__own.yaml": OWN})
     async with account(own_cluster, "pw", "extension-pw", data) as holder:

@@ -13,21 +13,17 @@ import pytest
 
 from dovetail.apis import labels
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, INSTALLPLANS, SUBSCRIPTIONS
+from dovetail.iam.process_roles import GATEWAY, namespaces, process_roles
 from dovetail.kube import CLUSTERROLEBINDINGS, CLUSTERROLES, Client, ControllerRuntime
 from dovetail.kube.errors import ApiError
 from dovetail.kube.objects import annotations_of
-from dovetail.lifecycle import bookkeeping, interrupts, observing, plan_admission
+from dovetail.lifecycle import plan_admission
 from dovetail.platform.guard_server import GuardServer
 from dovetail.platform.quota_reviews import QuotaReviews
 from tests.conftest import KubeApi, install_crds, run_kube_api
 from tests.lifecycle.platform import make, until
 
 REQUESTED_BY = labels.REQUESTED_BY
-
-
-def test_the_names_are_the_ones_that_the_controllers_read() -> None:
-    read = (bookkeeping.REQUESTED_BY, observing.IGNORE_DEPENDENTS, interrupts.RETRY)
-    assert read == (labels.REQUESTED_BY, labels.IGNORE_DEPENDENTS, labels.RETRY)
 
 
 @pytest.fixture(scope="module")
@@ -40,10 +36,14 @@ def own_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KubeApi]:
 
 @pytest.fixture
 async def guarded(own_cluster: KubeApi, tmp_path: Path) -> AsyncIterator[Client]:
-    """A cluster whose webhooks answer."""
+    """A cluster whose webhooks answer; their server has the rights of the gateway's process and no others."""
     async with own_cluster.client() as client:
-        runtime = ControllerRuntime(client)
-        server = GuardServer(client, tmp_path, QuotaReviews(runtime, time.monotonic))
+        for obj in [*namespaces(), *process_roles()]:
+            resource = await client.discover(obj["apiVersion"], obj["kind"])
+            await client.apply(resource, obj, field_manager="test", force=True)
+        gateway = client.impersonate(GATEWAY, ["system:authenticated"])
+        runtime = ControllerRuntime(gateway)
+        server = GuardServer(gateway, tmp_path, QuotaReviews(runtime, time.monotonic))
         serving = asyncio.create_task(server.run())
         running = asyncio.create_task(runtime.run())
         await _in_place(client)
@@ -59,7 +59,8 @@ async def _in_place(client: Client) -> None:
     """The webhooks of this server, not of one before it: they write who asks."""
 
     async def signed() -> Any:
-        await client.delete(INSTALLPLANS, "probe") if await _there(client, "probe") else None
+        if await _there(client, "probe"):
+            await client.delete(INSTALLPLANS, "probe")
         return await make(client, INSTALLPLANS, "probe", spec=_spec("probe"))
 
     await until(signed, lambda obj: REQUESTED_BY in annotations_of(obj), "the webhook of authors")
@@ -121,10 +122,9 @@ async def test_nobody_forges_an_author_while_the_platform_is_away(own_cluster: K
         for resource, one in plan_admission.configurations("https://127.0.0.1:9", _authority(), {}):
             await client.apply(resource, one, field_manager="test", force=True)
         bob = await somebody(client, "bob")
+        await make(bob, INSTALLPLANS, "away", spec=_spec("away"))
         with pytest.raises(ApiError) as caught:
-            await make(bob, INSTALLPLANS, "away", spec=_spec("away")) and await bob.patch(
-                INSTALLPLANS, "away", {"metadata": {"annotations": {REQUESTED_BY: "root"}}}
-            )
+            await bob.patch(INSTALLPLANS, "away", {"metadata": {"annotations": {REQUESTED_BY: "root"}}})
         assert "forgery.lifecycle.dovetail.dev" in caught.value.message
         await bob.patch(INSTALLPLANS, "away", {"spec": {"config": "a: 1"}})
         assert await author(client, "away") == ""
@@ -169,6 +169,22 @@ async def test_what_others_need_is_not_uninstalled(guarded: Client) -> None:
         if await _there(guarded, name):
             await ann.delete(INSTALLPLANS, name)
     await ann.delete(SUBSCRIPTIONS, "base-wanted")
+
+
+async def test_who_uninstalls_is_written_while_the_uninstall_goes_on(guarded: Client) -> None:
+    ann = await somebody(guarded, "ann")
+    for resource in (INSTALLPLANS, SUBSCRIPTIONS):
+        await make(guarded, INSTALLPLANS, "going", spec=_spec("going"))
+        await guarded.patch(INSTALLPLANS, "going", {"metadata": {"finalizers": ["tests.example.org/wait"]}})
+        if resource is SUBSCRIPTIONS:
+            await make(guarded, SUBSCRIPTIONS, "going", spec=_spec("going"))
+        await ann.delete(resource, "going")
+        assert await author(guarded, "going") == "ann"
+        await guarded.patch(INSTALLPLANS, "going", {"metadata": {"finalizers": []}})
+        if resource is SUBSCRIPTIONS:
+            await guarded.delete(INSTALLPLANS, "going")
+    asked = {"dryRun": True, "userInfo": {"username": "ann"}}
+    assert plan_admission.uninstaller({"request": asked}) == "", "nothing is written for a dry run"
 
 
 async def test_the_user_may_take_it_on_himself(guarded: Client) -> None:

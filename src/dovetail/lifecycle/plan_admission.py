@@ -3,7 +3,8 @@
 Three webhooks. The first writes who asked for a change of the plan into an annotation: the user as the API server knows
 him, through the gateway or past it. The second is only asked when somebody else is written there, and refuses that; so
 nobody can forge it, also while nobody answers, when only what would be refused anyway fails. The third refuses to
-uninstall what others require; when it does not answer the plan's controller holds the uninstall all the same.
+uninstall what others require, else writes down who uninstalls; when it does not answer, the plan's controller holds the
+uninstall all the same.
 
 Our own controllers change plans on behalf of others (a Subscription's, an automatic upgrade) and say whose.
 """
@@ -27,6 +28,8 @@ FORGERIES_PATH: Final = "/requested-by-another"
 UNINSTALLS_PATH: Final = "/uninstalls"
 
 CONTROLLERS: Final = "system:dovetail:controllers"
+_OURS: Final = (CONTROLLERS, "system:dovetail:gateway")
+"""Who says on whose behalf: our own processes. The gateway is itself only here, and everybody else elsewhere."""
 _GROUP: Final = "admissionregistration.k8s.io"
 MUTATING: Final = Resource(_GROUP, "v1", "mutatingwebhookconfigurations", "MutatingWebhookConfiguration", False)
 VALIDATING: Final = Resource(_GROUP, "v1", "validatingwebhookconfigurations", "ValidatingWebhookConfiguration", False)
@@ -39,12 +42,13 @@ def configurations(url: str, authority: str, marks: Mapping[str, str]) -> list[t
     written, before = _annotation("object", REQUESTED_BY), _annotation("oldObject", REQUESTED_BY)
     again = f"{_annotation('object', RETRY)} != {_annotation('oldObject', RETRY)}"
     changed = f"request.operation == 'CREATE' || object.spec != oldObject.spec || {written} != {before} || {again}"
-    forged = f"{written} != '' && {written} != {before} && {written} != {_USER} && {_USER} != '{CONTROLLERS}'"
-    overridden = " || ".join(_has("oldObject", key) for key in (IGNORE_DEPENDENTS, labels.FORCE_DELETE))
-    guarded = f"{_USER} != '{CONTROLLERS}' && !({overridden}) && !has(oldObject.metadata.deletionTimestamp)"
+    ours = f"{_USER} in {list(_OURS)}"
+    forged = f"{written} != '' && {written} != {before} && {written} != {_USER} && !({ours})"
+    guarded = f"!({ours}) && !has(oldObject.metadata.deletionTimestamp)"
     author = _webhook("author", url + AUTHORS_PATH, authority, ("CREATE", "UPDATE"), "Ignore", changed)
     forgery = _webhook("forgery", url + FORGERIES_PATH, authority, ("CREATE", "UPDATE"), "Fail", forged)
     uninstall = _webhook("dependents", url + UNINSTALLS_PATH, authority, ("DELETE",), "Ignore", guarded)
+    uninstall["sideEffects"] = "NoneOnDryRun"
     return [
         (MUTATING, _configuration(MUTATING, marks, [{**author, "reinvocationPolicy": "IfNeeded"}])),
         (VALIDATING, _configuration(VALIDATING, marks, [forgery, uninstall])),
@@ -80,6 +84,18 @@ def extension_of(review: Mapping[str, Any]) -> str:
     return str(mapping(spec_of(old).get("extension")).get("name") or request.get("name") or "")
 
 
+def is_overridden(review: Mapping[str, Any]) -> bool:
+    """Whether the user takes it on himself that others lack what they need."""
+    present = annotations_of(mapping(mapping(review.get("request")).get("oldObject")))
+    return IGNORE_DEPENDENTS in present or labels.FORCE_DELETE in present
+
+
+def uninstaller(review: Mapping[str, Any]) -> str:
+    """Who deletes; empty for a dry run, of which nothing is written down."""
+    request = mapping(review.get("request"))
+    return "" if request.get("dryRun") else str(mapping(request.get("userInfo")).get("username") or "")
+
+
 def refusal(review: Mapping[str, Any], dependents: Sequence[str]) -> str:
     """Why it stays installed; empty when nobody requires it. `dependents` are told as they are."""
     if not dependents:
@@ -98,7 +114,7 @@ def _author(request: Mapping[str, Any]) -> str:
     user = str(mapping(request.get("userInfo")).get("username") or "")
     obj, old = mapping(request.get("object")), mapping(request.get("oldObject"))
     written, before = (annotations_of(one).get(REQUESTED_BY, "") for one in (obj, old))
-    if user == CONTROLLERS and written and written != before:
+    if user in _OURS and written and written != before:
         return written
     said = [(spec_of(one), annotations_of(one).get(RETRY)) for one in (obj, old)]
     return before if old and said[0] == said[1] else user
