@@ -13,7 +13,7 @@ import gzip
 import json
 import zlib
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from dovetail.helm.errors import HelmProtocolError
@@ -86,6 +86,8 @@ class Contents:
     manifest: str
     hooks: tuple[str, ...] = ()
     crds: tuple[str, ...] = ()
+    values: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """What it was made from; they may be secret."""
 
 
 def contents_of(secret: Mapping[str, Any]) -> Contents:
@@ -98,6 +100,7 @@ def contents_of(secret: Mapping[str, Any]) -> Contents:
         str(release.get("manifest") or ""),
         tuple(str(hook.get("manifest") or "") for hook in hooks),
         tuple(data.decode(errors="replace") for data in crds),
+        {**(_chart_of(release).get("values") or {}), **(release.get("config") or {})},
     )
 
 

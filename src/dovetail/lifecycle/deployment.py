@@ -8,10 +8,9 @@ the new one's.
 """
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 
@@ -22,41 +21,36 @@ from dovetail.helm import (
     Connection,
     Deploy,
     HelmWorker,
-    Progress,
     Render,
     Rendering,
     Rollback,
-    RunTests,
     Uninstall,
     Values,
 )
 from dovetail.helm.expecting import fits
 from dovetail.helm.storage import Contents
-from dovetail.kube import Client, KubeError
-from dovetail.lifecycle import hook_logs, release_tests, steps
+from dovetail.kube import Client
+from dovetail.lifecycle import release_tests, steps
 from dovetail.lifecycle.access import account_user
 from dovetail.lifecycle.capabilities import capabilities_if_told
 from dovetail.lifecycle.crd_upgrades import Decided, Definitions
-from dovetail.lifecycle.errors import DeployFailed, PlanStale, TestsFailed, UninstallFailed
-from dovetail.lifecycle.facts import HOPELESS, Desired
-from dovetail.lifecycle.helm_calls import HelmCalls, OnProgress, unless, was_late
-from dovetail.lifecycle.hook_logs import HookLogs
+from dovetail.lifecycle.errors import DeployFailed, PlanStale, UninstallFailed
+from dovetail.lifecycle.facts import Desired
+from dovetail.lifecycle.helm_calls import HelmCalls, unless, was_late
+from dovetail.lifecycle.hook_logs import secrets_of
 from dovetail.lifecycle.interrupts import ALLOW_UNSAFE_CRDS
 from dovetail.lifecycle.ownership import Owner, Ownership
 from dovetail.lifecycle.packages import Fetched, PackageSource
 from dovetail.lifecycle.preparing import NOTHING, Former, Preparation
 from dovetail.lifecycle.preview.approvals import Approvals
 from dovetail.lifecycle.releases import TARGET_LABEL, Releases
+from dovetail.lifecycle.releasing import Job, Outcome, Releasing, TestRun
 from dovetail.lifecycle.rendered import Rendered, read, read_templates
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.steps import Report, quiet
 from dovetail.lifecycle.values import injected_values
 
-_log = logging.getLogger(__name__)
 _DELETING: Final = frozenset({"pre-delete", "post-delete"})
-_ON_TOP: Final = 30.0
-_LONGEST: Final = 3500.0
-"""The reconciliation that carries an operation ends soon after."""
 
 
 @dataclass(frozen=True)
@@ -91,17 +85,6 @@ class RollBack:
     policies: Policies = AS_PUBLISHED
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """How a deployment ended that went well. `notes` are things that a user should know all the same."""
-
-    tested: Literal["", "Passed", "Failed"] = ""
-    message: str = ""
-    logs: str = ""
-    """ConfigMap in the system's namespace with what hooks and tests have written."""
-    notes: tuple[str, ...] = ()
-
-
 class Deployer:
     """Carries out deployments and uninstalls. Raises Refused for what the user must see, other errors to try again."""
 
@@ -113,7 +96,7 @@ class Deployer:
         self._preparation = Preparation(client)
         self._ownership = Ownership(client)
         self._releases = Releases(client)
-        self._tested = release_tests.TestedReleases(client)
+        self._releasing = Releasing(client, self._helm)
         self._definitions = Definitions(client)
         self._approvals = Approvals(client, helm, packages, settings)
 
@@ -141,88 +124,27 @@ class Deployer:
         me = _owner(order)
         await unless(interrupt, self._definitions.carry_out(decided, me, report), me.release)
         report(steps.INSTALLING)
-        tested = order.policies.run_tests and bool(release_tests.tests_of(objects))
+        tests = self._tests(order, objects)
         rendering = msgspec.structs.replace(rendering, crds=decided.ours)
-        operation = self._operation(order, fetched, rendering, tested=tested)
-        outcome = await self._release(order, operation, objects, interrupt, report)
+        operation = self._operation(order, fetched, rendering, tested=tests is not None)
+        course = steps.Course(objects, upgrade=order.upgrade)
+        secrets = secrets_of(objects, rendering.values)
+        job = Job(desired.extension, operation.description, operation, course, course.hooks, secrets)
+        outcome = await self._releasing.run(job, interrupt, report, tests)
+        if order.policies.run_tests and tests is None:
+            outcome = replace(outcome, notes=("the package has no tests, so nothing was tested",))
         if former.rules:
             report(steps.RIGHTS)
             permissions = fetched.package.permissions
             await self._preparation.account(desired.extension, desired.namespace, permissions, NOTHING)
         return replace(outcome, notes=(*decided.notes, *outcome.notes))
 
-    async def _release(
-        self,
-        order: Order,
-        operation: Deploy,
-        objects: Sequence[Rendered],
-        interrupt: asyncio.Event,
-        report: Report,
-    ) -> Outcome:
-        """Helm's part: the release with its hooks, then its tests; what their pods write is kept either way."""
-        assert operation.rendering is not None
-        course = steps.Course(objects, upgrade=order.upgrade)
-        limit = min(operation.timeout * (course.hooks + 1) + _ON_TOP, _LONGEST)
-        secrets = hook_logs.secrets_of(objects, operation.rendering.values)
-        async with hook_logs.following(self._client, order.desired.namespace, secrets) as logs:
-            try:
-                await self._helm.call(operation, interrupt, _reporting(course, report, logs), limit)
-                outcome = await self._run_tests(order, operation, objects, interrupt, report, logs)
-            except DeployFailed as error:
-                raise await self._explained(error, order, logs) from error
-            kept = await self._keep(order, await logs.logs())
-        return replace(outcome, logs=kept)
-
-    async def _run_tests(
-        self,
-        order: Order,
-        operation: Deploy,
-        objects: Sequence[Rendered],
-        interrupt: asyncio.Event,
-        report: Report,
-        logs: HookLogs,
-    ) -> Outcome:
-        if not order.policies.run_tests:
-            return Outcome()
-        tests = release_tests.tests_of(objects)
+    def _tests(self, order: Order, objects: Sequence[Rendered]) -> TestRun | None:
+        """The tests that are to run afterwards."""
+        tests = release_tests.tests_of(objects) if order.policies.run_tests else []
         if not tests:
-            return Outcome(notes=("the package has no tests, so nothing was tested",))
-        report(steps.TESTING)
-        namespace, release, timeout = order.desired.namespace, operation.release, operation.timeout
-        asked = RunTests(release=release, connection=operation.connection, timeout=timeout)
-        limit = min(timeout * len(tests) + _ON_TOP, _LONGEST)
-        outcome = Outcome("Passed", f"{len(tests)} test{'s' if len(tests) > 1 else ''} passed")
-        try:
-            await self._helm.call(asked, interrupt, _reporting(steps.Tests(len(tests)), report, logs), limit)
-        except DeployFailed as error:
-            if order.policies.tests_must_pass:
-                await self._tested.fail(namespace, release, error)
-                raise TestsFailed(str(await self._explained(error, order, logs))) from error
-            outcome = Outcome("Failed", str(await self._explained(error, order, logs)))
-        await self._tested.mark(namespace, release, order.desired.target)
-        return outcome
-
-    async def _explained(self, error: DeployFailed, order: Order, logs: HookLogs) -> DeployFailed:
-        """The failure with the last lines of the hook that was waited for, and where all of it is."""
-        written, (kind, name) = await logs.logs(), logs.last
-        kept = await self._keep(order, written)
-        words = [str(error)]
-        if was_late(error) and name:
-            words.insert(0, f"{kind} {name} did not end within {self._hook_timeout(order.policies)} s")
-        if tail := hook_logs.tail_of(written, kind, name):
-            words.append(f"the last lines of {kind} {name}: {tail}")
-        if kept:
-            words.append(f"its log is in ConfigMap {labels.SYSTEM_NAMESPACE}/{kept}")
-        return DeployFailed("; ".join(words), hopeless=error.patience == HOPELESS)
-
-    async def _keep(self, order: Order, logs: Sequence[hook_logs.Log]) -> str:
-        """Where the logs are; a log that cannot be kept fails nothing."""
-        desired = order.desired
-        try:
-            return await hook_logs.keep(self._client, desired.extension, f"{desired.extension} {desired.version}", logs)
-        except KubeError as error:
-            _log.warning("logs of the hooks of %s are not kept: %s", desired.extension, error)
-            return ""
+            return None
+        return TestRun(len(tests), order.policies.tests_must_pass, order.desired.target)
 
     async def roll_back(self, order: RollBack, interrupt: asyncio.Event, report: Report = quiet) -> None:
         """Let Helm bring a revision back, as the extension's account.
@@ -231,7 +153,8 @@ class Deployer:
         """
         report(steps.ROLLING_BACK)
         me = Owner(order.extension, order.release, order.namespace)
-        await self._ownership.check(await self._made(me, order.revision), me, lambda: self._made(me))
+        made, secrets = await self._recorded(me, order.revision)
+        await self._ownership.check(made, me, lambda: self._made(me))
         operation = Rollback(
             release=order.release,
             revision=order.revision,
@@ -239,7 +162,9 @@ class Deployer:
             wait=self._settings.wait_for_workloads,
             timeout=self._hook_timeout(order.policies),
         )
-        await self._helm.call(operation, interrupt, _reporting(steps.Sequel(steps.ROLLING_BACK), report))
+        what = f"{order.extension}, roll-back to revision {order.revision}"
+        job = Job(order.extension, what, operation, steps.Sequel(steps.ROLLING_BACK), secrets=secrets)
+        await self._releasing.run(job, interrupt, report)
         await self._preparation.narrow(order.extension, order.namespace)
 
     async def uninstall(
@@ -257,39 +182,36 @@ class Deployer:
         """
         report(steps.UNINSTALLING)
         me = Owner(extension, release or extension, namespace)
-        hooks = [one for one in await self._made(me) if one.hooks & _DELETING]
+        made, secrets = await self._recorded(me)
+        hooks = [one for one in made if one.hooks & _DELETING]
         await self._ownership.check(hooks, me, lambda: self._made(me))
         operation = Uninstall(
             release=release or extension,
             connection=self._connection(extension, namespace),
             timeout=int(hook_timeout or self._settings.hook_timeout),
         )
-        tell = _reporting(steps.Sequel(steps.UNINSTALLING), report)
+        course = steps.Sequel(steps.UNINSTALLING)
+        job = Job(extension, f"{extension}, uninstall", operation, course, len(hooks), secrets)
         try:
-            if not await self._uninstalled(operation, interrupt, tell):
-                await self._readmit(extension, namespace, operation.release)
-                await self._helm.call(operation, interrupt, tell)
+            if not await self._uninstalled(job, interrupt, report):
+                await self._preparation.readmit(extension, namespace, made)
+                await self._releasing.run(job, interrupt, report)
         except DeployFailed as error:
             raise UninstallFailed(str(error)) from error
 
-    async def _uninstalled(self, operation: Uninstall, interrupt: asyncio.Event, tell: OnProgress) -> bool:
+    async def _uninstalled(self, job: Job, interrupt: asyncio.Event, report: Report) -> bool:
         """Ask Helm; False when it could be that the account was not let.
 
         Helm keeps to itself what the API refused, and takes records that it may not list for a release that is not
         there.
         """
         try:
-            await self._helm.call(operation, interrupt, tell)
+            await self._releasing.run(job, interrupt, report)
         except DeployFailed as error:
             if was_late(error):
                 raise
             return False
-        return not (await self._releases.records(operation.connection.namespace, operation.release)).revisions
-
-    async def _readmit(self, extension: str, namespace: str, release: str) -> None:
-        """Somebody may have taken rights from the account: it gets back what an uninstall needs."""
-        made = await self._made(Owner(extension, release, namespace))
-        await self._preparation.readmit(extension, namespace, made)
+        return not (await self._releases.records(job.namespace, job.operation.release)).revisions
 
     async def _prepare(self, desired: Desired, fetched: Fetched, *, upgrade: bool, report: Report) -> Former:
         """Namespace and account; the rights that the account had before."""
@@ -345,10 +267,14 @@ class Deployer:
         policy = order.policies.crds
         return await self._definitions.decide(rendering.crds, me, policy, defined, allow_unsafe=allow_unsafe)
 
-    async def _made(self, me: Owner, revision: int = 0) -> list[Rendered]:
-        """The objects and hooks of the release's records, or of one of its revisions."""
+    async def _made(self, me: Owner) -> list[Rendered]:
+        return (await self._recorded(me))[0]
+
+    async def _recorded(self, me: Owner, revision: int = 0) -> tuple[list[Rendered], frozenset[str]]:
+        """The objects and hooks of the release's records, or of one revision, and what of them is secret."""
         contents = await self._contents(me, revision)
-        return await asyncio.to_thread(read, [text for one in contents for text in (one.manifest, *one.hooks)])
+        made = await asyncio.to_thread(read, [text for one in contents for text in (one.manifest, *one.hooks)])
+        return made, frozenset[str]().union(*(secrets_of(made, one.values) for one in contents))
 
     async def _contents(self, me: Owner, revision: int = 0) -> list[Contents]:
         records = (await self._releases.records(me.namespace, me.release)).revisions
@@ -373,14 +299,3 @@ class Deployer:
 
 def _owner(order: Order) -> Owner:
     return Owner(order.desired.extension, order.release_name, order.desired.namespace)
-
-
-def _reporting(course: steps.Following, report: Report, logs: HookLogs | None = None) -> OnProgress:
-    def tell(told: Progress) -> None:
-        if logs is not None:
-            logs.notice(told)
-        step = course.step(told)
-        if step is not None:
-            report(step)
-
-    return tell
