@@ -88,8 +88,8 @@ class Answer(NamedTuple):
 class MemoryApi:
     """All objects of one cluster. `clock` is the API server's."""
 
-    def __init__(self, clock: Callable[[], datetime]) -> None:
-        self._clock = clock
+    def __init__(self, clock: Callable[[], datetime], uids: str = "uid") -> None:
+        self._clock, self._uid = clock, uids
         self.version = 1000
         self._uids = 0
         self._dry = False
@@ -197,7 +197,7 @@ class MemoryApi:
             raise Refusal(409, "AlreadyExists", f'{_full(kind)} "{name}" already exists', name=name)
         self._uids += 1
         meta = {key: value for key, value in sent.items() if key not in ("selfLink", "managedFields")}
-        meta |= {"name": name, "uid": f"uid-{self._uids}", "creationTimestamp": self._time()}
+        meta |= {"name": name, "uid": f"{self._uid}-{self._uids}", "creationTimestamp": self._time()}
         meta = _without(meta, "deletionTimestamp", "generation")
         if kind.namespaced:
             meta["namespace"] = place.namespace

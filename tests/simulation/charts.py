@@ -41,6 +41,7 @@ def chart(extension: str, version: str, build: int = 0, needs: tuple[str, ...] =
     depends = "".join(f"- {{name: {name}, type: extension, version: '>=1.0.0', required: true}}\n" for name in needs)
     metadata = (
         f"apiVersion: v1\nname: {extension}\nversion: {version}\ndisplayName: {{en: {extension}}}\n"
+        "installationMode: Multicluster\n"
         "description: {en: simulated}\ncategory: dev-tools\nprovider: {en: {name: tests}}\nicon: https://i.test/x.svg\n"
     ) + (f"externalDependencies:\n{depends}" if needs else "")
     rules = "- verbs: ['*']\n  apiGroups: [extensions.kubesphere.io]\n  resources: ['*']\n"

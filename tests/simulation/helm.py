@@ -16,13 +16,16 @@ from typing import Any
 
 from dovetail.helm import errors, wire
 from tests.simulation import charts
-from tests.simulation.api import Object, Refusal
+from tests.simulation.api import MemoryApi, Object, Refusal
 from tests.simulation.helm_records import (
+    RELEASE_NAME,
     Record,
     Revision,
     Write,
+    identity,
     objects_in_force,
     own_labels,
+    owned,
     relabel,
     secret_name,
     stored,
@@ -31,10 +34,10 @@ from tests.simulation.helm_records import (
 )
 from tests.simulation.helm_world import HelmWorld
 from tests.simulation.kinds import CLUSTERROLEBINDING, CONFIGMAP, ROLEBINDING, SECRET, Kind, kind_of
+from tests.simulation.network import Network
 from tests.simulation.processes import PROCESS
 
 PENDING = ("pending-install", "pending-upgrade", "pending-rollback")
-RELEASE_NAME, RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 
 
 class _Died(Exception):
@@ -49,8 +52,8 @@ class SimulatedHelm:
     def __init__(self, *, idle_seconds: float = 60.0) -> None:
         self._process = PROCESS.get()
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._turns: dict[tuple[str, str], asyncio.Lock] = {}
-        self._process.helm = self
+        self._turns: dict[tuple[str, ...], asyncio.Lock] = {}
+        self._process.helms.append(self)
         self._up = False
 
     async def __aenter__(self) -> "SimulatedHelm":
@@ -123,7 +126,7 @@ class SimulatedHelm:
                 await self._step(operation)
                 return self._render(operation)
             case wire.Deploy() | wire.Uninstall() | wire.Rollback():
-                where = (operation.connection.namespace, operation.release)
+                where = (str(operation.connection.kubeconfig), operation.connection.namespace, operation.release)
                 async with self._turns.setdefault(where, asyncio.Lock()):
                     return await self._alone(where, operation, perform[type(operation)])
             case _:
@@ -131,7 +134,7 @@ class SimulatedHelm:
                 return {"revisions": [], "releases": [], "signed_by": ["tests"]}
 
     async def _alone(
-        self, where: tuple[str, str], operation: Any, perform: Callable[[Any], Awaitable[dict[str, Any]]]
+        self, where: tuple[str, ...], operation: Any, perform: Callable[[Any], Awaitable[dict[str, Any]]]
     ) -> dict[str, Any]:
         other = self.world.working.get(where)
         if other is not None and not other.dead:
@@ -145,11 +148,12 @@ class SimulatedHelm:
 
     async def _step(self, operation: Any, seconds: float = 0.0) -> None:
         """Time passes; whatever can go wrong between two writes does so here."""
-        chance, network = self.world.chance, self.world.network
+        chance, (_, network) = self.world.chance, self._place(operation)
         await asyncio.sleep(seconds or 0.002 + 0.03 * chance.random())
         if self._process.dead:
             raise _Died
-        unreachable = self._process.cut_until > asyncio.get_running_loop().time()
+        cut = self._process.cut_until > asyncio.get_running_loop().time()
+        unreachable = network.cut or (cut and self._host(operation))
         if network.storm and chance.random() < network.storm * 0.08:
             if chance.random() < 0.4:
                 self.die()
@@ -165,7 +169,7 @@ class SimulatedHelm:
     def _render(self, operation: Any) -> dict[str, Any]:
         made = self._chart(operation)
         rendered = charts.objects(made, _namespace(operation), operation.values.config, dict(operation.object_labels))
-        records = stored(self.world.api, _namespace(operation), operation.release)
+        records = stored(self._api(operation), _namespace(operation), operation.release)
         revision = operation.revision or (records[-1][0] + 1 if records else 1)
         return {
             "metadata": {"name": made.extension, "version": made.version},
@@ -186,7 +190,7 @@ class SimulatedHelm:
     async def _deploy(self, operation: wire.Deploy) -> dict[str, Any]:
         namespace, release = operation.connection.namespace, operation.release
         await self._step(operation)
-        records = stored(self.world.api, namespace, release)
+        records = stored(self._api(operation), namespace, release)
         last = records[-1] if records else None
         rendering = getattr(operation, "rendering", None)
         if rendering is not None:
@@ -221,7 +225,7 @@ class SimulatedHelm:
             if refused.reason != errors.UNREACHABLE or self.world.chance.random() < 0.5:
                 record.write("failed", refused.detail)
             raise
-        for number, *_ in stored(self.world.api, namespace, release)[: -operation.max_history or None]:
+        for number, *_ in stored(self._api(operation), namespace, release)[: -operation.max_history or None]:
             self._delete(operation, SECRET, namespace, secret_name(release, number))
         return {"name": release, "namespace": namespace, "revision": record.number, "status": "deployed"}
 
@@ -229,7 +233,7 @@ class SimulatedHelm:
         self, operation: Any, record: Record, version: str, rendered: list[Object], former: list[Object]
     ) -> None:
         namespace = operation.connection.namespace
-        behaviour = self.world.behaviour(operation.release, version)
+        behaviour = self.world.behaviour(_extension(operation), version)
         hook = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {
             "name": f"{operation.release}-hook", "labels": dict(getattr(operation, "object_labels", {})),
         }}  # fmt: skip
@@ -246,10 +250,10 @@ class SimulatedHelm:
             raise self._refused(operation, errors.RELEASE, "pre hooks failed: job failed: BackoffLimitExceeded")
         for obj in rendered:
             await self._step(operation)
-            self._put(operation, _owned(obj, operation.release, namespace), namespace)
-        kept = {_identity(obj) for obj in rendered}
+            self._put(operation, owned(obj, operation.release, namespace), namespace)
+        kept = {identity(obj) for obj in rendered}
         for obj in former:
-            if _identity(obj) not in kept:
+            if identity(obj) not in kept:
                 await self._step(operation)
                 kind = _kind(obj)
                 self._delete(operation, kind, namespace if kind.namespaced else "", obj["metadata"]["name"])
@@ -269,7 +273,7 @@ class SimulatedHelm:
         namespace, release = operation.connection.namespace, operation.release
         await self._step(operation)
         self._check_rights(operation, namespace)
-        records = stored(self.world.api, namespace, release)
+        records = stored(self._api(operation), namespace, release)
         target = next((secret for number, _, secret in records if number == operation.revision), None)
         if target is None or records[-1][1] in PENDING:
             raise self._refused(operation, errors.RELEASE, "release: not found, or another operation is in progress")
@@ -290,14 +294,14 @@ class SimulatedHelm:
     async def _uninstall(self, operation: wire.Uninstall) -> dict[str, Any]:
         namespace, release = operation.connection.namespace, operation.release
         await self._step(operation)
-        records = stored(self.world.api, namespace, release)
+        records = stored(self._api(operation), namespace, release)
         if not records:
             return {}
         self._check_rights(operation, namespace)
         last = records[-1]
         if last[1] != "uninstalled":
             version = version_in(text_of(last[2]))
-            behaviour = self.world.behaviour(release, version)
+            behaviour = self.world.behaviour(_extension(operation), version)
             await self._step(operation, behaviour.seconds)
             if behaviour.uninstall_fails:
                 behaviour.uninstall_fails -= 1
@@ -314,23 +318,34 @@ class SimulatedHelm:
 
     # What Helm does to the API.
 
+    def _place(self, operation: Any) -> tuple[MemoryApi, Network]:
+        """Where the operation works."""
+        return self.world.places[None if self._host(operation) else operation.connection.kubeconfig]
+
+    def _host(self, operation: Any) -> bool:
+        connection = getattr(operation, "connection", None)
+        return connection is None or connection.kubeconfig not in self.world.places
+
+    def _api(self, operation: Any) -> MemoryApi:
+        return self._place(operation)[0]
+
     def _storing(self, operation: Any, namespace: str) -> Write:
         return lambda name, obj: self.write(operation, SECRET, namespace, name, obj)
 
     def _check_rights(self, operation: Any, namespace: str) -> None:
         """The account acts by its bindings."""
-        name = f"kubesphere:{operation.release}:helm-executor"
-        api = self.world.api
+        name = f"kubesphere:{_extension(operation)}:helm-executor"
+        api = self._api(operation)
         if api.get(ROLEBINDING, name, namespace) is None or api.get(CLUSTERROLEBINDING, name) is None:
             raise self._refused(operation, errors.RELEASE, f'forbidden: User "{operation.connection.user}" cannot act')
 
     def _check_ownership(self, operation: Any, rendered: list[Object], former: list[Object]) -> None:
-        ours = {_identity(obj) for obj in former}
+        ours = {identity(obj) for obj in former}
         for obj in rendered:
             kind = _kind(obj)
             name, namespace = obj["metadata"]["name"], operation.connection.namespace if kind.namespaced else ""
-            there = self.world.api.get(kind, name, namespace)
-            if there is None or _identity(obj) in ours:
+            there = self._api(operation).get(kind, name, namespace)
+            if there is None or identity(obj) in ours:
                 continue
             if (there["metadata"].get("annotations") or {}).get(RELEASE_NAME) != operation.release:
                 words = f"{kind.kind} {name!r} exists and cannot be imported into the current release"
@@ -343,11 +358,11 @@ class SimulatedHelm:
 
     def _delete(self, operation: Any, kind: Kind, namespace: str, name: str) -> None:
         with suppress(Refusal):
-            self.world.api.call(self._actor, "DELETE", kind, namespace, name)
+            self._api(operation).call(self._actor, "DELETE", kind, namespace, name)
 
     def write(self, operation: Any, kind: Kind, namespace: str, name: str, obj: Object) -> None:
         """Create or patch, as Helm does. What the API refuses, Helm refuses."""
-        api = self.world.api
+        api = self._api(operation)
         try:
             if api.get(kind, name, namespace) is None:
                 api.call(self._actor, "POST", kind, namespace, body=obj)
@@ -361,6 +376,10 @@ class SimulatedHelm:
         return f"helm of {self._process.name}"
 
 
+def _extension(operation: Any) -> str:
+    return str(operation.release).removesuffix("-agent")
+
+
 def _namespace(operation: Any) -> str:
     return str(operation.namespace)
 
@@ -369,16 +388,3 @@ def _kind(obj: Object) -> Kind:
     kind = kind_of(obj["apiVersion"], obj["kind"])
     assert kind is not None, f"the model does not serve {obj['kind']}"
     return kind
-
-
-def _identity(obj: Object) -> tuple[str, str]:
-    return obj["kind"], obj["metadata"]["name"]
-
-
-def _owned(obj: Object, release: str, namespace: str) -> Object:
-    meta = obj["metadata"]
-    marks = {**meta.get("labels", {}), "app.kubernetes.io/managed-by": "Helm"}
-    return {
-        **obj,
-        "metadata": {**meta, "labels": marks, "annotations": {RELEASE_NAME: release, RELEASE_NAMESPACE: namespace}},
-    }

@@ -15,6 +15,7 @@ Write = Callable[[str, Object], None]
 """Create or patch the Secret of this name. Raises what Helm's caller is told."""
 Revision = tuple[int, str, Object]
 """(number, status, Secret)"""
+RELEASE_NAME, RELEASE_NAMESPACE = "meta.helm.sh/release-name", "meta.helm.sh/release-namespace"
 
 
 class Record:
@@ -82,3 +83,18 @@ def version_in(text: str) -> str:
 def own_labels(secret: Object) -> dict[str, str]:
     helms = ("owner", "name", "status", "version")
     return {key: value for key, value in secret["metadata"]["labels"].items() if key not in helms}
+
+
+def identity(obj: Object) -> tuple[str, str]:
+    """Kind and name."""
+    return obj["kind"], obj["metadata"]["name"]
+
+
+def owned(obj: Object, release: str, namespace: str) -> Object:
+    """The object with Helm's marks."""
+    meta = obj["metadata"]
+    marks = {**meta.get("labels", {}), "app.kubernetes.io/managed-by": "Helm"}
+    return {
+        **obj,
+        "metadata": {**meta, "labels": marks, "annotations": {RELEASE_NAME: release, RELEASE_NAMESPACE: namespace}},
+    }

@@ -27,11 +27,11 @@ class Behaviour:
 class HelmWorld:
     """What all workers share: the API, how charts behave, and who works on which release."""
 
-    api: MemoryApi
-    network: Network
+    places: dict[str | None, tuple[MemoryApi, Network]]
+    """By kubeconfig; None is the host."""
     chance: Random
     behaviours: dict[tuple[str, str], Behaviour] = field(default_factory=dict[tuple[str, str], Behaviour])
-    working: dict[tuple[str, str], Process] = field(default_factory=dict[tuple[str, str], Process])
+    working: dict[tuple[str, ...], Process] = field(default_factory=dict[tuple[str, ...], Process])
     clashes: list[str] = field(default_factory=list[str])
     failures: dict[str, int] = field(default_factory=dict[str, int])
     """By extension: refusals that were told to a controller, whatever the reason."""

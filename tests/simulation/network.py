@@ -34,6 +34,8 @@ class Network:
     def __init__(self, api: MemoryApi, chance: Random, kill: Kill) -> None:
         self.api = api
         self.storm = 0.0
+        self.cut = False
+        """Nobody gets through, for as long as it is."""
         self.requests = 0
         self.trace: list[str] | None = None
         self._chance, self._kill = chance, kill
@@ -268,9 +270,10 @@ class Watch:
 class SimulatedTransport:
     """In the place of `dovetail.kube.transport.Transport`."""
 
-    network: Network
+    networks: dict[str, Network]
 
     def __init__(self, config: Any, user_agent: str, observer: Any = None) -> None:
+        self.network = self.networks[config.server]
         self.config, self.server = config, config.server
         self._process = PROCESS.get()
         self._closed = False
@@ -282,7 +285,7 @@ class SimulatedTransport:
         loop, network, process = asyncio.get_running_loop(), self.network, self._process
         fate = self._fate(loop)
         if fate == "refused":
-            await asyncio.sleep(network.latency())
+            await asyncio.sleep(network.latency() if not network.cut or network.requests % 3 else timeout)
             raise Unreachable(SERVER, "connection refused")
         answer: asyncio.Future[Response] = loop.create_future()
         delay = max(network.latency(), process.frozen_until - loop.time())
@@ -308,7 +311,8 @@ class SimulatedTransport:
             network.close_watch(watch)
 
     def _fate(self, loop: asyncio.AbstractEventLoop) -> str:
-        if self._process.dead or self._closed or self._process.cut_until > loop.time():
+        host = self.server == SERVER
+        if self._process.dead or self._closed or self.network.cut or (host and self._process.cut_until > loop.time()):
             return "refused"
         return self.network.fate()
 

@@ -27,7 +27,7 @@ class Process:
     frozen_until: float = 0.0
     """What it sends before is sent then."""
     task: "asyncio.Task[Any] | None" = None
-    helm: Any = None
+    helms: list[Any] = field(default_factory=list[Any])
     entered: set[str] = field(default_factory=set[str])
     """For mutants: what only this process's memory knows."""
 

@@ -7,10 +7,10 @@ behave. Nothing of the platform's own judgement is used but the texts in its sta
 from typing import Any
 
 from tests.simulation import charts
-from tests.simulation.api import Change, Object
+from tests.simulation.api import Change, MemoryApi, Object
 from tests.simulation.charts import EXTENSION_REF
-from tests.simulation.helm import PENDING, RELEASE_NAME
-from tests.simulation.helm_records import text_of, version_in
+from tests.simulation.helm import PENDING
+from tests.simulation.helm_records import RELEASE_NAME, text_of, version_in
 from tests.simulation.kinds import (
     CATEGORY,
     CLUSTERROLE,
@@ -27,6 +27,7 @@ from tests.simulation.kinds import (
     SECRET,
     SUBSCRIPTION,
 )
+from tests.simulation.members import EDGE
 from tests.simulation.scenario import OWNER, SYSTEM, TEAM, Wish
 from tests.simulation.world import USER, World
 
@@ -63,6 +64,7 @@ class Guard:
         self._theirs: set[str] = set()
         self._deployed: set[tuple[str, str]] = set()
         world.api.listeners.append(self._look)
+        world.on_member(lambda edge: edge.api.listeners.append(self._look))
 
     def _look(self, change: Change) -> None:
         ours = change.actor.startswith(("controllers-", "helm of"))
@@ -111,25 +113,58 @@ def problems(world: World, wish: Wish) -> list[str]:
     for extension in charts.EXTENSIONS:
         plan = world.api.get(INSTALLPLAN, extension)
         if plan is None:
-            found += _leftovers(world, wish, extension)
+            found += _leftovers(world.api, wish, extension)
         elif plan["metadata"].get("deletionTimestamp"):
             found.append(f"{extension}: its deletion does not end ({_told(plan)})")
         else:
             found += [f"{extension}: {problem}" for problem in _plan_problems(world, wish, plan)]
+        found += [f"{extension} on the member: {problem}" for problem in _agent_problems(world, wish, extension, plan)]
     found += _subscription_problems(world)
     found += _catalogue_problems(world)
     return found
 
 
-def _leftovers(world: World, wish: Wish, extension: str) -> list[str]:
+def _agent_problems(world: World, wish: Wish, extension: str, plan: Object | None) -> list[str]:
+    """Of the agent on the member cluster. A member that is cut off is nobody's business; the host's goes on."""
+    edge = world.edge
+    if edge is None or edge.network.cut:
+        return []
+    spec, status = (plan or {}).get("spec") or {}, (plan or {}).get("status") or {}
+    told = (status.get("clusterSchedulingStatuses") or {}).get(EDGE) or {}
+    if EDGE not in (((spec.get("clusterScheduling") or {}).get("placement") or {}).get("clusters") or ()):
+        if told:
+            return [f"it is not placed there, and its part of the status says {told.get('state')!r}"]
+        return [] if edge.was_cut else _leftovers(edge.api, wish, extension)
+    if status.get("state") != "Installed":
+        return []
+    wanted = spec["extension"]["version"]
+    if told.get("state") in FAILED:
+        version = (world.api.get(EXTENSIONVERSION, f"{extension}-{wanted}") or {}).get("spec") or {}
+        everywhere = version.get("installationMode") == "Multicluster"
+        if not everywhere or world.helm.behaviour(extension, wanted).hopeless or gave_up({"status": told}):
+            return []
+        return [f"it has failed for no reason that is left ({_told({'status': told})})"]
+    if (told.get("state"), told.get("version")) != ("Installed", wanted):
+        return [f"{wanted} is wanted, its part of the status says {told.get('state')!r} {told.get('version')!r}"]
+    records = _records(edge.api, f"{extension}-agent", str(told.get("targetNamespace") or ""))
+    if not records or records[-1]["metadata"]["labels"]["status"] != "deployed":
+        return ["it is called installed, but its release is not deployed"]
+    return []
+
+
+def _leftovers(api: MemoryApi, wish: Wish, extension: str) -> list[str]:
     """What an uninstalled extension left. After a forced deletion objects may stay, but no records."""
     left: list[str] = []
     for kind in KINDS:
         if kind in _CATALOGUE:
             continue
-        for (namespace, name), stored in world.api.objects[kind].items():
+        for (namespace, name), stored in api.objects[kind].items():
             labels = stored.meta.get("labels") or {}
-            record = kind is SECRET and labels.get("owner") == "helm" and labels.get("name") == extension
+            record = (
+                kind is SECRET
+                and labels.get("owner") == "helm"
+                and labels.get("name", "").removesuffix("-agent") == extension
+            )
             mine = labels.get(EXTENSION_REF) == extension or (
                 (stored.meta.get("annotations") or {}).get(RELEASE_NAME) == extension
             )
@@ -145,7 +180,7 @@ def _plan_problems(world: World, wish: Wish, plan: Object) -> list[str]:
     state, wanted = status.get("state", ""), spec["extension"]["version"]
     if status.get("observedGeneration") != plan["metadata"]["generation"]:
         return [f"the last change was not looked at ({_told(plan)})"]
-    records = _records(world, extension, str(status.get("targetNamespace") or ""))
+    records = _records(world.api, extension, str(status.get("targetNamespace") or ""))
     if any(secret["metadata"]["labels"]["status"] in PENDING for secret in records[-1:]):
         return [f"its release is locked ({_told(plan)})"]
     if state == "Installed":
@@ -198,7 +233,7 @@ def _failed_problems(world: World, wish: Wish, plan: Object, records: list[Objec
         found.append(f"{in_force} is said to be in force, the release has {version_in(text_of(deployed[-1]))}")
     if world.api.get(EXTENSIONVERSION, f"{extension}-{wanted}") is None:
         return found
-    if gave_up(plan) or extension in wish.squatted:
+    if gave_up(plan) or extension in wish.squatted | wish.forced:  # somebody else, or what was let go, has the names
         return found
     if world.helm.behaviour(extension, wanted).hopeless:
         return [*found, f"it has not given up yet ({_told(plan)})"]
@@ -255,8 +290,8 @@ def _catalogue_problems(world: World) -> list[str]:
     return found
 
 
-def _records(world: World, extension: str, namespace: str) -> list[Object]:
-    found = world.api.all(SECRET, namespace or None, f"owner=helm,name={extension}")
+def _records(api: MemoryApi, release: str, namespace: str) -> list[Object]:
+    found = api.all(SECRET, namespace or None, f"owner=helm,name={release}")
     return sorted(found, key=lambda secret: int(secret["metadata"]["labels"]["version"]))
 
 

@@ -57,7 +57,7 @@ def run(seed: int, *, trace: bool = False) -> Verdict:
 async def _whole(world: World, guard: Guard, verdict: Verdict) -> None:
     chance = Random(world.seed + 5)
     wish = await play(world, chance)
-    calm(world, wish)
+    calm(world, chance)
     stopped = world.loop.time()
     _unpause(world)
     await _settle(world, guard, wish, "after the input stopped")
@@ -67,6 +67,9 @@ async def _whole(world: World, guard: Guard, verdict: Verdict) -> None:
     if chance.random() < 0.04:
         await _resync(world, guard, wish)
     if chance.random() < 0.5:
+        if world.edge is not None and chance.random() < 0.6:
+            world.say("the member cluster is cut off")
+            world.edge.cut(True)
         _uninstall_everything(world)
         await _settle(world, guard, wish, "after everything was uninstalled")
 

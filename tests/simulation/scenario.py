@@ -78,6 +78,8 @@ async def play(world: World, chance: Random) -> Wish:
     actions, weights = zip(*_ACTIONS.items(), strict=True)
     await asyncio.sleep(chance.choice((0.0, 0.5, 3.0)))
     _want(stage)
+    if world.edge is not None:
+        _place(stage)
     for _ in range(chance.randrange(2, 8)):
         await asyncio.sleep(chance.choice((0.0, 0.05, 0.2, 0.5, 1.0, 1.0, 3.0, 8.0)))
         chance.choices(actions, weights)[0](stage)
@@ -85,12 +87,15 @@ async def play(world: World, chance: Random) -> Wish:
     return wish
 
 
-def calm(world: World, wish: Wish) -> None:
+def calm(world: World, chance: Random) -> None:
     """The input stops: nobody does anything any more, and nothing breaks any more."""
     world.say("the input stops")
     world.storm = 0.0
     for repository in world.repositories.known.values():
         repository.mood = ""
+    if world.edge is not None and world.edge.network.cut and chance.random() < 0.5:
+        world.say("the member cluster is back")
+        world.edge.cut(False)
     for process in world.processes:
         process.crash_at = None
         process.cut_until = process.frozen_until = 0.0
@@ -129,6 +134,10 @@ def _stage(world: World, chance: Random, wish: Wish) -> Play:
         world.user(
             "POST", REPOSITORY, "other", {"spec": {**spec, "url": stage.second.url, "priority": chance.choice((0, 5))}}
         )
+    if chance.random() < 0.12:
+        edge = world.add_member()
+        for name in (SYSTEM, "default", TEAM):
+            edge.api.call("user", "POST", NAMESPACE, "", body={"metadata": {"name": name}})
     if chance.random() < 0.05:
         squatted = chance.choice(wish.extensions)
         wish.squatted.add(squatted)
@@ -310,6 +319,21 @@ def _tamper(play: Play) -> None:
         play.world.user("PATCH", JSBUNDLE, extension, {"status": {"state": state}}, subresource="status")
 
 
+def _place(play: Play) -> None:
+    """Agents on the member cluster, or none any more."""
+    if play.world.edge is None:
+        return
+    clusters = ["edge"] if play.chance.random() < 0.75 else []
+    _change(play, {"clusterScheduling": {"placement": {"clusters": clusters}}})
+
+
+def _cut_member(play: Play) -> None:
+    if play.world.edge is not None:
+        cut = play.chance.random() < 0.7
+        play.world.say(f"the member cluster is {'cut off' if cut else 'back'}")
+        play.world.edge.cut(cut)
+
+
 def _kill(play: Play) -> None:
     for process in list(play.world.processes):
         if play.chance.random() < 0.7:
@@ -343,13 +367,14 @@ def _restart_api(play: Play) -> None:
 
 def _worker_dies(play: Play) -> None:
     for process in play.world.processes:
-        if process.helm is not None:
-            play.world.say(f"the helm worker of {process.name} dies")
-            process.helm.die()
+        play.world.say(f"the helm workers of {process.name} die")
+        for helm in process.helms:
+            helm.die()
 
 
 _ACTIONS: dict[Callable[[Play], None], int] = {
     _want: 14, _upgrade: 18, _configure: 6, _switch: 8, _pause: 3, _uninstall: 12, _force: 3, _ask_again: 4,
     _rebuild: 3, _withdraw: 5, _delete_version: 3, _resync: 3, _spoil_repository: 5, _lose_release: 4,
     _lose_namespace: 4, _tamper: 4, _kill: 10, _crash_soon: 10, _cut: 4, _freeze: 3, _restart_api: 4, _worker_dies: 4,
+    _place: 6, _cut_member: 6,
 }  # fmt: skip

@@ -1,4 +1,4 @@
-"""One world: a cluster, its own controllers (garbage, namespaces), the outside, and the platform's processes in it.
+"""One world: a cluster or two, the outside, and the platform's processes.
 
 `World` is made for one seed and run once. The platform's processes run `assembly.serve` as it is; when one ends or is
 killed, the world starts another after a while, as a Deployment would.
@@ -7,22 +7,24 @@ killed, the world starts another after a while, as a Deployment would.
 import asyncio
 import contextlib
 import random
-from datetime import UTC, datetime
+from collections.abc import Callable
 from random import Random
 
 from dovetail.helm import HelmWorker
 from dovetail.lifecycle.assembly import serve
 from dovetail.lifecycle.settings import LifecycleSettings
-from tests.simulation.api import Change, MemoryApi, Object, Refusal
+from tests.simulation.api import Object, Refusal
+from tests.simulation.cluster import Cluster
 from tests.simulation.helm_world import HelmWorld
-from tests.simulation.kinds import KINDS, NAMESPACE, Kind
+from tests.simulation.kinds import Kind
 from tests.simulation.loop import SimulatedLoop
-from tests.simulation.network import Network
+from tests.simulation.members import EDGE, EDGE_SERVER, Members
+from tests.simulation.network import SERVER
 from tests.simulation.processes import PROCESS, Process
 from tests.simulation.repositories import Repositories, SimulatedFetcher
-from tests.simulation.seams import EPOCH, SimulatedClock
+from tests.simulation.seams import SimulatedClock
 
-GARBAGE, NAMESPACES, USER = "garbage collector", "namespace controller", "user"
+USER = "user"
 
 
 class World:
@@ -34,24 +36,24 @@ class World:
         self.chance = Random(seed)
         self.loop = SimulatedLoop(Random(seed + 1))
         self.trace: list[str] | None = [] if trace else None
-        self.api = MemoryApi(lambda: datetime.fromtimestamp(EPOCH + self.loop.time(), UTC))
-        self.network = Network(self.api, Random(seed + 2), self.kill)
+        self.host = Cluster(self.loop, Random(seed + 2), self.kill)
+        self.api, self.network = self.host.api, self.host.network
         self.network.trace = self.trace
-        self.helm = HelmWorld(self.api, self.network, Random(seed + 3))
+        self.edge: Cluster | None = None
+        self._on_member: list[Callable[[Cluster], None]] = []
+        self.helm = HelmWorld({None: (self.api, self.network)}, Random(seed + 3))
         self.repositories = Repositories(Random(seed + 4))
         self.settings = LifecycleSettings()
         self.processes: list[Process] = []
         self.kills = 0
         self.restart = True
         self._started = 0
-        self._owners: dict[str, int] = {}
         SimulatedClock.loop = self.loop
         HelmWorker.world = self.helm  # type: ignore[attr-defined]
         SimulatedFetcher.world = self.repositories
         from tests.simulation.network import SimulatedTransport
 
-        SimulatedTransport.network = self.network
-        self.api.listeners.append(self._collect)
+        SimulatedTransport.networks = {SERVER: self.network}
 
     @property
     def storm(self) -> float:
@@ -65,6 +67,22 @@ class World:
     def say(self, text: str) -> None:
         if self.trace is not None:
             self.trace.append(f"{self.loop.time():9.3f} -- {text}")
+
+    def on_member(self, tell: Callable[[Cluster], None]) -> None:
+        """Call `tell` when there is a second cluster."""
+        self._on_member.append(tell)
+
+    def add_member(self) -> Cluster:
+        """A second cluster, for agents."""
+        from tests.simulation.network import SimulatedTransport
+
+        edge = self.edge = Cluster(self.loop, Random(self.seed + 6), self.kill, EDGE)
+        edge.network.trace = self.trace
+        SimulatedTransport.networks[EDGE_SERVER] = edge.network
+        self.helm.places[EDGE] = (edge.api, edge.network)
+        for tell in self._on_member:
+            tell(edge)
+        return edge
 
     # The platform's processes.
 
@@ -85,7 +103,7 @@ class World:
 
         why = "ended"
         try:
-            await serve(self.settings, ready)
+            await serve(self.settings, ready, clusters=Members(self.edge))
         except asyncio.CancelledError:
             why = "cancelled"
         except Exception as error:
@@ -102,8 +120,8 @@ class World:
         process.dead = True
         self.kills += 1
         self.say(f"{process.name} is killed {why}")
-        if process.helm is not None:
-            process.helm.die()
+        for helm in process.helms:
+            helm.die()
         if process.task is not None:
             process.task.cancel()
         self._another(process)
@@ -131,61 +149,6 @@ class World:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         await asyncio.sleep(60)  # whoever was killed before has gone, too
-
-    # The cluster's own controllers.
-
-    def _collect(self, change: Change) -> None:
-        meta = change.new.meta
-        if change.type == "DELETED":
-            uid = meta["uid"]
-            if self._owners.pop(uid, 0):
-                self._later(self._orphans_of, uid)
-            if meta.get("namespace"):
-                namespace = self.api.get(NAMESPACE, meta["namespace"])
-                if namespace is not None and namespace["metadata"].get("deletionTimestamp"):
-                    self._later(self._empty, meta["namespace"])
-            return
-        for owner in meta.get("ownerReferences") or ():
-            self._owners[owner["uid"]] = 1
-        if change.type == "ADDED" and meta.get("ownerReferences"):
-            self._later(self._check_owners, change.kind, meta.get("namespace", ""), meta["name"])
-        if change.kind is NAMESPACE and meta.get("deletionTimestamp"):
-            self._later(self._empty, meta["name"])
-
-    def _later(self, do: object, *arguments: object) -> None:
-        self.loop.call_later(self.chance.uniform(0.05, 2.0), do, *arguments)  # type: ignore[arg-type]
-
-    def _live_uids(self) -> set[str]:
-        return {stored.meta["uid"] for kind in KINDS for stored in self.api.objects[kind].values()}
-
-    def _orphans_of(self, uid: str) -> None:
-        for kind in KINDS:
-            for (namespace, name), stored in list(self.api.objects[kind].items()):
-                if any(owner["uid"] == uid for owner in stored.meta.get("ownerReferences") or ()):
-                    self._check_owners(kind, namespace, name)
-
-    def _check_owners(self, kind: Kind, namespace: str, name: str) -> None:
-        stored = self.api.objects[kind].get((namespace, name))
-        owners = (stored.meta.get("ownerReferences") or ()) if stored else ()
-        if owners and not self._live_uids() & {owner["uid"] for owner in owners}:
-            self._delete(GARBAGE, kind, namespace, name)
-
-    def _empty(self, namespace: str) -> None:
-        obj = self.api.get(NAMESPACE, namespace)
-        if obj is None or not obj["metadata"].get("deletionTimestamp"):
-            return
-        left = False
-        for kind in KINDS:
-            for where, name in list(self.api.objects[kind]):
-                if kind.namespaced and where == namespace:
-                    self._delete(NAMESPACES, kind, namespace, name)
-                    left = left or (where, name) in self.api.objects[kind]
-        if not left:
-            self.api.finalize_namespace(NAMESPACES, namespace)
-
-    def _delete(self, actor: str, kind: Kind, namespace: str, name: str) -> None:
-        with contextlib.suppress(Refusal):
-            self.api.call(actor, "DELETE", kind, namespace, name)
 
     # Somebody with kubectl.
 
