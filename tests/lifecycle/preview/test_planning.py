@@ -336,3 +336,14 @@ def test_what_differs_every_time_is_no_part_of_the_hash() -> None:
 
     assert hash_of(given("one")) == hash_of(given("two"))
     assert hash_of(given("one")) != hash_of(given("one", "2"))
+
+
+def test_nobody_learns_a_live_secret_by_trying_hashes() -> None:
+    old = rendered('{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "YQ=="}}')
+    new = rendered('{"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "s"}, "data": {"a": "Yg=="}}')
+    hashes = set[str]()
+    for value in ("YQ==", "Yw=="):
+        hashes.add(hash_of(world(new, old, live={key(old[0]): {**live_as(old[0]), "data": {"a": value}}})))
+    assert len(hashes) == 1
+    unchanged = hash_of(world(new, old, live={key(old[0]): {**live_as(old[0]), "data": {"a": "Yg=="}}}))
+    assert unchanged not in hashes

@@ -136,6 +136,9 @@ async def test_what_blocks_a_plan_is_told_at_once(platform_crds: KubeApi) -> Non
         (in_the_way,) = found.objects.foreign
         assert (in_the_way.name, in_the_way.owner) == ("settings", "extension somebody-else")
         assert [(one.name, one.satisfied) for one in found.dependencies] == [("base", False)]
+        assert found.resolution is not None
+        assert found.resolution.conflict is not None
+        assert "base" in found.resolution.conflict.en
         assert any("base" in line for line in lines(found))
 
 
@@ -184,3 +187,16 @@ async def test_what_the_api_server_would_refuse_is_known_before(platform_crds: K
         for version in ("1.0.0", "1.3.0"):
             assert not (await previews.preview(Asked("fixed", version))).plan.blocked, version
         assert await everything(client) == before
+
+
+async def test_the_way_to_what_is_needed_is_shown(platform_crds: KubeApi) -> None:
+    async with platform_crds.client() as client, previewer(platform_crds, client) as previews:
+        needs = [{"name": "ground", "type": "extension", "version": ">=2", "required": True}]
+        await publish(client, "ground", "2.0.0", package("ground", "2.0.0"))
+        await publish(client, "tower", "1.0.0", package("tower", "1.0.0"), externalDependencies=needs)
+        found = (await previews.preview(Asked("tower", "1.0.0"))).plan
+        assert [one.reason for one in found.blocked] == ["DependencyMissing"]
+        assert found.resolution is not None
+        assert [step.en for step in found.resolution.steps] == ["install ground 2.0.0", "install tower 1.0.0"]
+        assert all(step.zh and step.zh != step.en for step in found.resolution.steps)
+        assert "  > install ground 2.0.0" in [*lines(found)]

@@ -151,6 +151,20 @@ class Needed(Part, frozen=True):
     satisfied: bool = True
 
 
+class Told(Part, frozen=True):
+    """A sentence, in both languages."""
+
+    en: str
+    zh: str
+
+
+class Resolution(Part, frozen=True):
+    """What would bring the dependencies in order: steps in their order, or why nothing does, with repairs."""
+
+    steps: list[Told] = []
+    conflict: Told | None = None
+
+
 class Lookup(Part, frozen=True):
     """Who answered the templates' `lookup`. `as_account` False: it may see more, or less, than the install will."""
 
@@ -180,6 +194,8 @@ class Plan(Part, frozen=True):
     images: Images = Images()
     values: Values = Values()
     dependencies: list[Needed] = []
+    resolution: Resolution | None = None
+    """Only where dependencies stand in the way."""
     lookup: Lookup = Lookup()
     varying: list[str] = []
     """Places of the rendering that differ every time, such as random passwords: no part of the hash."""

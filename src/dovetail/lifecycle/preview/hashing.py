@@ -14,8 +14,9 @@ from typing import Any, Final
 
 import msgspec
 
-from dovetail.lifecycle.preview.field_changes import field_changes
+from dovetail.lifecycle.preview.field_changes import FieldChange, field_changes
 from dovetail.lifecycle.preview.objects_delta import ObjectChange
+from dovetail.lifecycle.preview.secrecy import is_secret
 from dovetail.lifecycle.preview.world import ObjectKey, World, keyed
 
 PARTS: Final = (
@@ -62,18 +63,18 @@ def _inputs(world: World) -> list[Any]:
 def _change(world: World, changes: Iterable[ObjectChange]) -> list[Any]:
     varying = _varying(world)
     return [
-        [
-            *one.key,
-            one.what,
-            [
-                [field.path, field.change, _value(field.before, one.key, field.path, varying),
-                 _value(field.after, one.key, field.path, varying)]
-                for field in one.fields
-            ],
-        ]
+        [*one.key, one.what, [_field(field, one.key, varying) for field in one.fields]]
         for one in changes
         if one.what != "unchanged"
-    ]  # fmt: skip
+    ]
+
+
+def _field(field: FieldChange, key: ObjectKey, varying: Mapping[ObjectKey, frozenset[str]]) -> list[Any]:
+    """The values, too, but for secrets: who can read the hash could try what it was made from."""
+    if is_secret(key, field):
+        return [field.path, field.change]
+    values = (_value(value, key, field.path, varying) for value in (field.before, field.after))
+    return [field.path, field.change, *values]
 
 
 def _varying(world: World) -> Mapping[ObjectKey, frozenset[str]]:

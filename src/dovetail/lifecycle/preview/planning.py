@@ -17,7 +17,7 @@ from dovetail.lifecycle.access import is_protected
 from dovetail.lifecycle.dependencies import gate
 from dovetail.lifecycle.dependencies.ranges import fits
 from dovetail.lifecycle.dependencies.standing import EXTENSION, Held
-from dovetail.lifecycle.facts import Namespace
+from dovetail.lifecycle.facts import Namespace, Problem
 from dovetail.lifecycle.interrupts import ALLOW_UNSAFE_CRDS
 from dovetail.lifecycle.observing import IGNORE_DEPENDENTS
 from dovetail.lifecycle.preview import document
@@ -26,6 +26,7 @@ from dovetail.lifecycle.preview.document import Block, Plan
 from dovetail.lifecycle.preview.hashing import plan_hash
 from dovetail.lifecycle.preview.objects_delta import HookRun, ObjectChange, hook_runs, object_changes, unknown_kinds
 from dovetail.lifecycle.preview.plugged_delta import Names, PluggedChanges, plugged_changes
+from dovetail.lifecycle.preview.resolving import resolution
 from dovetail.lifecycle.preview.rights_delta import RightsChange, rights_changes
 from dovetail.lifecycle.preview.secrecy import shown
 from dovetail.lifecycle.preview.world import World
@@ -91,6 +92,7 @@ def _about(world: World) -> Plan:
         revision=world.in_force.revision,
         values=document.Values(schema=_has_schema(world), errors=_schema_errors(world.refusal)),
         dependencies=[*_dependencies(world)],
+        resolution=resolution(world.answer) if world.answer is not None else None,
         lookup=_lookup(world),
         unreadable=list(world.unreadable),
     )
@@ -115,18 +117,21 @@ def _refused_by_the_platform(world: World) -> Iterator[Block]:
         yield Block(reason="NamespaceTerminating", message=message)
     if why := constraints.refusal(world.version, world.platform):
         yield Block(reason="Incompatible", message=why)
-    if world.in_force.version != world.version.version:
-        wanted = Held(world.version.version, world.version.external_dependencies)
-        ignored = IGNORE_DEPENDENTS in world.annotations
-        problem = gate.missing(
-            world.extension,
-            wanted,
-            world.standing,
-            lambda name: world.published.get(name, ()),
-            ignore_dependents=ignored,
-        )
-        if problem is not None:
-            yield Block(reason=problem.reason, message=problem.message)
+    if (problem := dependency_problem(world)) is not None:
+        yield Block(reason=problem.reason, message=problem.message)
+
+
+def dependency_problem(world: World) -> Problem | None:
+    """What stands in the way of this version, of what it needs and what needs it."""
+    if world.in_force.version == world.version.version:
+        return None
+    return gate.missing(
+        world.extension,
+        Held(world.version.version, world.version.external_dependencies),
+        world.standing,
+        lambda name: world.published.get(name, ()),
+        ignore_dependents=IGNORE_DEPENDENTS in world.annotations,
+    )
 
 
 def _refused_for_others(changes: Iterable[ObjectChange], hooks: Iterable[HookRun]) -> Iterator[Block]:

@@ -20,8 +20,9 @@ from dovetail.lifecycle.packages import Fetched, PackageSource
 from dovetail.lifecycle.preview.document import Plan
 from dovetail.lifecycle.preview.gathering import Asked, Gatherer, Subject
 from dovetail.lifecycle.preview.objects_delta import object_changes
-from dovetail.lifecycle.preview.planning import make_plan
+from dovetail.lifecycle.preview.planning import dependency_problem, make_plan
 from dovetail.lifecycle.preview.rendering import Recipe, answered, looks_up, render
+from dovetail.lifecycle.preview.resolving import resolve
 from dovetail.lifecycle.preview.rights_delta import rule_of
 from dovetail.lifecycle.preview.trial import trial
 from dovetail.lifecycle.preview.world import InForce, World
@@ -81,6 +82,10 @@ class Previewer:
         if fetched is None:
             fetched = await self._packages.load(subject.version)
         world, api_versions = await self._world(gatherer, subject, fetched)
+        if tries and dependency_problem(world) is not None:
+            version = world.version.version
+            found = await resolve(self._platform, world.extension, version, self._settings.platform_version)
+            world = replace(world, answer=found)
         world = await gatherer.complete(await self._rendered(world, fetched, api_versions))
         if tries and world.rendering is not None:
             changes = await asyncio.to_thread(object_changes, world)

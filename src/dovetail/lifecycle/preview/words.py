@@ -22,6 +22,7 @@ def lines(plan: Plan) -> Iterator[str]:
     yield from _section("menu", _delta(plan.plugged.menus.added, plan.plugged.menus.lost))
     yield from _section("images", _delta(plan.images.added, plan.images.removed))
     yield from _section("dependencies", _dependencies(plan))
+    yield from _section("to bring them in order", _resolution(plan))
     yield from _section("values that do not fit the schema", (f"! {text}" for text in plan.values.errors))
     yield from _section("could not be read", (f"? {text}" for text in plan.unreadable))
     yield from _section("differs every time, so not part of the hash", (f"  {text}" for text in plan.varying))
@@ -93,6 +94,14 @@ def _definition(one: Definition) -> Iterator[str]:
 def _delta(added: Iterable[str], lost: Iterable[str]) -> Iterator[str]:
     yield from (f"+ {text}" for text in added)
     yield from (f"- {text}" for text in lost)
+
+
+def _resolution(plan: Plan) -> Iterator[str]:
+    if plan.resolution is None:
+        return
+    yield from (f"> {step.en}" for step in plan.resolution.steps)
+    if plan.resolution.conflict is not None:
+        yield from plan.resolution.conflict.en.splitlines()
 
 
 def _dependencies(plan: Plan) -> Iterator[str]:

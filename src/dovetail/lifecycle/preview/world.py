@@ -17,6 +17,8 @@ from dovetail.lifecycle.dependencies.standing import Standing
 from dovetail.packaging.manifests import RenderedObject
 
 if TYPE_CHECKING:
+    from dovetail.lifecycle.dependencies.conflict import Conflict
+    from dovetail.lifecycle.dependencies.solver import Solution
     from dovetail.packaging.package import Package
 
 Object = Mapping[str, Any]
@@ -132,6 +134,8 @@ class World:
     unreadable: Sequence[str] = ()
     """What could not be read of the cluster, for people."""
     standing: Standing = field(default_factory=Standing)
+    answer: "Solution | Conflict | None" = None
+    """What the solver says, if dependencies stand in the way."""
     published: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """The versions that are published, by extension."""
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
