@@ -224,6 +224,23 @@ def test_what_failed_its_tests_is_rolled_back_to_what_it_replaced() -> None:
     assert (latest.status, latest.target) == (storage.DEPLOYED, "target-1")
 
 
+def test_a_failed_upgrade_whose_version_is_withdrawn_is_rolled_back_all_the_same() -> None:
+    cluster = installed()
+    cluster.version, cluster.failures, cluster.rolls_back, cluster.budget = "2", {"2": 9}, True, 8
+    with pytest.raises(Killed):
+        run(cluster)
+    latest = cluster.latest
+    assert latest is not None
+    assert latest.status == storage.FAILED, "killed between the failure and the roll-back"
+    cluster.budget, cluster.published = None, frozenset({"1"})
+    run(cluster)
+    latest = cluster.latest
+    assert latest is not None
+    assert (latest.status, latest.target) == (storage.DEPLOYED, "target-1")
+    assert (cluster.recorded.version, cluster.recorded.attempt.back_to) == ("1", 0)
+    assert cluster.recorded.problem
+
+
 def test_a_failed_install_has_nothing_to_go_back_to() -> None:
     cluster = Cluster(failures={"1": 100}, rolls_back=True)
     run(cluster)
@@ -419,12 +436,12 @@ def _expect_goal(cluster: Cluster) -> None:
     if recorded.version and latest is not None:
         assert recorded.enabled is cluster.enabled
         assert cluster.enabled or not cluster.objects or not cluster.state_of_objects
+    assert _is_back(cluster)
     if recorded.problem:
         assert _is_rejected(cluster), "what is told is so"
         return
     if recorded.state in states.FAILED:
         assert recorded.attempt.is_exhausted(cluster.limit), "only patience or a problem ends an attempt"
-        assert _is_back(cluster)
         return
     assert (recorded.state, recorded.version, recorded.enabled) == ("Installed", cluster.version, cluster.enabled)
     assert latest is not None

@@ -165,6 +165,8 @@ def decide(plan: Plan, world: World) -> Action:
     desired, release = plan.desired, world.release
     if plan.protected and release is not None and release.pending:
         return Unlock(release.revision, _interrupted(plan.recorded.attempt, release))
+    if plan.protected and release is not None and release.status == storage.DEPLOYED and plan.recorded.attempt.back_to:
+        return Recovered(replace(plan.recorded.attempt, back_to=0, back_failures=0))
     if isinstance(desired, Problem):
         return _reject(plan, world, desired)
     if not plan.protected:
@@ -176,8 +178,6 @@ def _converge(plan: Plan, desired: Desired, world: World) -> Action:
     release, attempt = world.release, plan.recorded.attempt
     if release is not None and release.status == storage.UNINSTALLING:
         return Uninstall()
-    if release is not None and release.status == storage.DEPLOYED and attempt.back_to:
-        return Recovered(replace(attempt, back_to=0, back_failures=0))
     if release is not None and _is_right(release, desired):
         settled = _is_settled(plan, desired) and world.switched
         return Idle() if settled else Settle(desired)
@@ -207,11 +207,8 @@ def _attempt(plan: Plan, desired: Desired, world: World) -> Action:
 
 
 def _after_failure(plan: Plan, attempt: Attempt, world: World) -> Action:
-    if _goes_back(plan, attempt, world.release):
-        assert world.release is not None
-        if attempt.back_failures and not world.may_retry:
-            return Wait("the last roll-back failed; the next one comes after a pause")
-        return RollBack(world.release.good, replace(attempt, back_to=world.release.good))
+    if back := _back(plan, world):
+        return back
     if due := _switch_due(plan, world):
         return due
     if attempt.is_exhausted(plan.limit):
@@ -221,9 +218,15 @@ def _after_failure(plan: Plan, attempt: Attempt, world: World) -> Action:
     return _again(attempt, world.release)
 
 
-def _goes_back(plan: Plan, attempt: Attempt, release: Release | None) -> bool:
+def _back(plan: Plan, world: World) -> RollBack | Wait | None:
+    """The roll-back that a failed upgrade asks for, also when what was asked for cannot be tried any more."""
+    attempt, release = plan.recorded.attempt, world.release
     broken = release is not None and release.status == storage.FAILED and release.good > 0
-    return plan.rolls_back and broken and attempt.back_failures < BACK_PATIENCE
+    if release is None or not (plan.rolls_back and broken) or attempt.back_failures >= BACK_PATIENCE:
+        return None
+    if attempt.back_failures and not world.may_retry:
+        return Wait("the last roll-back failed; the next one comes after a pause")
+    return RollBack(release.good, replace(attempt, back_to=release.good))
 
 
 def _again(attempt: Attempt, release: Release | None) -> Enter:
@@ -235,7 +238,8 @@ def _reject(plan: Plan, world: World, problem: Problem) -> Action:
     told = (state, plan.generation, problem.message) == (recorded.state, recorded.generation, recorded.problem)
     if not told:
         return Reject(state, problem)
-    return _switch_due(plan, world) or Idle()
+    back = _back(plan, world) if plan.protected else None
+    return back or _switch_due(plan, world) or Idle()
 
 
 def _switch_due(plan: Plan, world: World) -> Switch | None:

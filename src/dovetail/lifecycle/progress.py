@@ -147,20 +147,20 @@ def resumed(status: Status, generation: int, now: datetime) -> dict[str, Any]:
 def going_back(status: Status, attempt: Attempt) -> dict[str, Any]:
     """A roll-back is about to begin: the note comes before the deed."""
     step = Step(BEGUN, "Rolling back", f"revision {attempt.back_to}")
-    return {**status, "operation": _operation(status, attempt), "progress": progress_of(step)}
+    return {**status, "operation": _still(status, attempt), "progress": progress_of(step)}
 
 
 def recovered(status: Status, attempt: Attempt, generation: int, now: datetime) -> dict[str, Any]:
     """The last good revision is in force again; what was asked for still failed."""
     back_to = recorded_of(status).attempt.back_to
     message = f"revision {back_to}, version {status.get('version') or 'unknown'}, is in force again"
-    result = {**_at_rest(status), "operation": _operation(status, attempt), "reason": "RolledBack"}
+    result = {**_at_rest(status), "operation": _still(status, attempt), "reason": "RolledBack"}
     return _with(result, states.COND_ROLLED_BACK, "True", "UpgradeFailed", message, generation, now)
 
 
 def not_recovered(status: Status, attempt: Attempt, why: str, generation: int, now: datetime) -> dict[str, Any]:
     """The roll-back failed, too."""
-    result = {**_at_rest(status), "operation": _operation(status, attempt), "reason": "RollbackFailed"}
+    result = {**_at_rest(status), "operation": _still(status, attempt), "reason": "RollbackFailed"}
     return _with(result, states.COND_ROLLED_BACK, "False", "RollbackFailed", why, generation, now)
 
 
@@ -262,6 +262,12 @@ def _operation(status: Status, attempt: Attempt) -> dict[str, Any]:
         "message": attempt.message[:_MAX_MESSAGE],
         **{key: value for key, value in back.items() if value},
     }
+
+
+def _still(status: Status, attempt: Attempt) -> dict[str, Any]:
+    """The operation with another attempt, and the problem that was told is told still."""
+    problem = operation_of(status).get("problem")
+    return {**_operation(status, attempt), **({"problem": problem} if problem else {})}
 
 
 def _condition_of(state: str) -> str:
