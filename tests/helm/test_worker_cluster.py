@@ -21,7 +21,7 @@ from dovetail.helm import (
     errors,
     storage,
 )
-from dovetail.kube import CONFIGMAPS, NAMESPACES, SECRETS, AlreadyExists, Client, NotFound
+from dovetail.kube import CONFIGMAPS, NAMESPACES, ROLEBINDINGS, ROLES, SECRETS, AlreadyExists, Client, NotFound
 from tests.conftest import KubeApi
 from tests.helm.charts import tiny
 
@@ -175,6 +175,21 @@ async def test_helm_acts_as_the_account_it_is_told(kube_api: KubeApi) -> None:
             await helm.call(deploy(nobody, tiny()))
         with pytest.raises(NotFound):
             await client.get(CONFIGMAPS, "tiny-settings", "helm-account")
+
+
+async def test_an_uninstall_tells_what_was_refused(kube_api: KubeApi) -> None:
+    reader = {"rules": [{"apiGroups": [""], "resources": ["secrets"], "verbs": ["*"]}]}
+    async with kube_api.client() as client, HelmWorker() as helm:
+        here = await namespace(kube_api, client, "helm-refused")
+        await helm.call(deploy(here, tiny()))
+        await client.create(ROLES, {"metadata": {"name": "reader"}, **reader}, "helm-refused")
+        subject = {"kind": "ServiceAccount", "name": "reader", "namespace": "helm-refused"}
+        role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"}
+        binding = {"metadata": {"name": "reader"}, "roleRef": role, "subjects": [subject]}
+        await client.create(ROLEBINDINGS, binding, "helm-refused")
+        account = Connection(here.namespace, here.kubeconfig, user="system:serviceaccount:helm-refused:reader")
+        with pytest.raises(HelmRefused, match='configmaps "tiny-settings" is forbidden'):
+            await helm.call(Uninstall(release="tiny", connection=account))
 
 
 async def test_a_locked_release_is_unlocked(kube_api: KubeApi) -> None:

@@ -22,6 +22,10 @@ _COUNT: Final = re.compile(r"(?:creating resource\(s\)|checking resources for ch
 _FIELD: Final = re.compile(r"\b(namespace|name|kind|expectedStatus)=(\"[^\"]*\"|\S*)")
 
 
+_REASON: Final = re.compile(r"uninstall: Failed to delete release error=\"?\[?(?P<why>.*?)\]?\"?$", re.DOTALL)
+_MAX_REASON: Final = 2000
+
+
 @dataclass(frozen=True)
 class Told:
     """One line: what is done, to which object or to how many."""
@@ -44,6 +48,12 @@ def told(line: str) -> Told | None:
     going = found["what"] == "starting delete" or fields.get("expectedStatus") == "NotFound"
     step = DELETING if going else WAITING
     return Told(step, fields.get("kind", ""), fields.get("namespace", ""), fields.get("name", ""))
+
+
+def reason(line: str) -> str:
+    """Why an uninstall failed, which Helm's answer keeps to itself; empty for every other line."""
+    found = _REASON.match(line)
+    return found["why"][:_MAX_REASON] if found else ""
 
 
 def whose(line: Told, running: Iterable[tuple[int, wire.Operation]]) -> int | None:

@@ -41,6 +41,8 @@ class _LogFrames(logging.Handler):
             self._worker.send(wire.Log(record.levelno, record.getMessage()))
         elif line := log_lines.told(record.getMessage()):
             self._worker.tell_progress(line)
+        elif why := log_lines.reason(record.getMessage()):
+            self._worker.remember(why)
 
 
 class Worker:
@@ -52,6 +54,7 @@ class Worker:
         self._writing = threading.Lock()
         self._tokens: dict[int, Callable[[], None] | None] = {}
         self._running: dict[int, wire.Operation] = {}
+        self._reasons: dict[int, str] = {}
         self._state = threading.Lock()
         self._releases: defaultdict[tuple[str, str], threading.Lock] = defaultdict(threading.Lock)
 
@@ -96,6 +99,13 @@ class Worker:
         if id is not None:
             self.send(log_lines.progress(id, line))
 
+    def remember(self, why: str) -> None:
+        """Keep why an uninstall fails for its answer, if there is only one that it can be about."""
+        with self._state:
+            uninstalls = [id for id, operation in self._running.items() if isinstance(operation, wire.Uninstall)]
+            if len(uninstalls) == 1:
+                self._reasons[uninstalls[0]] = why
+
     def _perform(self, call: wire.Call) -> None:
         name = wire.operation_name(call.operation)
         with self._turn(call.operation):
@@ -107,6 +117,7 @@ class Worker:
         with self._state:
             self._tokens.pop(call.id, None)
             self._running.pop(call.id, None)
+            self._reasons.pop(call.id, None)
         self._write(outcome)
 
     def _turn(self, operation: wire.Operation) -> contextlib.AbstractContextManager[Any]:
@@ -131,7 +142,9 @@ class Worker:
                 result = actions.perform(call.operation, token, lambda step: self.send(wire.Progress(call.id, step)))
                 return wire.Answer(call.id, result)
             except sdk.SdkError as error:
-                return wire.Refusal(call.id, sdk.reason_of(error), str(error))
+                with self._state:
+                    why = self._reasons.pop(call.id, "")
+                return wire.Refusal(call.id, sdk.reason_of(error), f"{error}: {why}" if why else str(error))
             except errors.StaleRendering as error:
                 return wire.Refusal(call.id, errors.STALE, str(error))
             except errors.HelmError as error:
