@@ -10,6 +10,7 @@ PARTS = 2
 """So that neither comes near a test's limit on a machine that others use, too."""
 
 
+@pytest.mark.timeout(120)
 @pytest.mark.parametrize("part", range(PARTS))
 async def test_every_fault_of_the_lifecycle_is_named_first(platform_crds: KubeApi, part: int) -> None:
     async with platform(platform_crds, hook_timeout=20) as rig:

@@ -6,9 +6,11 @@ controllers again.
 
 from typing import Any
 
+import pytest
+
 from dovetail.apis.extensions_v1alpha1 import JSBUNDLES
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS, REPOSITORIES
-from dovetail.kube import DEPLOYMENTS, JOBS, LEASES, PODS, SECRETS, Client, now
+from dovetail.kube import CONFIGMAPS, DEPLOYMENTS, JOBS, LEASES, PODS, SECRETS, Client, now
 from dovetail.lifecycle.doctor import mending
 from dovetail.lifecycle.doctor.diagnosing import examine, examine_platform
 from tests.conftest import KubeApi
@@ -61,6 +63,7 @@ LEFT = {
 }
 
 
+@pytest.mark.timeout(120)
 async def test_what_was_left_behind_is_named_and_mended(platform_crds: KubeApi) -> None:
     async with platform_crds.client() as client:
         async with platform(platform_crds) as rig:
@@ -109,6 +112,9 @@ async def test_a_hook_that_failed_for_good_is_tried_again_once_it_is_gone(platfo
         await rig.until_state(name, "InstallFailed")
         diagnosis = await rig.diagnosis(name)
         assert (first(diagnosis), mending.actions([diagnosis])) == ("HookFailed", [])
+        data = {"job.migrate.migrate-1.main": "connecting ...\nno route to the database"}
+        await make(rig.client, CONFIGMAPS, f"hook-logs-{name}", "kubesphere-system", data=data)
+        assert "no route to the database" in shown(await rig.diagnosis(name))
         await rig.client.delete(JOBS, "migrate", f"extension-{name}", propagation="Background")
         diagnosis = await rig.diagnosis(name)
         assert first(diagnosis) == "AttemptsExhausted", shown(diagnosis)

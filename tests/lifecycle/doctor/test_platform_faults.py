@@ -122,7 +122,7 @@ async def test_what_may_not_be_read_is_said(platform_crds: KubeApi) -> None:
         view = client.impersonate("shortsighted")
         diagnosis = await examine(view, "unseen", AT_ONCE)
         assert first(diagnosis) == "ControllersNotRunning", shown(diagnosis)
-        assert {"nodes", "Namespace extension-unseen"} <= {each.what for each in diagnosis.unread}
+        assert {"nodes", "namespaces", "pods in extension-unseen"} <= {each.what for each in diagnosis.unread}
         await client.delete(INSTALLPLANS, "unseen")
         overview = await examine_platform(view, AT_ONCE)
         assert report.exit_code(overview) in (1, 2)

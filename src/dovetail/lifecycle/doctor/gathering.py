@@ -58,6 +58,7 @@ from dovetail.lifecycle import access
 from dovetail.lifecycle.doctor.causes import namespaces, processes, repositories
 from dovetail.lifecycle.doctor.picture import Picture, condition_of, is_ours
 from dovetail.lifecycle.doctor.reading import Reader
+from dovetail.lifecycle.hook_logs import config_map_name
 from dovetail.lifecycle.image_repositories import name_of
 from dovetail.lifecycle.objects import mapping, spec_of, status_of
 
@@ -149,8 +150,9 @@ async def _fill(reader: Reader, kinds: Kinds, wanted: Iterable[tuple[ResourceLik
 
 
 async def _catalogue(reader: Reader, kinds: Kinds, extension: str) -> None:
-    shown = await reader.one(EXTENSIONS, extension)
-    kinds["extensions.kubesphere.io"] = [shown] if shown else []
+    shown = await reader.page(EXTENSIONS, fields=f"metadata.name={extension}", limit=1)
+    if shown is not None:
+        kinds["extensions.kubesphere.io"] = shown
     plan = _named(kinds, "installplans.kubesphere.io", extension) or {}
     wanted = f"{extension}-{mapping(spec_of(plan).get('extension')).get('version')}"
     versions = list(kinds.get("extensionversions.kubesphere.io", ()))
@@ -158,6 +160,8 @@ async def _catalogue(reader: Reader, kinds: Kinds, extension: str) -> None:
     if plan and version is None:
         version = await reader.one(EXTENSIONVERSIONS, wanted)
         kinds["extensionversions.kubesphere.io"] = versions = [*versions, *([version] if version else [])]
+    logs = f"metadata.name={config_map_name(extension)}"
+    kinds["hooklogs"] = await reader.page(CONFIGMAPS, labels.SYSTEM_NAMESPACE, fields=logs, limit=1) or []
     reference = mapping(spec_of(version or {}).get("chartDataRef"))
     if reference.get("name"):
         place = str(reference.get("namespace") or labels.SYSTEM_NAMESPACE)
@@ -169,19 +173,21 @@ async def _catalogue(reader: Reader, kinds: Kinds, extension: str) -> None:
 
 async def _inside(reader: Reader, kinds: Kinds, extension: str, namespace: str) -> None:
     """What is in the extension's namespace, and where else its workloads are."""
-    space = await reader.one(NAMESPACES, namespace)
-    kinds["namespaces"] = [space] if space else []
+    spaces = await reader.page(NAMESPACES, fields=f"metadata.name={namespace}", limit=1)
+    if spaces is not None:
+        kinds["namespaces"] = spaces
+    space, absent = next(iter(spaces or ()), None), spaces == []
     marked = [obj for resource in (*_WORKLOADS, JOBS) for obj in kinds.get(resource.plural, ())]
     others = sorted({key_of(obj).namespace for obj in marked} - {namespace})[:_ELSEWHERE]
     found: dict[str, list[Object]] = {}
     readable: set[str] = set()
-    for place in ([namespace] if space else []) + others:
+    for place in ([] if absent else [namespace]) + others:
         alone = place == namespace and labels_of(space or {}).get(labels.EXTENSION_REF) == extension
         inside = await _namespace(reader, extension, place)
         readable |= inside.keys()
         for plural, objects in (inside if alone else _only_ours(inside, extension)).items():
             found.setdefault(plural, []).extend(objects)
-    for plural in readable or ([resource.plural for resource in _INSIDE] if not space else []):
+    for plural in readable or ([resource.plural for resource in _INSIDE] if absent else []):
         known = {uid_of(obj) for obj in found.get(plural, [])}
         kinds[plural] = found.get(plural, []) + [obj for obj in kinds.get(plural, ()) if uid_of(obj) not in known]
     await _held(reader, kinds, space)

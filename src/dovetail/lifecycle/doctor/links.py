@@ -10,10 +10,11 @@ from typing import Any
 
 from dovetail.apis import labels
 from dovetail.kube import key_of, labels_of, owners_of
+from dovetail.lifecycle import states
 from dovetail.lifecycle.doctor.findings import Ref
 from dovetail.lifecycle.doctor.picture import Picture, is_hook, is_ours, items, matches, ref_of, template_labels
 from dovetail.lifecycle.image_repositories import name_of
-from dovetail.lifecycle.objects import conditions_of, mapping, spec_of
+from dovetail.lifecycle.objects import conditions_of, mapping, spec_of, status_of
 
 Edges = Mapping[Ref, frozenset[Ref]]
 CONTROLLERS = Ref("Process", "controllers")
@@ -66,7 +67,7 @@ def _catalogue(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
         yield ref_of(version), plan
         if source := spec_of(version).get("repository") or labels_of(version).get(labels.REPOSITORY_REF):
             yield Ref("Repository", str(source)), ref_of(version)
-    if picture.plan is not None and not picture.all("extensionversions.kubesphere.io"):
+    if _lacks_its_version(picture):
         for repository in picture.all("repositories.kubesphere.io"):
             yield ref_of(repository), plan  # it may be the one that has it
     for account in ("serviceaccounts", "roles", "rolebindings", "clusterroles", "clusterrolebindings"):
@@ -120,9 +121,6 @@ def _services(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
         for obj in picture.all(plural):
             for service in services_of(obj):
                 yield service, ref_of(obj)
-    for plural in ROUTES:
-        for obj in picture.all(plural):
-            yield picture.plan_ref, ref_of(obj)
 
 
 def _processes(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
@@ -136,6 +134,8 @@ def _processes(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
     for plural in BUNDLES:
         for obj in picture.all(plural):
             yield CONSOLE, ref_of(obj)
+    for plural in (*ROUTES, *BUNDLES) if _is_unsettled(picture) else ():
+        for obj in picture.all(plural):
             yield picture.plan_ref, ref_of(obj)
     for plural in WORKLOADS[:3]:
         for obj in picture.all(plural):
@@ -144,6 +144,18 @@ def _processes(picture: Picture) -> Iterator[tuple[Ref, Ref]]:
         for obj in picture.all(plural):
             if any(each.get("reason") == "MissingEndpoints" for each in conditions_of(obj)):
                 yield CLUSTER, ref_of(obj)
+
+
+def _lacks_its_version(picture: Picture) -> bool:
+    told = conditions_of(picture.plan or {})
+    absent = any(each.get("reason") == "VersionNotFound" and each.get("status") == "False" for each in told)
+    return absent and not picture.all("extensionversions.kubesphere.io")
+
+
+def _is_unsettled(picture: Picture) -> bool:
+    """What is installed and settled is no reason for what comes after."""
+    plan = picture.plan
+    return plan is not None and status_of(plan).get("state") != states.INSTALLED
 
 
 def services_of(obj: Mapping[str, Any]) -> set[Ref]:

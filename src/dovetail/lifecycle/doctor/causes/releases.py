@@ -8,7 +8,7 @@ from dovetail.kube import annotations_of, is_deleting
 from dovetail.lifecycle import states
 from dovetail.lifecycle.doctor import refusals
 from dovetail.lifecycle.doctor.commands import again
-from dovetail.lifecycle.doctor.findings import Finding, Ref, Retry, Severity, cause, evidence
+from dovetail.lifecycle.doctor.findings import Evidence, Finding, Ref, Retry, Severity, cause, evidence
 from dovetail.lifecycle.doctor.picture import (
     Object,
     Picture,
@@ -19,7 +19,7 @@ from dovetail.lifecycle.doctor.picture import (
     last,
     ref_of,
 )
-from dovetail.lifecycle.objects import conditions_of, spec_of, status_of
+from dovetail.lifecycle.objects import conditions_of, mapping, spec_of, status_of
 
 LOCKED: Final = cause(
     "ReleaseLocked",
@@ -68,6 +68,8 @@ JOB_FAILED: Final = cause(
     depth=40,
 )
 
+_TAIL: Final = 500
+
 
 def look(picture: Picture) -> Iterator[Finding]:
     plan = picture.plan
@@ -108,7 +110,7 @@ def _job(picture: Picture, job: Object) -> Iterator[Finding]:
         commands = (logs, again(picture.plan_ref)) if is_hook(job) else (logs,)
         breaks = (picture.plan_ref,) if is_hook(job) and _is_waited_for(picture) else ()
         proof = evidence(f"{ref}, condition Failed", why)
-        yield Finding(found, ref, (proof,), {"why": why}, breaks, commands)
+        yield Finding(found, ref, (proof, *_kept_logs(picture, ref)), {"why": why}, breaks, commands)
     elif is_hook(job) and spec_of(job).get("suspend") is True and _is_waited_for(picture) and not _done(job):
         proof = evidence(ref, f"spec.suspend is true; hook {annotations_of(job).get('helm.sh/hook')}")
         resume = f'kubectl -n {ref.namespace} patch job {ref.name} -p \'{{"spec":{{"suspend":false}}}}\''
@@ -119,6 +121,14 @@ def _job(picture: Picture, job: Object) -> Iterator[Finding]:
         yield Finding(HOOK_WITHOUT_NODES, ref, (proof,), {}, (picture.plan_ref,))
     if not _done(job):
         yield from refused_pods(picture, ref)
+
+
+def _kept_logs(picture: Picture, hook: Ref) -> Iterator[Evidence]:
+    """The last lines that a hook's pods wrote, where they were kept (`lifecycle.hook_logs`)."""
+    for obj in picture.all("hooklogs"):
+        for key, text in mapping(obj.get("data")).items():
+            if key.startswith(f"{hook.kind}.{hook.name}.".lower()):
+                yield evidence(f"{ref_of(obj)}, {key}", str(text)[-_TAIL:])
 
 
 def _is_waited_for(picture: Picture) -> bool:
