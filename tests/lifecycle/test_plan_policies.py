@@ -105,7 +105,7 @@ async def test_a_failed_upgrade_is_rolled_back_and_the_history_tells_it(platform
         percents = [
             status["progress"]["percent"]
             for status in seen
-            if status.get("state") == "Upgrading" and "progress" in status
+            if status.get("state") in ("Preparing", "Upgrading") and "progress" in status
         ]
         assert percents
         assert percents == sorted(percents)

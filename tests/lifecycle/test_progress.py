@@ -45,6 +45,16 @@ def test_what_an_attempt_is_made_from_is_known_when_its_version_is_gone() -> Non
     assert [progress.known_digest(failed, version) for version in ("0.2.0", "0.3.0", "9")] == ["old", "new", None]
 
 
+def test_the_percentage_does_not_go_back_within_an_attempt() -> None:
+    status = progress.entered({}, states.PREPARING, Attempt(), 1, NOW)
+    assert status["progress"]["percent"] == 1
+    far = {**status, "progress": {"percent": 24, "step": "looking"}}
+    begun = progress.begun(far, states.INSTALLING, release="x", namespace="x", config_hash="", generation=1, now=NOW)
+    assert begun["progress"]["percent"] == 24
+    assert progress.entered(begun, states.PREPARING, Attempt(count=1), 1, NOW)["progress"]["percent"] == 1
+    assert "progress" not in progress.settled(begun, WANTED, "", 1, NOW)
+
+
 def test_a_foreign_status_is_no_obstacle() -> None:
     assert progress.recorded_of({"operation": "?", "stateHistory": None}) == Recorded()
     assert progress.entered({"stateHistory": None}, "Preparing", Attempt(), 1, NOW)["stateHistory"]

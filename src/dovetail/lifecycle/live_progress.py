@@ -17,6 +17,7 @@ from dovetail.kube import Client, key_of
 from dovetail.kube.errors import KubeError
 from dovetail.kube.resources import Object
 from dovetail.lifecycle import progress
+from dovetail.lifecycle.objects import status_of
 from dovetail.lifecycle.steps import Step
 
 _log = logging.getLogger(__name__)
@@ -29,8 +30,8 @@ class LiveProgress:
     def __init__(self, client: Client, obj: Object) -> None:
         self._client = client
         self.obj = obj
-        self._newest: Step = progress.ENTERED
-        self._written: Step = progress.ENTERED
+        self._newest: Step = progress.step_of(status_of(obj))
+        self._written: Step = self._newest
         self._waiting = asyncio.Event()
         self._open = asyncio.Lock()
         """Held while the plan is being written to, by this or by the reconciler."""

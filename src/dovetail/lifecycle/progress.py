@@ -89,6 +89,15 @@ def entered(status: Status, state: str, attempt: Attempt, generation: int, now: 
     return {**result, "progress": progress_of(_UNINSTALL_BEGUN)} if state == states.UNINSTALLING else result
 
 
+def step_of(status: Status) -> Step:
+    """How far the operation has come; at its beginning when nothing is told."""
+    told = status.get("progress")
+    if not isinstance(told, Mapping):
+        return ENTERED
+    step = cast("Mapping[str, Any]", told)
+    return Step(int(step.get("percent") or 0), str(step.get("step") or ""), str(step.get("object") or ""))
+
+
 def progress_of(step: Step) -> dict[str, Any]:
     """`status.progress`."""
     return {"percent": step.percent, "step": step.what, "object": step.object}
@@ -103,7 +112,7 @@ def begun(
         "releaseName": release,
         "targetNamespace": namespace,
         "configHash": config_hash,
-        "progress": progress_of(Step(BEGUN, state)),
+        "progress": progress_of(Step(max(BEGUN, step_of(status).percent), state)),
     }
     return _with(
         result, states.COND_INITIALIZED, "True", "Prepared", "namespace and account are ready", generation, now
