@@ -1,7 +1,8 @@
 """Rows from OLM v1: what is lost comes back, what is in the way is told, what is removed is gone."""
 
+from dovetail.apis.extensions_v1alpha1 import JSBUNDLES
 from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
-from dovetail.kube import CLUSTERROLES, CONFIGMAPS, NAMESPACES, annotations_of, labels_of
+from dovetail.kube import CLUSTERROLES, CONFIGMAPS, NAMESPACES, SERVICEACCOUNTS, annotations_of, labels_of
 from tests.lifecycle.platform import ensure_namespace, make, package, until_gone
 from tests.lifecycle.scenarios.stage import Stage, condition
 from tests.lifecycle.scenarios.table import olm
@@ -108,3 +109,16 @@ async def removed(stage: Stage) -> None:
     await stage.leave()
     await until_gone(stage.client, CLUSTERROLES, f"kubesphere:{stage.name}:helm-executor")
     await until_gone(stage.client, NAMESPACES, stage.namespace)
+
+
+@olm("uninstall", "Removing ClusterExtension resources leads to all installed resources being removed even if the "
+     "service account is no longer present", "also when somebody has deleted the account and its rights")  # fmt: skip
+async def removed_without_its_account(stage: Stage) -> None:
+    await stage.offer("1.0.0")
+    await stage.plan("1.0.0")
+    await stage.installed("1.0.0")
+    await stage.client.delete(SERVICEACCOUNTS, f"helm-executor.{stage.name}", stage.namespace)
+    await stage.client.delete(CLUSTERROLES, f"kubesphere:{stage.name}:helm-executor")
+    await stage.leave()
+    await until_gone(stage.client, NAMESPACES, stage.namespace)
+    await until_gone(stage.client, JSBUNDLES, stage.name)
