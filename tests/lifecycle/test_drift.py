@@ -309,7 +309,7 @@ async def test_changes_by_hand_are_told_with_their_fields(platform_crds: KubeApi
 async def test_what_the_account_may_not_do_and_whose_it_is_not_is_told(platform_crds: KubeApi) -> None:
     space = "extension-limited"
     more = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: limited}\ndata: {a: b}\n"
-    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig, drift_interval=1.0):
+    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig):  # the watches tell
         await publish(client, "limited", "1.0.0", package("limited", "1.0.0", templates__more_yaml=more))
         await plan(client, "limited", "1.0.0", drift={"mode": "Report"})
         await until_settled(client, "limited", "1.0.0")

@@ -75,7 +75,8 @@ class DriftReconciler:
         self._clock = clock
         self._releases = Releases(client)
         self._finder = DriftFinder(client)
-        self._looked: dict[str, float] = {}
+        self._looked: dict[str, tuple[float, int]] = {}  # when, and at which generation of the plan
+        self._begun: dict[str, float] = {}
         self._suspects: set[str] = set()
         self._fights: dict[str, tuple[int, float]] = {}
 
@@ -97,10 +98,11 @@ class DriftReconciler:
 
     async def reconcile(self, key: Key) -> RequeueAfter | None:
         name = key.name
-        if self._plans.lister.get(name) is None:
+        cached = self._plans.lister.get(name)
+        if cached is None:
             self._forget(name)
             return None
-        if (left := self._left(name)) > 0:
+        if (left := self._left(name, generation_of(cached))) > 0:
             return RequeueAfter(left)
         try:
             plan = await self._client.get(INSTALLPLANS, name)
@@ -112,13 +114,13 @@ class DriftReconciler:
         if self._turns.is_taken(name):
             return RequeueAfter(_SETTLING)
         self._suspects.discard(name)
-        self._looked[name] = asyncio.get_running_loop().time()
+        self._looked[name] = (asyncio.get_running_loop().time(), generation_of(plan))
         try:
             await self._look(name, plan, policies)
         except (NotFound, Conflict):  # the release or the plan changed meanwhile
             self._suspects.add(name)
             return RequeueAfter(self._shortest)
-        return RequeueAfter(self._left(name))
+        return RequeueAfter(self._left(name, generation_of(plan)))
 
     async def _look(self, name: str, plan: Object, policies: Policies) -> None:
         subject = await self._subject(name, plan, policies)
@@ -183,22 +185,23 @@ class DriftReconciler:
         elif not mended:
             await self._recorder.record(plan, "Normal", "InStep", "everything is as the release says again")
 
-    def _left(self, name: str) -> float:
-        """Seconds until a look is due; extensions that were never looked at are spread over the interval."""
+    def _left(self, name: str, generation: int) -> float:
+        """Seconds until a look is due. What was never looked at is spread over the interval, unless it is suspect."""
         time = asyncio.get_running_loop().time()
         interval = max(self._interval, min(_EACH, self._interval / 2) * len(self._plans.lister))
-        last = self._looked.get(name)
-        if last is None:
-            share = zlib.crc32(name.encode()) / 2**32
-            last = self._looked[name] = time - interval * share
-            if name not in self._suspects:
-                return max(0.0, last + interval - time)
-        return max(0.0, last + (self._shortest if name in self._suspects else interval) - time)
+        if name not in self._looked:
+            begun = self._begun.setdefault(name, time - interval * zlib.crc32(name.encode()) / 2**32)
+            return 0.0 if name in self._suspects else max(0.0, begun + interval - time)
+        looked, at_generation = self._looked[name]
+        if at_generation != generation:  # its policy may be another
+            return 0.0
+        return max(0.0, looked + (self._shortest if name in self._suspects else interval) - time)
 
     def _forget(self, name: str) -> None:
         self._finder.forget(name)
         self._suspects.discard(name)
         self._looked.pop(name, None)
+        self._begun.pop(name, None)
         self._fights.pop(name, None)
 
 
