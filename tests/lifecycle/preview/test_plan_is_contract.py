@@ -29,7 +29,7 @@ from tests.lifecycle.platform import package, publish
 from tests.lifecycle.preview.worlds import World, changed_leaves, snapshot
 
 Objects = dict[str, dict[str, Any]]
-STEPS = int(os.environ.get("DOVETAIL_PREVIEW_STEPS", "6"))
+STEPS = int(os.environ.get("DOVETAIL_PREVIEW_STEPS", "5"))
 SEED = int(os.environ.get("DOVETAIL_PREVIEW_SEED", "7"))
 
 

@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 
@@ -166,8 +167,6 @@ def served(text: str, count: int | None, owner: str = "x") -> dict[str, Definiti
 def test_definitions_follow_the_policy_and_the_verdict(
     there: str | None, wanted: str, policy: Any, count: int | None, action: str, blocks: bool
 ) -> None:
-    import msgspec
-
     definitions = served(there, count) if there else {"gears.example.org": None}
     policies = msgspec.structs.replace(AS_PUBLISHED, crds=policy)
     given = world(crds=rendered(wanted), definitions=definitions, policies=policies)
@@ -347,3 +346,9 @@ def test_nobody_learns_a_live_secret_by_trying_hashes() -> None:
     assert len(hashes) == 1
     unchanged = hash_of(world(new, old, live={key(old[0]): {**live_as(old[0]), "data": {"a": "Yg=="}}}))
     assert unchanged not in hashes
+
+
+def test_a_plan_that_goes_or_rests_is_told() -> None:
+    assert [one.reason for one in make_plan(replace(world(), leaving=True)).blocked] == ["Uninstalling"]
+    paused = msgspec.structs.replace(AS_PUBLISHED, paused=True)
+    assert any("paused" in text for text in make_plan(world(policies=paused)).warnings)

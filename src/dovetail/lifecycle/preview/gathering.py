@@ -74,6 +74,8 @@ class Subject:
     status: Mapping[str, Any]
     annotations: Mapping[str, str]
     exists: bool
+    leaving: bool = False
+    """The InstallPlan is being deleted."""
 
 
 class NoSuchVersion(Exception):
@@ -109,7 +111,13 @@ class Gatherer:
         plan = install_plan(obj)
         version = await self._version(asked)
         return Subject(
-            plan, version, target_namespace(obj, plan, version), status_of(obj), annotations_of(obj), there is not None
+            plan,
+            version,
+            target_namespace(obj, plan, version),
+            status_of(obj),
+            annotations_of(obj),
+            there is not None,
+            is_deleting(obj),
         )
 
     async def _version(self, asked: Asked) -> ExtensionVersion:
@@ -121,7 +129,10 @@ class Gatherer:
     async def published(self, extension: str) -> tuple[str, ...]:
         """The versions of an extension that the catalogue has."""
         selector = f"{labels.EXTENSION_REF}={extension}"
-        found = await self._platform.list(EXTENSIONVERSIONS, label_selector=selector)
+        try:
+            found = await self._platform.list(EXTENSIONVERSIONS, label_selector=selector)
+        except NotFound:  # the platform's kinds are not installed on this cluster
+            return ()
         return tuple(sorted(str(spec_of(obj).get("version") or "") for obj in found.items))
 
     async def in_force(self, subject: Subject) -> InForce:

@@ -109,6 +109,9 @@ def operation(world: World) -> Operation:
 
 
 def _refused_by_the_platform(world: World) -> Iterator[Block]:
+    if world.leaving:
+        message = f"{world.extension} is being uninstalled; wait until its InstallPlan is gone, then install it anew"
+        yield Block(reason="Uninstalling", message=message)
     if is_protected(world.namespace):
         message = f"no extension may be installed into {world.namespace}; choose another targetNamespace"
         yield Block(reason="ProtectedNamespace", message=message)
@@ -192,6 +195,8 @@ def _warnings(
     world: World, rights: Iterable[RightsChange], definitions: Iterable[DefinitionChange], lost: Iterable[Loss],
     plugged: PluggedChanges,
 ) -> Iterator[str]:  # fmt: skip
+    if world.policies.paused:
+        yield "the InstallPlan is paused: nothing of this is done until spec.paused is false"
     for loss in lost:
         how_many = "an unknown number of" if loss.count is None else f"{loss.count} x"
         examples = f", such as {', '.join(loss.names[:5])}" if loss.names else ""

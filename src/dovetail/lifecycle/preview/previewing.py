@@ -113,6 +113,7 @@ class Previewer:
             standing=await gatherer.standing(),
             published={one.name: await gatherer.published(one.name) for one in needed},
             annotations=subject.annotations,
+            leaving=subject.leaving,
         )
         return world, api_versions
 

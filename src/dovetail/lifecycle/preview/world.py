@@ -140,6 +140,8 @@ class World:
     """The versions that are published, by extension."""
     annotations: Mapping[str, str] = field(default_factory=dict[str, str])
     """Of the InstallPlan."""
+    leaving: bool = False
+    """The InstallPlan is being deleted."""
 
 
 def key_of(obj: RenderedObject, kinds: Kinds, namespace: str) -> ObjectKey | None:
