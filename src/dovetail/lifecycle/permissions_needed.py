@@ -14,8 +14,10 @@ that were rendered; what the extension's own pods need is their accounts' affair
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final, NamedTuple, cast
+
+import msgspec
 
 from dovetail.apis.crds import KINDS
 from dovetail.apis.resource_name import plural_of
@@ -69,7 +71,7 @@ class Want:
 
 @dataclass(frozen=True)
 class Needed:
-    """All of it. No rule covers another one."""
+    """All of it. No verb of a rule is covered by another rule."""
 
     wants: tuple[Want, ...] = ()
 
@@ -225,35 +227,25 @@ def _joined(parts: Iterable[Rule]) -> Iterator[Rule]:
     """Rules of one verb each as rules of several verbs."""
     verbs: defaultdict[Rule, dict[str, None]] = defaultdict(dict)
     for part in parts:
-        verbs[_without_verbs(part)][part.verbs[0]] = None
+        verbs[msgspec.structs.replace(part, verbs=())][part.verbs[0]] = None
     for rest, found in verbs.items():
-        yield Rule(
-            verbs=tuple(sorted(found, key=lambda verb: (_ORDER.index(verb) if verb in _ORDER else -1, verb))),
-            api_groups=rest.api_groups,
-            resources=rest.resources,
-            resource_names=rest.resource_names,
-            non_resource_urls=rest.non_resource_urls,
-        )
-
-
-def _without_verbs(rule: Rule) -> Rule:
-    return Rule(
-        api_groups=rule.api_groups,
-        resources=rule.resources,
-        resource_names=rule.resource_names,
-        non_resource_urls=rule.non_resource_urls,
-    )
+        inorder = sorted(found, key=lambda verb: (_ORDER.index(verb) if verb in _ORDER else -1, verb))
+        yield msgspec.structs.replace(rest, verbs=tuple(inorder))
 
 
 def _reduced(wants: Sequence[Want]) -> Iterator[Want]:
-    """Without those that the others and the minimum cover."""
+    """Without the verbs that the other rules and the minimum cover anyway."""
     kept = list(wants)
-    for one in wants:
-        others = [other.rule for other in kept if other is not one and (other.cluster or not one.cluster)]
-        held = [*others, *([] if one.cluster else [MINIMUM])]
-        if next(uncovered(held, [one.rule]), None) is None:
-            kept = [other for other in kept if other is not one]
-    yield from kept
+    for at, one in enumerate(wants):
+        others = [other.rule for other in kept if other.rule.verbs and (other.cluster or not one.cluster)]
+        others = [rule for rule in others if rule is not one.rule] + ([] if one.cluster else [MINIMUM])
+        verbs = tuple(verb for verb in one.rule.verbs if not _covers(others, one.rule, verb))
+        kept[at] = replace(one, rule=msgspec.structs.replace(one.rule, verbs=verbs))
+    return (one for one in kept if one.rule.verbs)
+
+
+def _covers(held: Sequence[Rule], rule: Rule, verb: str) -> bool:
+    return next(uncovered(held, [msgspec.structs.replace(rule, verbs=(verb,))]), None) is None
 
 
 def _group(one: Rendered) -> str:
