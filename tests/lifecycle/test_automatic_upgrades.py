@@ -46,6 +46,8 @@ def chosen(spec: dict[str, Any], status: dict[str, Any], recommended: str = "1.1
         ({}, {}, "1.1.0", Stay()),
         ({}, GAVE_UP, "1.1.0", Upgrade("1.1.0")),
         ({}, TRYING, "1.1.0", Stay()),
+        ({"retry": {"limit": 2}}, TRYING, "1.1.0", Upgrade("1.1.0")),
+        ({"retry": {"limit": 0}}, GAVE_UP, "1.1.0", Stay()),
         ({}, REJECTED, "1.1.0", Upgrade("1.1.0")),
         (NIGHT, INSTALLED, "1.1.0", Later(14 * 3600.0)),
         (NIGHT, INSTALLED, "1.0.0", Stay()),

@@ -61,19 +61,19 @@ def choose(
     policies = plan.policies
     if plan.upgrade_strategy != "Automatic" or policies.paused or policies.approval_required:
         return Stay()
-    if not _at_rest(status, generation) or not _is_newer(recommended, plan.version):
+    if not _at_rest(status, generation, policies.retry.limit) or not _is_newer(recommended, plan.version):
         return Stay()
     if policies.window is None or is_open(policies.window, at):
         return Upgrade(recommended)
     return Later((next_opening(policies.window, at) - at).total_seconds())
 
 
-def _at_rest(status: Mapping[str, Any], generation: int) -> bool:
+def _at_rest(status: Mapping[str, Any], generation: int, limit: int | None) -> bool:
     recorded = recorded_of(status)
     if recorded.generation != generation:
         return False
     return recorded.state == states.INSTALLED or (
-        recorded.state in states.FAILED and (recorded.attempt.exhausted or bool(recorded.problem))
+        recorded.state in states.FAILED and (recorded.attempt.is_exhausted(limit) or bool(recorded.problem))
     )
 
 

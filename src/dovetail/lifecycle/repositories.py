@@ -57,6 +57,8 @@ class _Schedule:
     had_time: bool = False
     stamps: Stamps = field(default_factory=Stamps)
     """Of the listing that was carried out without any failure; empty otherwise."""
+    left: frozenset[str] = frozenset()
+    """The ExtensionVersions that are listed and were there then."""
     offered: frozenset[str] | None = None
     missed: frozenset[str] = frozenset()
     refused: Refusals = field(default_factory=dict[Any, str])
@@ -160,7 +162,7 @@ class RepositoryReconciler:
         deadline = asyncio.get_running_loop().time() + model.timeout
         origin = await self._sources.origin(model)
         keyring = await self._sources.keyring(model)
-        before = schedule.stamps if self._is_whole(obj) else Stamps()
+        before = schedule.stamps if self._is_whole(obj, schedule) else Stamps()
         listing = await _in_time(read_listing(self._sources, model, origin, before), model.timeout)
         if listing.index is None:
             schedule.stamps = listing.stamps
@@ -169,6 +171,7 @@ class RepositoryReconciler:
         plan = await self._publisher.carry_out(Job(obj, origin, keyring, deadline), plan, schedule.refused)
         settled = not (plan.failures or plan.conflicts or plan.missing.difference(plan.remove))
         schedule.stamps = listing.stamps if settled else Stamps(files=listing.stamps.files)
+        schedule.left = frozenset(entry.object_name for entry in (*plan.fetch, *plan.unchanged))
         return plan, listing.stamps.digest
 
     def _plan(self, index: Index, model: Repository, schedule: _Schedule) -> SyncPlan:
@@ -199,11 +202,15 @@ class RepositoryReconciler:
             url, created = str(spec.get("chartURL") or ""), str(spec.get("created") or "")
             yield Known(obj["metadata"]["name"], extension, source, digest, url, created)
 
-    def _is_whole(self, obj: Object) -> bool:
-        """Whether the cluster still has as many versions as the status says."""
+    def _is_whole(self, obj: Object, schedule: _Schedule) -> bool:
+        """Whether the cluster still has every version that the last synchronisation left there."""
         name = obj["metadata"]["name"]
-        found = sum(labels_of(version).get(labels.REPOSITORY_REF) == name for version in self._versions.lister)
-        return found == status_of(obj).get("versions")
+        there = {
+            version["metadata"]["name"]
+            for version in self._versions.lister
+            if labels_of(version).get(labels.REPOSITORY_REF) == name
+        }
+        return schedule.left <= there
 
     def _offers(self) -> dict[str, Offer]:
         """What every repository that is there offers, as far as it was read."""
