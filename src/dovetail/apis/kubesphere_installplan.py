@@ -60,7 +60,7 @@ class DriftedObject(Wire, frozen=True, kw_only=True):
     kind: str
     namespace: str = ""
     name: str
-    what: Annotated[str, about("Missing or Changed.")]
+    what: Annotated[str, about("Missing, Changed, or Foreign: somebody else has made one of its name.")]
     paths: Annotated[list[str], about("The fields that differ, as JSON pointers.")] = []
 
 
