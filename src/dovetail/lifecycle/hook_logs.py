@@ -35,7 +35,9 @@ _TAIL_LINES: Final = 5
 _TAIL: Final = 600
 _LAST_WORDS: Final = 2.0
 """How long the logs may go on after Helm has ended, in seconds."""
+_AGAIN: Final = 0.5
 _SHORTEST: Final = 4
+"""Shorter texts are no secrets, and blackening them would leave nothing to read."""
 BLACKENED: Final = "******"
 _SECRET_NAME: Final = re.compile(
     r"pass(word|wd|phrase)?|secret|token|credential|private|api[-_]?key|auth", re.IGNORECASE
@@ -173,6 +175,7 @@ class HookLogs:
                     async for event in events:
                         if event.type in ("ADDED", "MODIFIED"):
                             self._look(hook, event.object)
+                await asyncio.sleep(_AGAIN)  # a server that ends watches at once is not asked without a pause
 
     async def _list(self, hook: "_Hook") -> str:
         found = await self._client.list(PODS, hook.namespace, label_selector=hook.labels, field_selector=hook.fields)
