@@ -11,7 +11,7 @@ from typing import Any
 
 from dovetail.kube import ApiError, Client, key_of, preferred_resources
 
-WAIT = 30.0
+WAIT = 60.0
 KUBERNETES_OWN: Mapping[str, str] = {
     "events": "what happened, told for an hour; each ends by itself",
     "leases.coordination.k8s.io": "heartbeats of whoever leads or lives",
