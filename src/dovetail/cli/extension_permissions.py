@@ -187,12 +187,11 @@ def _print(title: str, comparison: "Comparison") -> None:
         click.secho(f"  {one.place} {one.kind}: {words(one.rule)}: {_use(one)}", fg=_COLOURS[one.use])
         if one.risks:
             click.echo(f"      with this rule the extension may {', '.join(one.risks)}")
+    lacks, wide = len(comparison.missing), len(comparison.excess)
     told = (
-        f"{len(comparison.missing)} needs are not declared" if comparison.missing else "Everything needed is declared"
+        f"not declared: {lacks} of {len(comparison.needed.wants)} needs" if lacks else "everything needed is declared"
     )
-    click.secho(
-        f"{told}; {len(comparison.excess)} of {len(comparison.declared)} rules are more than it takes.", bold=True
-    )
+    click.secho(f"In short: {told}; more than it takes: {wide} of {len(comparison.declared)} rules.", bold=True)
 
 
 def _use(one: "Declared") -> str:
