@@ -32,7 +32,10 @@ def main() -> None:
     parser.add_argument("--mutants", action="store_true", help="plant every hazard, one by one, until it is found")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--until-found", action="store_true", help="stop at the first seed that fails")
+    parser.add_argument("--found", action="store_true", help="what was found before, played again")
     options = parser.parse_args()
+    if options.found:
+        sys.exit(_found())
     if options.seed is not None:
         sys.exit(_one(options.seed, options.mutant))
     first, _, end = (options.seeds or "0:1000").partition(":")
@@ -63,6 +66,18 @@ def _one(seed: int, mutant: str) -> int:
     print(f"{verdict.requests} requests, {verdict.steps} steps, {verdict.kills} kills")
     print(f"settled {verdict.seconds:.0f} s after the input stopped")
     return bool(verdict.violation)
+
+
+def _found() -> int:
+    _prepare("")
+    from tests.simulation.found import FOUND
+    from tests.simulation.run import run
+
+    played = [(happens, seed) for happens in FOUND for seed in range(3)]
+    verdicts = {f"{happens.__name__}, {seed}": run(seed, happens=happens).violation for happens, seed in played}
+    wrong = {name: violation for name, violation in verdicts.items() if violation}
+    print(json.dumps({"played": len(verdicts), "wedges": len(wrong), "wrong": wrong}))
+    return bool(wrong)
 
 
 def _some(seeds: list[int]) -> list[tuple[int, str, int, int, float, float]]:

@@ -10,6 +10,7 @@ import asyncio
 from dataclasses import dataclass, field
 from random import Random
 
+from tests.simulation.found import Input
 from tests.simulation.kinds import INSTALLPLAN, JSBUNDLE, SUBSCRIPTION
 from tests.simulation.properties import Guard, Violation, gave_up, problems
 from tests.simulation.scenario import Wish, calm, play
@@ -35,13 +36,13 @@ class Verdict:
     trace: list[str] = field(default_factory=list[str])
 
 
-def run(seed: int, *, trace: bool = False) -> Verdict:
-    """Run it. Never raises for what the platform does."""
+def run(seed: int, *, trace: bool = False, happens: Input = play) -> Verdict:
+    """Run it. Never raises for what the platform does. `happens` is the input; by default it is drawn."""
     world = World(seed, trace=trace)
     guard = Guard(world)
     verdict = Verdict(seed)
     try:
-        world.loop.run_until_complete(_whole(world, guard, verdict))
+        world.loop.run_until_complete(_whole(world, guard, verdict, happens))
     except Violation as violation:
         verdict.violation = str(violation)
     finally:
@@ -54,9 +55,9 @@ def run(seed: int, *, trace: bool = False) -> Verdict:
     return verdict
 
 
-async def _whole(world: World, guard: Guard, verdict: Verdict) -> None:
+async def _whole(world: World, guard: Guard, verdict: Verdict, happens: Input) -> None:
     chance = Random(world.seed + 5)
-    wish = await play(world, chance)
+    wish = await happens(world, chance)
     calm(world, chance)
     stopped = world.loop.time()
     _unpause(world)

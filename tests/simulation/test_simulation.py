@@ -51,6 +51,11 @@ def test_a_planted_hazard_is_found(mutant: str) -> None:
     assert _report(done)["wedges"] == 1, f"{mutant} was not found within {BOUND} seeds: {done.stdout[-1000:]}"
 
 
+def test_what_was_found_before_stays_mended() -> None:
+    report = _report(_command("--found"))
+    assert report["wrong"] == {}
+
+
 def test_a_seed_is_the_same_in_every_run() -> None:
     first, second = (_command("--seed", "24").stdout for _ in range(2))
     assert len(first.splitlines()) > 50, first
