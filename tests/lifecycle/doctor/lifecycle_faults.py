@@ -313,6 +313,20 @@ async def dependency_broken(rig: Rig, name: str) -> None:
     await rig.until_told(name, "DependencyMissing")
 
 
+async def needed_by_others(rig: Rig, name: str) -> None:
+    """Its uninstall waits for the extension that needs it."""
+    await rig.publish(name)
+    await rig.plan(name)
+    await rig.until_state(name, "Installed")
+    other = f"{name}-user"
+    needs = [{"name": name, "type": "extension", "version": ">=1.0.0", "required": True}]
+    await rig.publish(other, spec={"externalDependencies": needs})
+    await rig.plan(other)
+    await rig.until_state(other, "Installed")
+    await rig.client.delete(INSTALLPLANS, name)
+    await rig.until_condition(INSTALLPLANS, name, "Dependencies", "False")
+
+
 async def foreign_finalizer(rig: Rig, name: str) -> None:
     await rig.publish(name)
     await rig.plan(name)
@@ -381,6 +395,7 @@ FAULTS = [
     Fault("subscribed", "SubscriptionRefused", taken_plan),
     Fault("needs-absent", "DependencyMissing", dependency_missing),
     Fault("needs-broken", "DependencyBroken", dependency_broken),
+    Fault("needed", "DependentsHold", needed_by_others),
     Fault("foreign-finalizer", "FinalizerHolds", foreign_finalizer),
     Fault("namespace-held", "NamespaceHeld", namespace_held),
 ]

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import shlex
 import string
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import hypothesis.strategies as st
 import pytest
 from hypothesis import given, settings
 
-from dovetail.lifecycle.doctor import causes, refusals, report
+from dovetail.lifecycle.doctor import causes, commands, refusals, report
 from dovetail.lifecycle.doctor.diagnosing import diagnose, findings, hoisted
 from dovetail.lifecycle.doctor.findings import Cause, Evidence, Finding, Ref, Severity, Words, evidence
 from dovetail.lifecycle.doctor.picture import Picture, Unread
@@ -129,3 +130,22 @@ def test_nothing_that_a_terminal_would_obey_is_printed() -> None:
     finding = Finding(CAUSES[0], Ref("Pod", "a"), (evidence("here", nasty),), {"why": nasty})
     text = report.as_text([Diagnosis("a", "", (Root(finding),))], "en")
     assert not [letter for letter in text if not letter.isprintable() and letter != "\n"]
+
+
+@given(st.text(min_size=1, max_size=12), st.text(max_size=12), st.text(max_size=12))
+@settings(max_examples=60)
+def test_commands_can_be_pasted_whatever_things_are_called(name: str, namespace: str, kind: str) -> None:
+    ref = Ref(kind, name, namespace)
+    for command in (commands.show(ref), commands.edit(ref), commands.logs(ref, name)):
+        words = shlex.split(command)
+        assert words[0] == "kubectl"
+        assert name in words
+    assert name in shlex.split(commands.patch_plan(name, "{}"))
+
+
+def test_what_an_object_of_a_chart_is_called_is_quoted() -> None:
+    ref = Ref("InstallPlan", "a")
+    text = 'ConfigMap "x; reboot" in namespace "y" exists and cannot be imported into the current release'
+    found = refusals.refused(Picture("a", "n"), ref, text, evidence(ref, text))
+    assert found is not None
+    assert found.commands == ("kubectl -n y get configmap 'x; reboot' --show-labels",)

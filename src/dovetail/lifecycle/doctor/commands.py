@@ -1,8 +1,9 @@
-"""The commands that fixes and reports name: exact, and made of names that Kubernetes has admitted.
+"""The commands that fixes and reports name: exact, and ready to be pasted, whatever names and texts they are made of.
 
 Kinds of the platform carry their group: other software on the cluster has InstallPlans and Subscriptions, too.
 """
 
+from shlex import quote
 from typing import Final
 
 from dovetail.lifecycle.doctor.findings import Ref
@@ -23,12 +24,13 @@ def typed(kind: str) -> str:
 
 def again(of: Ref) -> str:
     """Ask the controllers for another attempt."""
-    return f'kubectl annotate {typed(of.kind)} {of.name} --overwrite {RETRY}="$(date +%s)"'
+    return f'kubectl annotate {typed(of.kind)} {quote(of.name)} --overwrite {RETRY}="$(date +%s)"'
 
 
 def show(of: Ref, how: str = "describe") -> str:
     """`kubectl describe` of an object."""
-    return f"kubectl{f' -n {of.namespace}' if of.namespace else ''} {how} {typed(of.kind)} {of.name}"
+    place = f" -n {quote(of.namespace)}" if of.namespace else ""
+    return f"kubectl{place} {how} {quote(typed(of.kind))} {quote(of.name)}"
 
 
 def edit(of: Ref) -> str:
@@ -36,8 +38,9 @@ def edit(of: Ref) -> str:
 
 
 def logs(pod: Ref, container: str, *, previous: bool = False) -> str:
-    return f"kubectl -n {pod.namespace} logs {pod.name} -c {container}{' --previous' if previous else ''} --tail=50"
+    whose = f"{quote(pod.name)} -c {quote(container)}{' --previous' if previous else ''}"
+    return f"kubectl -n {quote(pod.namespace)} logs {whose} --tail=50"
 
 
 def patch_plan(name: str, patch: str) -> str:
-    return f"kubectl patch {typed('InstallPlan')} {name} --type merge -p '{patch}'"
+    return f"kubectl patch {typed('InstallPlan')} {quote(name)} --type merge -p '{patch}'"

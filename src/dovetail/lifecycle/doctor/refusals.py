@@ -9,12 +9,13 @@ is not told as a cause. Pure.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from shlex import quote
 from typing import Final
 
 from dovetail.apis import labels
 from dovetail.lifecycle import access
 from dovetail.lifecycle.doctor.causes import refusal_words as told
-from dovetail.lifecycle.doctor.commands import again
+from dovetail.lifecycle.doctor.commands import again, edit, show
 from dovetail.lifecycle.doctor.findings import Cause, Evidence, Finding, Ref, Retry
 from dovetail.lifecycle.doctor.links import HOOK_CONFIGURATIONS, services_of
 from dovetail.lifecycle.doctor.picture import Picture, is_ours, items, ref_of
@@ -67,7 +68,8 @@ def _unreachable(about: _Told, match: Match) -> Finding | None:
     service = next(iter(_services(about.picture, config)), None)
     commands = _see(config)
     if service is not None:
-        commands += (f"kubectl -n {service.namespace} get endpointslices -l kubernetes.io/service-name={service.name}",)
+        slices = f"get endpointslices -l kubernetes.io/service-name={quote(service.name)}"
+        commands += (f"kubectl -n {quote(service.namespace)} {slices}",)
     why = match["why"]
     return about.finding(told.WEBHOOK_UNREACHABLE, config, commands, hook=match["hook"], why=why)
 
@@ -82,9 +84,8 @@ def _over_quota(about: _Told, match: Match) -> Finding | None:
     if about.picture.has_read("resourcequotas") and not _still_limits(quota, limited):
         return None
     subject = ref_of(quota) if quota else Ref("ResourceQuota", name, about.picture.namespace)
-    edit = (f"kubectl -n {subject.namespace} edit resourcequota {name}",)
     return about.finding(
-        told.QUOTA_EXCEEDED, subject, edit, limited=limited, requested=match["requested"], used=match["used"]
+        told.QUOTA_EXCEEDED, subject, _edit(subject), limited=limited, requested=match["requested"], used=match["used"]
     )
 
 
@@ -179,7 +180,7 @@ def _account_missing(about: _Told, match: Match) -> Finding | None:
         return None
     subject = Ref("ServiceAccount", name, namespace)
     return about.finding(
-        told.SERVICE_ACCOUNT_MISSING, subject, (f"kubectl -n {namespace} create serviceaccount {name}",)
+        told.SERVICE_ACCOUNT_MISSING, subject, (f"kubectl -n {quote(namespace)} create serviceaccount {quote(name)}",)
     )
 
 
@@ -188,16 +189,15 @@ def _not_served(about: _Told, match: Match) -> Finding | None:
     if about.picture.served is not None and (version, kind) in about.picture.served:
         return None
     return about.finding(
-        told.KIND_NOT_SERVED, None, (f"kubectl api-resources --api-group={version.rpartition('/')[0]}",),
+        told.KIND_NOT_SERVED, None, (f"kubectl api-resources --api-group={quote(version.rpartition('/')[0])}",),
         kind=kind, version=version,
     )  # fmt: skip
 
 
 def _owned(about: _Told, match: Match) -> Finding:
     kind, name, namespace = match["kind"], match["object"], match["namespace"] or ""
-    place = f" -n {namespace}" if namespace else ""
-    show = f"kubectl get {kind.lower()}{place} {name} --show-labels"
-    return about.finding(told.OBJECT_TAKEN, None, (show,), object=f"{kind} {namespace}/{name}".replace(" /", " "))
+    shows = f"{show(Ref(kind, name, namespace), 'get')} --show-labels"
+    return about.finding(told.OBJECT_TAKEN, None, (shows,), object=f"{kind} {namespace}/{name}".replace(" /", " "))
 
 
 def _aggregated(about: _Told, match: Match) -> Finding | None:
@@ -256,11 +256,11 @@ def _services(picture: Picture, config: Ref | None) -> Iterator[Ref]:
 
 
 def _see(config: Ref | None) -> tuple[str, ...]:
-    return (f"kubectl get {config.kind.lower()} {config.name} -o yaml",) if config else ()
+    return (f"{show(config, 'get')} -o yaml",) if config else ()
 
 
 def _edit(ref: Ref | None) -> tuple[str, ...]:
-    return (f"kubectl -n {ref.namespace} edit {ref.kind.lower()} {ref.name}",) if ref else ()
+    return (edit(ref),) if ref else ()
 
 
 _HOOK: Final = r'(?P<hook>[^"]+)'

@@ -114,6 +114,8 @@ def _is_unseen(picture: Picture, plan: Object) -> bool:
     if spec_of(plan).get("paused") is True or any(is_deleting(each) for each in picture.all("namespaces")):
         return False  # nothing is written while a plan is paused, or waits for its namespace to go
     if is_deleting(plan):
+        if condition_of(plan, states.COND_DEPENDENCIES).get("status") == "False":
+            return False  # others need it: the state stays until they are gone
         ours = labels.INSTALLPLAN_PROTECTION in finalizers_of(plan)
         return ours and status.get("state") not in (states.UNINSTALLING, states.UNINSTALL_FAILED)
     behind = generation_of(plan) > int(status.get("observedGeneration") or 0)

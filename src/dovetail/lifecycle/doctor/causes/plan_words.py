@@ -199,3 +199,9 @@ MISSING_PERMISSION: Final = cause(
     ("扩展组件的账户缺少权限：{why}", "使用 permissions.yaml 中包含该权限的版本。"),
     depth=25,
 )
+ROLLBACK_FAILED: Final = cause(
+    "RollbackFailed",
+    ("An upgrade failed, and so did the way back: {why}", "Ask for a version that works, or for another attempt."),
+    ("升级失败，回滚也失败：{why}", "改为可用的版本，或请求重试。"),
+    depth=65,
+)

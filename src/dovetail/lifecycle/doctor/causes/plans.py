@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from shlex import quote
 from typing import Final
 
 from dovetail.apis import labels
@@ -34,6 +35,7 @@ from dovetail.lifecycle.doctor.causes.plan_words import (
     PLAN_INVALID,
     PLAN_STALE,
     RETRY_WAITS,
+    ROLLBACK_FAILED,
     ROLLED_BACK,
     SUBSCRIPTION_REFUSED,
     TESTS_FAILED,
@@ -65,6 +67,11 @@ _BY_REASON: Final[dict[str, Cause]] = {
     "MissingPermission": MISSING_PERMISSION,
     "TestsFailed": replace(TESTS_FAILED, severity=Severity.PROBLEM),
 }
+_BESIDE: Final = (
+    (states.COND_ROLLED_BACK, "True", ROLLED_BACK),
+    (states.COND_ROLLED_BACK, "False", ROLLBACK_FAILED),
+    (states.COND_TESTED, "False", TESTS_FAILED),
+)
 _OF_ATTEMPTS: Final = (states.COND_UPGRADED, states.COND_INSTALLED, states.COND_UNINSTALLED)
 
 
@@ -150,7 +157,7 @@ def _with_reason(picture: Picture, plan: Object, cause: Cause, finding: Finding)
         yield from _dependencies(picture, version)
     elif cause is APPROVAL_REQUIRED or cause is PLAN_STALE:
         chosen = str(mapping(spec_of(plan).get("extension")).get("version") or "")
-        look_at = f"dovetail extension plan {picture.extension} --version {chosen}"
+        look_at = f"dovetail extension plan {quote(picture.extension)} --version {quote(chosen)}"
         yield Finding(
             cause, finding.subject, finding.evidence, finding.details, commands=(look_at, f"{look_at} --approve")
         )
@@ -171,7 +178,7 @@ def _dependencies(picture: Picture, version: Object | None) -> Iterator[Finding]
         told = failure(plan) if plan is not None else None
         if plan is not None and told is not None:
             proof = evidence(f"{ref_of(plan)}, condition {told[0]}", f"{told[1]}: {told[2]}")
-            look_at = (f"dovetail doctor {name}",)
+            look_at = (f"dovetail doctor {quote(name)}",)
             yield Finding(DEPENDENCY_BROKEN, ref_of(plan), (proof,), {}, (picture.plan_ref,), look_at)
 
 
@@ -198,13 +205,13 @@ def _exhausted(plan: Object, proof: Evidence, *, gone: bool) -> Iterator[Finding
 
 def _told_beside(picture: Picture, plan: Object) -> Iterator[Finding]:
     ref = ref_of(plan)
-    for type, bad, cause in (("RolledBack", "True", ROLLED_BACK), ("Tested", "False", TESTS_FAILED)):
+    for type, bad, cause in _BESIDE:
         condition = condition_of(plan, type)
         if condition.get("status") == bad:
             why = f"{condition.get('reason')}: {condition.get('message')}"
             proof = evidence(f"{ref}, condition {type}", why)
             yield Finding(cause, ref, (proof,), {"why": str(condition.get("message"))}, commands=(show(ref),))
-    held = condition_of(plan, "Dependencies")
+    held = condition_of(plan, states.COND_DEPENDENCIES)
     if is_deleting(plan) and held.get("status") == "False":
         proof = evidence(f"{ref}, condition Dependencies", f"{held.get('reason')}: {held.get('message')}")
         yield Finding(DEPENDENTS_HOLD, ref, (proof,), {"why": str(held.get("message"))}, commands=(show(ref),))

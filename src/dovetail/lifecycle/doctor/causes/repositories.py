@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from shlex import quote
 from typing import Final
 
 from dovetail.apis import labels
@@ -125,8 +126,8 @@ def _commands(obj: Object, found: Cause) -> tuple[str, ...]:
         return (show(Ref("Deployment", name_of(key_of(obj).name), labels.SYSTEM_NAMESPACE)),)
     if found in (SECRET, CREDENTIALS):
         return (f"kubectl -n {labels.SYSTEM_NAMESPACE} get secrets", edit(ref_of(obj)))
-    if found is UNREACHABLE and url.startswith("http") and "'" not in url:
-        return (f"curl -sSI '{url.rstrip('/')}/index.yaml'", edit(ref_of(obj)))
+    if found is UNREACHABLE and url.startswith("http"):
+        return (f"curl -sSI {quote(url.rstrip('/') + '/index.yaml')}", edit(ref_of(obj)))
     return (edit(ref_of(obj)),)
 
 

@@ -1,6 +1,7 @@
 """What an extension plugs in: routes whose backend is silent or that another object took, bundles without bytes."""
 
 from collections.abc import Iterator
+from shlex import quote
 from typing import Final
 
 from dovetail.apis import labels
@@ -73,7 +74,7 @@ def _backend(picture: Picture, obj: Object, healthy: Object) -> Iterator[Finding
     service = next(iter(services_of(obj)), None)
     commands: tuple[str, ...] = (show(ref),)
     if service is not None and cause in (told.NO_ENDPOINTS, told.SERVICE_MISSING, told.PORT_MISSING):
-        commands = (f"kubectl -n {service.namespace} get services,endpointslices,pods",)
+        commands = (f"kubectl -n {quote(service.namespace)} get services,endpointslices,pods",)
         if selects := _selects_nothing(picture, service):
             yield Finding(told.SELECTS_NOTHING, service, (proof, selects), {}, (ref,), (edit(service),))
     if reason != "Invalid":  # the condition Accepted says it better
