@@ -120,6 +120,11 @@ spec:
     metadata: {labels: {app: web}}
     spec: {containers: [{name: c, image: i}]}
 """
+LAST_HOOK = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: last-words, annotations: {helm.sh/hook: pre-delete, helm.sh/hook-delete-policy: before-hook-creation}}
+"""
 HOOK = """\
 apiVersion: v1
 kind: ConfigMap
@@ -166,6 +171,7 @@ async def test_a_receipt_tells_of_every_object_what_the_api_tells(platform_crds:
     files = {
         "templates/all.yaml": OBJECTS,
         "templates/hook.yaml": HOOK,
+        "templates/last.yaml": LAST_HOOK,
         "templates/def.yaml": definition("goers"),
         "crds/a.yaml": definition("stayers"),
     }
@@ -175,6 +181,7 @@ async def test_a_receipt_tells_of_every_object_what_the_api_tells(platform_crds:
         await client.delete(CONFIGMAPS, "gone-before", space)
         await client.delete(CONFIGMAPS, "taken", space)
         await make(client, CONFIGMAPS, "taken", space)  # by somebody else, under the chart's name
+        await make(client, CONFIGMAPS, "last-words", space)  # and under the name of a hook of its uninstall
         await make(client, CONFIGMAPS, "users-own", space)
         claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
         await make(client, PERSISTENTVOLUMECLAIMS, "data-store-0", space, spec=claim)
@@ -205,6 +212,7 @@ async def test_a_receipt_tells_of_every_object_what_the_api_tells(platform_crds:
             ("ConfigMap", "gone-before"): ("Removed", "Chart"),
             ("ConfigMap", "taken"): ("Foreign", "Chart"),
             ("ConfigMap", "treasure"): ("Kept", "Chart"),
+            ("ConfigMap", "last-words"): ("Foreign", "Hook"),
             ("ConfigMap", "made-by-hook"): ("Removed", "Hook"),
             ("StatefulSet", "store"): ("Removed", "Chart"),
             ("PersistentVolumeClaim", "data-store-0"): ("Kept", "Claim"),

@@ -12,7 +12,7 @@ import base64
 import gzip
 import json
 import zlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
@@ -117,10 +117,18 @@ def marked_failed(secret: Mapping[str, Any], why: str) -> dict[str, Any]:
     return _with_status(secret, FAILED, why)
 
 
-def with_manifest(secret: Mapping[str, Any], manifest: str) -> dict[str, Any]:
-    """A copy of the Secret whose revision has another manifest: what it no longer names, Helm does not delete."""
+def narrowed(secret: Mapping[str, Any], manifest: str, unwanted_hooks: Container[str]) -> dict[str, Any]:
+    """A copy of the Secret whose revision has another manifest, and no hooks with these manifests.
+
+    What a revision does not name, Helm neither deletes nor makes when it uninstalls.
+    """
     release = _decode(secret)
-    return {**secret, "data": {**secret["data"], "release": _encode({**release, "manifest": manifest})}}
+    hooks = cast("list[Mapping[str, Any]]", release.get("hooks") or [])
+    release |= {
+        "manifest": manifest,
+        "hooks": [hook for hook in hooks if str(hook.get("manifest") or "") not in unwanted_hooks],
+    }
+    return {**secret, "data": {**secret["data"], "release": _encode(release)}}
 
 
 def _with_status(secret: Mapping[str, Any], status: str, description: str) -> dict[str, Any]:

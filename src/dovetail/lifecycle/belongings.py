@@ -255,7 +255,7 @@ def _why_kept(place: _Place, obj: Object, namespace_reason: str, target: Target)
 
 def _named_entry(place: _Place, one: Named, live: Object | None, target: Target) -> Entry:
     reason = KEPT_DEFINITION if one.origin == "Definition" else KEPT_BY_POLICY if one.keep else ""
-    foreign = whose(live, target) if live is not None and one.origin == "Chart" else ""
+    foreign = whose(live, target) if live is not None and one.origin != "Definition" else ""
     return Entry(
         api_version=one.api_version, kind=place[1], namespace=place[2], name=place[3], uid=uid_of(live or {}),
         origin=one.origin, reason=reason, foreign=foreign,

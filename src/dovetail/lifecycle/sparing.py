@@ -1,8 +1,9 @@
 """Helm deletes what a release's manifest names, whoever made it: what is somebody else's by now is taken off the list.
 
 It happens that a user deletes an object of an extension and makes another under its name. Before Helm uninstalls, every
-object of the newest revision is looked up; the documents of those that are not the extension's are taken out of the
-revision's record, so that Helm does not know of them.
+object of the newest revision and of its hooks is looked up; the documents of those that are not the extension's are
+taken out of the revision's record, so that Helm does not know of them. A hook that would have to delete somebody's
+object to run does not run.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dovetail.helm.errors import HelmProtocolError
-from dovetail.helm.storage import manifest_of, with_manifest
+from dovetail.helm.storage import contents_of, narrowed
 from dovetail.kube import SECRETS, ApiError, Client, NotFound, UnknownKind, key_of
 from dovetail.lifecycle.belongings import PARALLEL, Target, whose
 from dovetail.lifecycle.manifests import Identity, Object, identity_of, objects_of, without
@@ -27,14 +28,16 @@ async def spare(client: Client, target: Target, records: Records) -> dict[Identi
         return {}
     try:
         secret = await client.get(SECRETS, latest.secret, latest.namespace)
-        manifest = await asyncio.to_thread(manifest_of, secret)
+        contents = await asyncio.to_thread(contents_of, secret)
     except (NotFound, HelmProtocolError):
         return {}
-    objects = await asyncio.to_thread(objects_of, manifest)
-    foreign = await _foreign(client, target, objects)
+    objects = await asyncio.to_thread(objects_of, contents.manifest)
+    hooks = {text: objects_of(text) for text in contents.hooks}
+    foreign = await _foreign(client, target, [*objects, *(obj for several in hooks.values() for obj in several)])
     if foreign:
-        rest = without(manifest, lambda obj: identity_of(obj) in foreign)
-        await client.update(SECRETS, with_manifest(secret, rest))
+        rest = without(contents.manifest, lambda obj: identity_of(obj) in foreign)
+        taken = {text for text, several in hooks.items() if any(identity_of(obj) in foreign for obj in several)}
+        await client.update(SECRETS, narrowed(secret, rest, taken))
     return foreign
 
 
