@@ -7,10 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dovetail.apis.kubesphere_v1alpha1 import INSTALLPLANS
 from dovetail.helm import Connection, Deploy, Progress, Rollback
 from dovetail.helm.log_lines import Told, told, whose
+from dovetail.kube import DEPLOYMENTS
 from dovetail.lifecycle import steps
 from dovetail.lifecycle.rendered import Rendered, hooks_of, read_templates
+from tests.conftest import KubeApi
+from tests.lifecycle.platform import controllers, package, plan, publish, until, until_gone, until_settled
 
 OBJECTS = """\
 apiVersion: batch/v1
@@ -137,3 +141,40 @@ def test_whose_a_line_is() -> None:
     assert whose(line, [one, other]) == 2
     assert whose(Told("waiting", "ClusterRole", "", "r"), [one, other]) is None
     assert whose(line, []) is None
+
+
+DEPLOYMENT = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: images.test/web}]}
+"""
+
+
+async def test_the_workload_that_is_waited_for_is_named(platform_crds: KubeApi) -> None:
+    async with platform_crds.client() as client, controllers(platform_crds.kubeconfig, wait_for_workloads=True):
+        await publish(client, "patient", "1.0.0", package("patient", "1.0.0", templates__web_yaml=DEPLOYMENT))
+        await plan(client, "patient", "1.0.0")
+        obj = await until(
+            lambda: client.get(INSTALLPLANS, "patient"),
+            lambda obj: "web" in str(obj.get("status", {}).get("progress")),
+            "the workload's name",
+        )
+        shown = obj["status"]["progress"]
+        assert (shown["step"], shown["object"]) == ("waiting for the workload", "Deployment extension-patient/web")
+        assert steps.INSTALLING.percent < shown["percent"] < 100
+        deployment = await client.get(DEPLOYMENTS, "web", "extension-patient")
+        counts = dict.fromkeys(("replicas", "updatedReplicas", "readyReplicas", "availableReplicas"), 1)
+        conditions = [
+            {"type": "Available", "status": "True", "reason": "Tests", "message": ""},
+            {"type": "Progressing", "status": "True", "reason": "NewReplicaSetAvailable", "message": ""},
+        ]
+        status = {"observedGeneration": deployment["metadata"]["generation"], **counts, "conditions": conditions}
+        await client.patch(DEPLOYMENTS, "web", {"status": status}, "extension-patient", subresource="status")
+        await until_settled(client, "patient", "1.0.0")
+        await client.delete(INSTALLPLANS, "patient")
+        await until_gone(client, INSTALLPLANS, "patient")
