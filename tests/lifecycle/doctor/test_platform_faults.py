@@ -127,3 +127,11 @@ async def test_what_may_not_be_read_is_said(platform_crds: KubeApi) -> None:
         overview = await examine_platform(view, AT_ONCE)
         assert report.exit_code(overview) in (1, 2)
         assert "could not be looked at: nodes" in report.as_text(overview, "en")
+
+
+async def test_a_cluster_that_was_never_prepared(own_kube_api: KubeApi) -> None:
+    async with own_kube_api.client() as client:
+        platform_itself, *others = await examine_platform(client, AT_ONCE)
+        assert (first(platform_itself), others) == ("PlatformNotPrepared", []), shown(platform_itself)
+        assert platform_itself.roots[0].finding.commands == ("dovetail init",)
+        assert first(await examine(client, "greeter", AT_ONCE)) == "PlatformNotPrepared"
