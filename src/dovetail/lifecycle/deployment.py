@@ -10,7 +10,7 @@ the new one's.
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -27,7 +27,6 @@ from dovetail.helm import (
     Uninstall,
     Values,
 )
-from dovetail.helm.expecting import fits
 from dovetail.helm.storage import Contents
 from dovetail.kube import Client
 from dovetail.lifecycle import release_tests, steps
@@ -49,6 +48,9 @@ from dovetail.lifecycle.rendered import Rendered, read, read_templates
 from dovetail.lifecycle.settings import LifecycleSettings
 from dovetail.lifecycle.steps import Report, quiet
 from dovetail.lifecycle.values import injected_values
+
+if TYPE_CHECKING:
+    from dovetail.helm.expecting import Expected
 
 _DELETING: Final = frozenset({"pre-delete", "post-delete"})
 
@@ -114,7 +116,7 @@ class Deployer:
         former = await self._prepare(desired, fetched, upgrade=order.upgrade, report=report)
         report(steps.RENDERING)
         rendering = await self._render(order, fetched, interrupt)
-        if approved is not None and not await asyncio.to_thread(fits, approved, rendering.manifests, rendering.crds):
+        if approved is not None and not await _fits(approved, rendering):
             raise PlanStale(desired.extension, desired.version, ["what the templates render to"])
         objects = await asyncio.to_thread(read_templates, rendering.manifests)
         report(steps.CHECKING)
@@ -299,3 +301,9 @@ class Deployer:
 
 def _owner(order: Order) -> Owner:
     return Owner(order.desired.extension, order.release_name, order.desired.namespace)
+
+
+async def _fits(approved: "Expected", rendering: Rendering) -> bool:
+    from dovetail.helm.expecting import fits  # only plans with an approval need it, and it reads YAML
+
+    return await asyncio.to_thread(fits, approved, rendering.manifests, rendering.crds)

@@ -7,13 +7,17 @@ be the approved ones, not the change that is left. What Helm gets afterwards mus
 (`expecting.fits`).
 """
 
+from typing import TYPE_CHECKING
+
 from dovetail.helm import HelmWorker
-from dovetail.helm.expecting import Expected
 from dovetail.kube import Client
 from dovetail.lifecycle.errors import PlanStale
 from dovetail.lifecycle.facts import Desired
 from dovetail.lifecycle.packages import Fetched, PackageSource
 from dovetail.lifecycle.settings import LifecycleSettings
+
+if TYPE_CHECKING:
+    from dovetail.helm.expecting import Expected  # reads YAML: loaded when there is an approval
 
 
 class Approvals:
@@ -25,7 +29,7 @@ class Approvals:
         self._packages = packages
         self._settings = settings
 
-    async def check(self, desired: Desired, config: str, approved: str, fetched: Fetched) -> Expected | None:
+    async def check(self, desired: Desired, config: str, approved: str, fetched: Fetched) -> "Expected | None":
         """The rendering that is approved; None when nothing was (`approved` is empty).
 
         Raises PlanStale, KubeError, HelmError.
