@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.e2e.demo.platform import BIN
 from tests.e2e.demo.world import World, wait
+from tests.lifecycle.museum import serving
 
 
 def doctor(kubeconfig: Path | str, *arguments: str) -> "subprocess.CompletedProcess[str]":
@@ -48,3 +49,24 @@ def test_fix_leaves_alone_what_it_cannot_mend(world: World) -> None:
     finally:
         world.send("DELETE", "/apis/kubesphere.io/v1alpha1/installplans/late", "admin")
         wait(lambda: world.plan_status("late") == {}, "the plan to go")
+
+
+def test_fix_reads_a_repository_again_that_is_back(world: World) -> None:
+    with serving() as museum:
+        museum.files["index.yaml"] = b"entries: {}"
+        museum.broken.add("index.yaml")
+        meta = {"apiVersion": "kubesphere.io/v1alpha1", "kind": "Repository", "metadata": {"name": "ailing"}}
+        world.kubectl("apply", "-f", "-", stdin=json.dumps({**meta, "spec": {"url": museum.url}}))
+        try:
+            state = ("get", "repositories.kubesphere.io", "ailing", "-o", "jsonpath={.status.state}")
+            wait(lambda: world.kubectl(*state) == "Failed", "the refusal")
+            told = doctor(world.platform.kubeconfig, "--lang", "en")
+            assert told.returncode == 1
+            assert "problem RepositoryUnreachable" in told.stdout
+            museum.broken.clear()
+            mended = doctor(world.platform.kubeconfig, "--fix", "--output", "json")
+            document = json.loads(mended.stdout)
+            assert (mended.returncode, document["healthy"]) == (0, True), mended
+            assert document["mended"] == [{"kind": "Repository", "name": "ailing", "namespace": ""}]
+        finally:
+            world.kubectl("delete", "repositories.kubesphere.io", "ailing")
