@@ -129,7 +129,7 @@ async def test_helm_tests_decide_about_an_upgrade(platform_crds: KubeApi, tmp_pa
         assert "503 Service Unavailable" in told["message"]
         assert (await revisions(client, "tried"))[2][0] == "failed"
 
-        await plan(client, "tried", "1.1.0", tests={"enabled": True, "onFailure": "Ignore"}, retry={"limit": 3})
+        await plan(client, "tried", "1.1.0", tests={"enabled": True, "onFailure": "Ignore"}, retry={"limit": 1})
         await until_settled(client, "tried", "1.1.0")
         told = await condition(client, "tried", "Tested")
         assert told["status"] == "False"

@@ -12,6 +12,7 @@ from typing import Any
 
 from dovetail.apis import labels
 from dovetail.kube import annotations_of, is_deleting, key_of
+from dovetail.lifecycle.facts import fingerprint
 from dovetail.lifecycle.objects import generation_of, mapping, spec_of
 
 RETRY = labels.RETRY
@@ -35,6 +36,8 @@ _ASIDE = frozenset(
     }
 )
 
+_HOW = ("tests", "crds", "hookTimeout")
+
 
 def essence(plan: Mapping[str, Any]) -> tuple[object, ...]:
     """What an operation on the plan's release depends on."""
@@ -44,10 +47,13 @@ def essence(plan: Mapping[str, Any]) -> tuple[object, ...]:
 
 
 def attempt_token(plan: Mapping[str, Any]) -> str:
-    """The user's words that ask for another attempt at the same target: to retry, to risk data, to approve."""
-    annotations = annotations_of(plan)
-    approved = str(mapping(spec_of(plan).get("approval")).get("planHash") or "")
-    words = (annotations.get(RETRY, ""), annotations.get(ALLOW_UNSAFE_CRDS, ""), approved)
+    """The user's words that ask for another attempt at the same target: to retry, to risk data, to approve, and what
+    may let an attempt end otherwise (`_HOW`)."""
+    annotations, spec = annotations_of(plan), spec_of(plan)
+    approved = str(mapping(spec.get("approval")).get("planHash") or "")
+    how = {name: spec[name] for name in _HOW if spec.get(name)}
+    said = fingerprint(how)[:16] if how else ""
+    words = (annotations.get(RETRY, ""), annotations.get(ALLOW_UNSAFE_CRDS, ""), approved, said)
     return "|".join(words).rstrip("|")[:_MAX_TOKEN]
 
 
