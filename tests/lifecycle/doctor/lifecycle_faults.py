@@ -283,6 +283,12 @@ async def paused(rig: Rig, name: str) -> None:
     await rig.plan(name, paused=True)
 
 
+async def unapproved(rig: Rig, name: str) -> None:
+    await rig.publish(name)
+    await rig.plan(name, approval={"required": True})
+    await rig.until_told(name, "ApprovalRequired")
+
+
 async def taken_plan(rig: Rig, name: str) -> None:
     """The Subscription is refused; the plan itself is well."""
     await rig.publish(name)
@@ -392,6 +398,7 @@ FAULTS = [
     Fault("hook-image", "ImageNotFound", hook_without_image),
     Fault("times-out", "TimedOut", timed_out),
     Fault("paused", "Paused", paused),
+    Fault("unapproved", "ApprovalRequired", unapproved),
     Fault("subscribed", "SubscriptionRefused", taken_plan),
     Fault("needs-absent", "DependencyMissing", dependency_missing),
     Fault("needs-broken", "DependencyBroken", dependency_broken),
