@@ -113,13 +113,20 @@ async def command(api: KubeApi, *arguments: str) -> tuple[int, str]:
 
 
 async def data_of_users(client: Client, space: str) -> None:
-    await make(client, PAGE, "first", "default", spec=TRICKY)
+    async def by_hand(resource: Resource, name: str, namespace: str, **content: Any) -> None:
+        kind = {"apiVersion": resource.api_version, "kind": resource.kind, "metadata": {"name": name}}
+        await client.create(resource, {**kind, **content}, namespace, field_manager="kubectl")
+
+    await by_hand(PAGE, "first", "default", spec=TRICKY)
     for name in ("one", "two", "three"):
-        await make(client, NOTE, name, "default", spec=TRICKY)
+        await by_hand(NOTE, name, "default", spec=TRICKY)
     claim = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
-    await make(client, PERSISTENTVOLUMECLAIMS, "volume", space, spec=claim)
-    await make(client, CONFIGMAPS, "users", space, data={"y": "no"})
-    await make(client, SECRETS, "users", space, data={"key": "c2VjcmV0"})
+    await by_hand(PERSISTENTVOLUMECLAIMS, "volume", space, spec=claim)
+    await by_hand(CONFIGMAPS, "users", space, data={"y": "no"})
+    await by_hand(SECRETS, "users", space, data={"key": "c2VjcmV0"})
+    await make(
+        client, CONFIGMAPS, "of-the-platform", space, data={"a": "b"}
+    )  # written as the platform's controllers write: no data
 
 
 async def test_preview_export_uninstall_receipt_restore(platform_crds: KubeApi, tmp_path: Path) -> None:

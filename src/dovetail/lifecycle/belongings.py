@@ -25,6 +25,7 @@ from dovetail.kube import (
     annotations_of,
     key_of,
     labels_of,
+    metadata,
     owners_of,
     preferred_resources,
     uid_of,
@@ -43,6 +44,9 @@ _OWN: Final = frozenset({("ConfigMap", "kube-root-ca.crt"), ("ServiceAccount", "
 """What every namespace has."""
 _Place = tuple[str, str, str, str]
 """(group, kind, namespace, name)"""
+
+_FOR_PERSONS: Final = frozenset({"dovetail-platform", "dovetail-user", "dovetail-extension"})
+"""Managers of ours that write what a person asked for."""
 
 KEPT_BY_POLICY: Final = f"its annotation {KEEP}: keep says so"
 KEPT_DEFINITION: Final = "definitions of crds/ stay, and with them every resource of theirs, as with Helm"
@@ -323,4 +327,11 @@ def _add_claims(
 def _add_contents(chosen: dict[_Place, Entry], found: _Found, namespace: str) -> None:
     for place, obj in found.objects.items():
         if place[2] == namespace and place not in chosen and (place[1], place[3]) not in _OWN:
-            chosen[place] = _entry(obj, found.resources.get(place[:2]), "Content")
+            origin: Origin = "Platform" if is_platforms(obj) else "Content"
+            chosen[place] = _entry(obj, found.resources.get(place[:2]), origin)
+
+
+def is_platforms(obj: Mapping[str, Any]) -> bool:
+    """Whether nobody but the platform's own controllers has ever written it, such as a project's roles."""
+    writers = {str(entry.get("manager") or "") for entry in metadata(obj).get("managedFields") or ()}
+    return bool(writers) and all(name.startswith("dovetail") and name not in _FOR_PERSONS for name in writers)
