@@ -55,7 +55,7 @@ def obj(kind: str, name: str, api_version: str = "v1", namespace: str = "", **an
          ["here: create leases.coordination.k8s.io", "here: get, patch leases.coordination.k8s.io (l)"]),
         (obj("Lease", "l", "coordination.k8s.io/v1", **{"helm.sh/hook": "post-install"}),
          ["here: list, watch, create leases.coordination.k8s.io",
-          "here: get, delete leases.coordination.k8s.io (l)"]),
+          "here: delete leases.coordination.k8s.io (l)"]),
         (obj("Lease", "l", "coordination.k8s.io/v1", **{"helm.sh/hook": "test"}), []),
         (ROLE, ["cluster: create clusterroles.rbac.authorization.k8s.io",
                 "cluster: get, patch, delete clusterroles.rbac.authorization.k8s.io (reader)",

@@ -166,7 +166,7 @@ def _plain(
 
 def _ways(one: Rendered) -> tuple[str, ...]:
     if one.hooks:
-        return ("get", "patch", "delete") if one.hooks & _AT_UNINSTALL else ("get", "delete")
+        return ("patch", "delete") if one.hooks & _AT_UNINSTALL else ("delete",)
     kept = str(annotations_of(one.content).get(KEEP) or "").strip().lower() == "keep"
     return ("get", "patch") if kept else ("get", "patch", "delete")
 
