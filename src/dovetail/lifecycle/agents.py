@@ -27,7 +27,7 @@ from dovetail.lifecycle.observing import Seen
 from dovetail.lifecycle.pauses import Pauses
 from dovetail.lifecycle.placement import placed
 from dovetail.lifecycle.plans import PlanReconciler
-from dovetail.lifecycle.slices import slice_of, slices_of
+from dovetail.lifecycle.slices import is_left_behind, slice_of, slices_of
 
 _AGAIN: Final = 300.0
 """How often the agent of an extension that nothing happens to is looked at: members are not watched."""
@@ -79,7 +79,8 @@ class Agents:
         self._make = make
         self._made: dict[str, tuple[Member, AgentReconciler]] = {}
         self._pauses = Pauses()
-        self._failures: dict[Key, int] = {}
+        self._failures: dict[Key, tuple[int, bool]] = {}
+        """How often the member did not answer in a row, and whether the plan was being deleted then."""
 
     def keys(self, plan: Object) -> Iterator[Key]:
         """Every cluster that the plan is placed on, or was."""
@@ -114,19 +115,23 @@ class Agents:
         return made[1]
 
     async def _unreachable(self, key: Key, error: Exception) -> RequeueAfter | None:
-        """Say it in the slice, once, and try again with a growing pause."""
-        failures = self._failures[key] = self._failures.get(key, 0) + 1
-        reason = clusters.UNKNOWN if isinstance(error, ClusterUnknown) else clusters.UNREACHABLE
-        message = str(error) if isinstance(error, ClusterUnknown | ClusterUnreachable) else str(
-            ClusterUnreachable(key.namespace, str(error))
-        )  # fmt: skip
+        """Say it in the slice, and try again with a growing pause; tries because of events in between do not count."""
         try:
             obj = await self._client.get(INSTALLPLANS, key.name)
         except NotFound:
             self._failures.pop(key, None)
             return None
+        before, leaving = self._failures.get(key, (0, False)), is_deleting(obj)
+        if before[1] == leaving and not self._pauses.is_over(_pause_of(key)):
+            return RequeueAfter(self._pauses.left(_pause_of(key)))
+        failures = before[0] + 1 if before[1] == leaving else 1
+        self._failures[key] = (failures, leaving)
+        reason = clusters.UNKNOWN if isinstance(error, ClusterUnknown) else clusters.UNREACHABLE
+        message = str(error) if isinstance(error, ClusterUnknown | ClusterUnreachable) else str(
+            ClusterUnreachable(key.namespace, str(error))
+        )  # fmt: skip
         await self._note(obj, key.namespace, Problem(reason, message))
-        return RequeueAfter(self._pauses.begin(f"{key.namespace}/{key.name}", failures))
+        return RequeueAfter(self._pauses.begin(_pause_of(key), failures))
 
     async def _note(self, obj: Object, cluster: str, problem: Problem) -> None:
         current = slice_of(status_of(obj), cluster)
@@ -139,6 +144,10 @@ class Agents:
         if status is not None:
             await write_slice(self._client, obj, cluster, status)
             await self._recorder.record(obj, "Warning", problem.reason, problem.message)
+
+
+def _pause_of(key: Key) -> str:
+    return f"{key.namespace}/{key.name}"
 
 
 async def write_slice(client: Client, obj: Object, cluster: str, status: Mapping[str, Any]) -> Object:
@@ -180,9 +189,11 @@ def _told(current: Mapping[str, Any], problem: Problem, generation: int, *, want
             return None
         state = str(current.get("state") or "") or states.INSTALL_FAILED
         return progress.rejected(current, state, problem.reason, problem.message, generation, now())
-    if (current.get("state"), current.get("reason")) == (states.UNINSTALL_FAILED, problem.reason):
+    if is_left_behind(current):
         return None
-    attempt = Attempt(message=problem.message)
+    before = progress.recorded_of(current)
+    tried = before.attempt.count if before.state == states.UNINSTALL_FAILED else 0
+    attempt = Attempt(count=tried + 1, message=problem.message)
     return progress.failed(current, states.UNINSTALL_FAILED, problem.reason, attempt, generation, now())
 
 

@@ -9,6 +9,8 @@ from dovetail.lifecycle.objects import mapping
 
 Status = Mapping[str, Any]
 LEFT_BEHIND: Final = frozenset({UNKNOWN, UNREACHABLE})
+TRIES: Final = 5
+"""So often a member must not answer, with growing pauses (15 s in all), before a deletion goes on without it."""
 
 
 def slices_of(status: Status) -> Mapping[str, Status]:
@@ -26,8 +28,16 @@ def left_behind(status: Status) -> dict[str, str]:
     return {
         cluster: str(progress.operation_of(one).get("message") or one.get("reason"))
         for cluster, one in slices_of(status).items()
-        if one.get("state") == states.UNINSTALL_FAILED and one.get("reason") in LEFT_BEHIND
+        if is_left_behind(one)
     }
+
+
+def is_left_behind(one: Status) -> bool:
+    """Whether the agent that this slice is about is given up: nobody knows its cluster, or it does not answer."""
+    reason = one.get("reason")
+    if one.get("state") != states.UNINSTALL_FAILED or reason not in LEFT_BEHIND:
+        return False
+    return reason == UNKNOWN or progress.recorded_of(one).attempt.count >= TRIES
 
 
 def waited_for(status: Status) -> tuple[str, ...]:
