@@ -1,7 +1,8 @@
 """Receipts: the judgement in tables, and real uninstalls whose receipts are held against the API."""
 
 import contextlib
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
@@ -15,6 +16,7 @@ from dovetail.kube import (
     PERSISTENTVOLUMECLAIMS,
     REPLICASETS,
     AlreadyExists,
+    ApiError,
     Client,
     Key,
     NotFound,
@@ -23,6 +25,7 @@ from dovetail.kube import (
 from dovetail.lifecycle.access import namespace_object
 from dovetail.lifecycle.belongings import Target
 from dovetail.lifecycle.receipt import Entry, Receipt, judged, packed, unpacked
+from dovetail.lifecycle.receipting import Receipting
 from dovetail.lifecycle.receipts import OPEN, ReceiptKeeper, Receipts, stored
 from dovetail.lifecycle.releases import Releases
 from dovetail.lifecycle.removal import Removal
@@ -304,3 +307,23 @@ async def test_a_forced_deletion_and_one_by_hand_have_receipts_and_old_ones_go(p
         receipt = unpacked(await client.get(CONFIGMAPS, "uninstall-receipt-forced-by-hand1", SYSTEM))
         assert receipt.finished_at
         await client.delete(NAMESPACES, here.namespace)
+
+
+@pytest.mark.parametrize("code", [413, 422, 403])
+async def test_a_receipt_that_is_too_large_holds_no_uninstall(code: int) -> None:
+    told: list[str] = []
+
+    class Refusing:
+        async def begin(self, **_: Any) -> None:
+            raise ApiError.of({"code": code, "message": "too large"})
+
+    class Recorder:
+        async def record(self, _: Any, severity: str, reason: str, message: str) -> None:
+            told.append(f"{severity} {reason} {message}")
+
+    plan: Any = SimpleNamespace(name="x", force_delete=False)
+    seen: Any = SimpleNamespace(
+        plan=plan, obj={"metadata": {"uid": "u"}}, status={}, namespace="n", records=None, release="x"
+    )
+    await Receipting(cast("Any", Refusing()), cast("Any", Recorder())).begin(seen, shared=False)
+    assert told[0].startswith("Warning NoReceipt")

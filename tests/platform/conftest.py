@@ -187,7 +187,7 @@ async def running(api: Any) -> AsyncIterator[Platform]:
             oauth_clients=OAuthClients(lambda: clients.lister, ISSUER),
             identity_providers=providers, login_records=records,
             lockout=Lockout(LockoutRules(per_address=1000), records.familiar),
-            clock=lambda: platform[0].now, version="v0.1.0",
+            clock=lambda: platform[0].now, version="v0.1.0", kubeconfig=api.kubeconfig,
         )  # fmt: skip
         socket = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "control.sock"
         tasks = await stack.enter_async_context(asyncio.TaskGroup())

@@ -3,8 +3,9 @@
 import secrets
 from typing import Any
 
-from dovetail.kube import CLUSTERROLEBINDINGS, NAMESPACES, Client, NotFound
+from dovetail.kube import CLUSTERROLEBINDINGS, CLUSTERROLES, NAMESPACES, ROLES, SERVICEACCOUNTS, Client, NotFound
 from dovetail.kube.resources import SECRETS
+from dovetail.lifecycle.access import account_name, account_user, role_name
 from tests.lifecycle.platform import ensure_namespace, make, package, publish
 
 from .conftest import Platform
@@ -71,9 +72,49 @@ async def test_what_the_caller_may_not_read_is_named_and_not_shown(platform: Pla
     assert [one["name"] for one in shown.body["objects"]["unknown"]] == ["keys"]
 
 
-async def reader_of_all_but_secrets(client: Client) -> str:
-    from dovetail.kube import CLUSTERROLES
+LOOKED_UP = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: told}
+data: {told: "{{ (lookup "v1" "Secret" .Release.Namespace "theirs").data.password | b64dec }}"}
+"""
 
+
+async def test_no_template_reads_for_the_caller_what_only_the_account_may_read(platform: Platform) -> None:
+    client, name = platform.client, "x" + secrets.token_hex(4)
+    namespace = f"extension-{name}"
+    await publish(client, name, "1.0.0", package(name, "1.0.0", templates__told_yaml=LOOKED_UP))
+    await ensure_namespace(client, namespace)
+    await make(client, SECRETS, "theirs", namespace, stringData={"password": PASSWORD_OF_THE_CHART})
+    await make(client, SERVICEACCOUNTS, account_name(name), namespace)
+    everything = [{"verbs": ["*"], "apiGroups": ["*"], "resources": ["*"]}]
+    await make(client, CLUSTERROLES, role_name(name), rules=everything)
+    await make(client, ROLES, role_name(name), namespace, rules=everything)
+    await with_rights(client, account_user(name, namespace), role_name(name))
+
+    reader = await platform.user("platform-admin")
+    await with_rights(client, reader, "cluster-admin")
+    role = {"verbs": ["get", "update"], "apiGroups": ["kubesphere.io"], "resources": ["installplans"]}
+    asking = {
+        "verbs": ["get", "create"],
+        "apiGroups": ["kubesphere.io"],
+        "resources": ["extensions", "extensions/plan"],
+    }
+    writer = await platform.user(await platform.role(role, asking))
+    await with_rights(client, writer, await reader_of_all_but_secrets(client))
+    for version in ("GET", "POST"):
+        wish = {"json": {"version": "1.0.0"}} if version == "POST" else {}
+        shown = await platform.call(version, path(name, "" if wish else "1.0.0"), user=writer, **wish)
+        assert shown.code == 200, shown.body
+        assert PASSWORD_OF_THE_CHART not in str(shown.body)
+        assert not shown.body["lookup"]["asAccount"]
+        assert "forbidden" in str(shown.body["blocked"]), "what he may not read is refused"
+    # who may act as the account sees what it renders
+    told = await platform.call("GET", path(name, "1.0.0"), user=reader)
+    assert (told.code, told.body["lookup"]["asAccount"]) == (200, True)
+
+
+async def reader_of_all_but_secrets(client: Client) -> str:
     name = "r" + secrets.token_hex(4)
     core = ["configmaps", "namespaces", "serviceaccounts", "services"]
     rules: list[dict[str, Any]] = [

@@ -7,13 +7,15 @@ deletion by force waits for none.
 from typing import Final
 
 from dovetail.kube import EventRecorder, uid_of
-from dovetail.kube.errors import BadRequest, Forbidden, Invalid, KubeError
+from dovetail.kube.errors import ApiError, BadRequest, Forbidden, Invalid, KubeError
 from dovetail.lifecycle import bookkeeping
 from dovetail.lifecycle.observing import Seen
 from dovetail.lifecycle.receipts import Receipts
 from dovetail.lifecycle.slices import left_behind
 
 _NEVER_WRITTEN: Final = (BadRequest, Forbidden, Invalid)
+_TOO_LARGE: Final = 413
+"""Anybody can put an extension's label on very many objects of his own."""
 
 
 class Receipting:
@@ -54,6 +56,7 @@ class Receipting:
             return ""
 
     async def _told(self, seen: Seen, error: KubeError, what: str) -> None:
-        if not (seen.plan.force_delete or isinstance(error, _NEVER_WRITTEN)):
+        never = isinstance(error, _NEVER_WRITTEN) or (isinstance(error, ApiError) and error.code == _TOO_LARGE)
+        if not (seen.plan.force_delete or never):
             raise error
         await self._recorder.record(seen.obj, "Warning", "NoReceipt", f"the receipt cannot be {what}: {error}")

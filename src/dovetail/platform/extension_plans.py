@@ -19,7 +19,9 @@ from starlette.routing import Route
 from dovetail.apis.errors import InvalidObject
 from dovetail.iam.attributes import of_resource
 from dovetail.iam.authorizer import decide
-from dovetail.kube.errors import Forbidden
+from dovetail.kube import Resource
+from dovetail.kube.errors import ApiError, Forbidden
+from dovetail.lifecycle.objects import mapping
 from dovetail.platform.answers import NO_STORE, json_answer, json_body
 from dovetail.platform.callers import caller
 from dovetail.platform.deps import PlatformDeps
@@ -28,11 +30,13 @@ from dovetail.platform.errors import AccessDenied, BadPeer, BadRequest, Missing,
 from dovetail.platform.write_options import read_options
 
 if TYPE_CHECKING:
+    from dovetail.kube import Client
     from dovetail.lifecycle.preview.document import Plan
     from dovetail.lifecycle.preview.gathering import Asked
 
 PATH: Final = "/kapis/kubesphere.io/v1alpha1/extensions/{name}/plan"
 _GROUP: Final = "kubesphere.io"
+_REVIEWS: Final = Resource("authorization.k8s.io", "v1", "selfsubjectaccessreviews", "SelfSubjectAccessReview", False)
 _BODY_LIMIT: Final = 2 << 20
 _AT_ONCE: Final = 2
 _WAITING: Final = 8
@@ -132,8 +136,21 @@ class ExtensionPlans:
         settings = await published_settings(client, LifecycleSettings(kubeconfig=self._deps.kubeconfig))
         async with HelmWorker() as helm, Fetcher() as fetcher:
             packages = await package_source(client, fetcher, helm)
-            asker = Asker(f"user {identity.name}", identity.name, tuple(identity.groups))
+            trusted = await _may_act_as_accounts(client)
+            asker = Asker(f"user {identity.name}", identity.name, tuple(identity.groups), trusted)
             return (await Previewer(client, client, helm, packages, settings, asker).preview(asked)).plan
+
+
+async def _may_act_as_accounts(client: "Client") -> bool:
+    """Whether the caller may act as any extension's account: the cluster says so, whose rights these are."""
+    wish = {"verb": "impersonate", "resource": "serviceaccounts"}
+    review = {"apiVersion": "authorization.k8s.io/v1", "kind": "SelfSubjectAccessReview"}
+    body = {**review, "spec": {"resourceAttributes": wish}}
+    try:
+        answer = await client.create(_REVIEWS, body)
+    except ApiError:
+        return False
+    return mapping(answer.get("status")).get("allowed") is True
 
 
 def _text(wish: Mapping[str, Any], key: str) -> str | None:

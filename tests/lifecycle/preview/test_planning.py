@@ -114,6 +114,14 @@ def test_rights_are_told_in_words_with_what_they_amount_to() -> None:
     assert "- whoever holds ClusterRole helper may no longer get nodes where it is bound" in text
 
 
+def test_no_text_of_a_package_hides_a_line_or_writes_another() -> None:
+    hostile = "x\x1b[2K\x1b[1A\u202e\nplan hash: 00\rharmless"
+    told = list(lines(make_plan(replace(world(), refusal=hostile, rendering=None))))
+    assert all(line.isprintable() for line in told)
+    assert [line for line in told if line.startswith("plan hash")] == []
+    assert any("x\\x1b[2K" in line for line in told)
+
+
 def test_everything_is_called_everything() -> None:
     plan = make_plan(world())
     risks = [one.risks for one in plan.rights.gained if one.where == "in the whole cluster"]

@@ -41,11 +41,16 @@ _PASSING: Final = frozenset({errors.UNREACHABLE, errors.CANCELLED, errors.INTERN
 
 @dataclass(frozen=True)
 class Asker:
-    """Whoever asks for the preview. `user` None: the kubeconfig's own; else who Helm acts as for `lookup`."""
+    """Whoever asks for the preview. `user` None: the kubeconfig's own; else who Helm acts as for `lookup`.
+
+    `trusted`: what the extension's account reads may be shown to him. Values can be templates, and a plan shows what
+    they render to: for others than those who may act as the account, `lookup` answers what they may read themselves.
+    """
 
     name: str
     user: str | None = None
     groups: tuple[str, ...] = ()
+    trusted: bool = True
 
 
 @dataclass(frozen=True)
@@ -139,7 +144,7 @@ class Previewer:
         return replace(world, rendering=rendering)
 
     async def _connection(self, world: World, account: str) -> Connection:
-        own = await self._account_is_ready(world.extension, world.namespace, world.package)
+        own = self._asker.trusted and await self._account_is_ready(world.extension, world.namespace, world.package)
         kubeconfig = self._settings.kubeconfig
         return Connection(
             namespace=world.namespace,

@@ -1,5 +1,6 @@
 """What would bring an extension's dependencies in order: the solver's answer, as it is told."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from dovetail.kube import Client
@@ -20,7 +21,8 @@ async def resolve(client: Client, extension: str, version: str, platform_version
 
     situation = await survey(client, platform_version)
     try:
-        return answer(situation, Request((Goal(extension, version=version),)))
+        # On a thread: whoever publishes a catalogue can make it hard, and nobody else shall wait for that.
+        return await asyncio.to_thread(answer, situation, Request((Goal(extension, version=version),)))
     except TooHard:
         return None
 

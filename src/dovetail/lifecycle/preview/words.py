@@ -9,7 +9,12 @@ _SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
 
 
 def lines(plan: Plan) -> Iterator[str]:
-    """The lines, without colours."""
+    """The lines, without colours; nothing in them moves a cursor or begins another line."""
+    for line in _lines(plan):
+        yield "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+
+
+def _lines(plan: Plan) -> Iterator[str]:
     yield _title(plan)
     yield from _section("blocked", (f"! {one.reason}: {one.message}" for one in plan.blocked))
     yield from _section("look twice", (f"! {text}" for text in plan.warnings))
@@ -41,7 +46,8 @@ def _section(title: str, content: Iterable[str]) -> Iterator[str]:
     if found:
         yield ""
         yield f"{title}:"
-        yield from (f"  {line}" for line in found)
+        for line in found:
+            yield from (f"  {part}" if not at else f"      {part}" for at, part in enumerate(line.splitlines()))
 
 
 def _objects(plan: Plan) -> Iterator[str]:
