@@ -48,3 +48,27 @@ def test_comments_and_the_order_of_keys_are_no_change() -> None:
 
 def test_what_is_no_yaml_still_has_a_digest() -> None:
     assert digest(leaves({"a": "{b: ["})) != digest(leaves({"a": "{b: [ c"}))
+
+
+def test_what_runs_and_what_may_be_done_is_never_left_out() -> None:
+    for first, second in (
+        ("kind: A\nimage: good\n", "kind: A\nimage: evil\n"),
+        ("kind: A\n", "kind: A\n---\nkind: ClusterRoleBinding\n"),
+        ("kind: ConfigMap\n", "kind: Pod\n"),
+        ("kind: Role\nx: [{y: 1}]\n", "kind: Role\nx: [{y: 2}]\n"),
+        ("kind: A\nspec: {command: [a]}\n", "kind: A\nspec: {command: [b]}\n"),
+        ("kind: A\nlist: [1]\n", "kind: A\nlist: [1, 2]\n"),
+    ):
+        wanted = expected(leaves({"t": first}), leaves({"t": second}))
+        assert wanted.varying == ()
+        assert wanted.unstable
+        assert not fits(wanted, {"t": second})
+
+
+def test_checksums_and_passwords_may_differ() -> None:
+    first, second = (
+        f"kind: Deployment\nmetadata: {{name: job-{one}, annotations: {{sum: {one}}}}}\nenv: [{{value: {one}}}]\n"
+        for one in ("a", "b")
+    )
+    wanted = expected(leaves({"t": first}), leaves({"t": second}))
+    assert (len(wanted.varying), wanted.unstable) == (3, ())

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dovetail.helm import sdk, wire
+from dovetail.helm.aliases import refuse_bombs
 from dovetail.helm.errors import InvalidAssignment, StaleRendering
 from dovetail.helm.freezing import RenderedChart, archive, labelled
 from dovetail.helm.values import merged
@@ -66,6 +67,7 @@ def _render(operation: wire.Render, report: Report) -> Result:
             config=config,
             capabilities=sdk.Capabilities(operation.kube_version, operation.api_versions),
         )
+    refuse_bombs({**rendered.manifests, **dict(rendered.crds)})
     frozen = labelled(rendered, operation.object_labels)
     return {
         "metadata": dict(frozen.metadata),

@@ -8,6 +8,7 @@
     +-- StaleRendering         a rendering for another revision than the next one
     +-- InvalidAssignment      a `--set...` that Helm does not understand
     +-- UnlabellableDocument   a rendered document that is not a Kubernetes object
+    +-- UnfoldsTooFar          YAML whose aliases unfold to more than can be held
 
 `HelmRefused` repeats Helm's own words and adds only what was being done to which release.
 """
@@ -97,3 +98,10 @@ class UnlabellableDocument(HelmError):
         self.source = source
         self.why = why
         super().__init__(f"{source} renders to something that is not a Kubernetes object: {why}; correct the template")
+
+
+class UnfoldsTooFar(HelmError):
+    """A text whose YAML aliases multiply."""
+
+    def __init__(self, source: str, mebibytes: int) -> None:
+        super().__init__(f"{source}: its YAML aliases unfold to more than {mebibytes} MiB; write out what is meant")

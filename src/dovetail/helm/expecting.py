@@ -4,6 +4,9 @@ Templates may draw random values or read the clock: such places differ between t
 are found by rendering twice (`varying`), left out of the digest, and remembered with it, so that a third rendering can
 be held against what was shown and approved: equal but for those places, or refused.
 
+An author could draw by lot what nobody shall see, so not everything may differ: which objects there are, what runs, as
+whom, and every right stay in the digest. Packages that draw those by lot cannot be approved (`unstable`).
+
 A rendering is taken apart into its leaves, `path#document/pointer` -> value. Pure.
 """
 
@@ -17,6 +20,12 @@ import msgspec
 import yaml
 
 _SEPARATOR: Final = re.compile(r"(?:\A|\n)---\s*")
+_DOCUMENT: Final = re.compile(r"(.*?#[0-9]+)(?:/|\Z)", re.DOTALL)
+_FIXED: Final = re.compile(
+    r"/(apiVersion|kind|namespace|image|serviceAccountName|serviceAccount|hostNetwork|hostPID|hostIPC|privileged)\Z"
+    r"|/(command|args|securityContext|hostPath|rules|roleRef|subjects|lifecycle)/|/clientConfig/(url|service)"
+)
+_RIGHTS: Final = frozenset({"Role", "ClusterRole", "RoleBinding", "ClusterRoleBinding", "ServiceAccount"})
 Leaves = Mapping[str, str]
 
 
@@ -25,6 +34,8 @@ class Expected(msgspec.Struct, frozen=True):
 
     digest: str
     varying: tuple[str, ...] = ()
+    unstable: tuple[str, ...] = ()
+    """Places that differ and may not: no further rendering fits."""
 
 
 def leaves(manifests: Mapping[str, str], crds: Iterable[tuple[str, str]] = ()) -> dict[str, str]:
@@ -45,8 +56,16 @@ def varying(first: Leaves, second: Leaves) -> tuple[str, ...]:
 
 def expected(first: Leaves, second: Leaves) -> Expected:
     """What a further rendering of the same inputs has to be."""
-    places = varying(first, second)
-    return Expected(digest(first, places), places)
+    found = varying(first, second)
+    places = tuple(place for place in found if _may_vary(place, first, second))
+    return Expected(digest(first, places), places, tuple(place for place in found if place not in set(places)))
+
+
+def _may_vary(place: str, first: Leaves, second: Leaves) -> bool:
+    if place not in first or place not in second or _FIXED.search(place):
+        return False
+    document = _DOCUMENT.match(place)
+    return document is None or first.get(f"{document[1]}/kind") not in _RIGHTS
 
 
 def digest(found: Leaves, places: Iterable[str] = ()) -> str:

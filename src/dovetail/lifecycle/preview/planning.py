@@ -195,6 +195,9 @@ def _warnings(
     world: World, rights: Iterable[RightsChange], definitions: Iterable[DefinitionChange], lost: Iterable[Loss],
     plugged: PluggedChanges,
 ) -> Iterator[str]:  # fmt: skip
+    if world.rendering is not None and (unstable := world.rendering.expected.unstable):
+        places = f"{', '.join(unstable[:5])}{f' and {len(unstable) - 5} more' if len(unstable) > 5 else ''}"
+        yield f"objects, images or rights differ every time, so no approval of this plan will hold: {places}"
     if world.policies.paused:
         yield "the InstallPlan is paused: nothing of this is done until spec.paused is false"
     for loss in lost:
