@@ -58,6 +58,13 @@ def test_down_and_up_again_is_what_was(obj: dict[str, Any]) -> None:
     assert BEFORE not in up["metadata"]["annotations"]
 
 
+@pytest.mark.parametrize("forged", ["9" * 5000, "99999999999", "-3", "", "many", "\u0663"])
+def test_a_forged_number_of_replicas_holds_nobody_up(forged: str) -> None:
+    obj = workload("Deployment", replicas=0)
+    obj["metadata"]["annotations"] = {BEFORE: forged}
+    assert merged(obj, restored(obj))["spec"] == {"replicas": 1}
+
+
 def test_what_came_back_meanwhile_is_what_to_come_back_to() -> None:
     down = merged(workload("Deployment", replicas=5), scaled_down(workload("Deployment", replicas=5)))
     upgraded = merged(down, {"spec": {"replicas": 2}})

@@ -5,8 +5,8 @@ the memory there is. Parsers keep an alias as a reference, so reading costs noth
 to is counted on the parser's events, which takes no more than the text does. Pure.
 """
 
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Iterator, Mapping
+from typing import Any, Final, cast
 
 import yaml
 
@@ -24,11 +24,11 @@ def refuse_bombs(texts: Mapping[str, str]) -> None:
 
 
 def _unfolds_too_far(text: str) -> bool:
-    sizes: dict[str, int] = {}
+    sizes: dict[str | None, int] = {}
     begun: list[tuple[str | None, int]] = []
     total = 0
     try:
-        for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+        for event in cast("Iterator[Any]", yaml.parse(text, Loader=yaml.CSafeLoader)):
             match event:
                 case yaml.DocumentStartEvent():
                     sizes.clear()

@@ -144,7 +144,8 @@ class HookLogs:
         if self._followers:
             await asyncio.wait(self._followers, timeout=_LAST_WORDS)
         await self._stop()
-        return [self._log(one) for one in self._followed.values()]
+        # A package may have very many secrets, and nobody else shall wait while they are looked for.
+        return await asyncio.to_thread(lambda: [self._log(one) for one in self._followed.values()])
 
     async def _stop(self) -> None:
         tasks = [*self._hooks.values(), *self._followers]

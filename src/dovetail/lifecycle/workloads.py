@@ -9,6 +9,7 @@ has no replicas.
 Only what carries the extension's label: what an operator makes from custom resources is the operator's.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
@@ -39,6 +40,8 @@ NOWHERE: Final = "dovetail.dev/disabled"
 SCALED: Final = (DEPLOYMENTS, STATEFULSETS, DAEMONSETS, CRONJOBS)
 _BY_EXTENSION: Final = "extension"
 _ATTEMPTS: Final = 5
+_COUNT: Final = re.compile(r"[0-9]{1,9}")
+"""Replicas; the annotation is anybody's who may write the object."""
 Object = Mapping[str, Any]
 
 
@@ -73,7 +76,7 @@ def restored(obj: Object) -> dict[str, Any] | None:
         case "CronJob":
             return _patch(obj, None, {"suspend": known == "true"})
         case _:
-            back = int(known) if known.isdecimal() else 1
+            back = int(known) if _COUNT.fullmatch(known) else 1
             return _patch(obj, None, {"replicas": back} if _replicas(obj) == 0 else {})
 
 

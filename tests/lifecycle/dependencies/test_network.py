@@ -4,8 +4,16 @@ import itertools
 import random
 from collections.abc import Iterable, Iterator, Sequence
 
+import pytest
+
+from dovetail.apis.dialects import Dependency
+from dovetail.lifecycle.constraints import Platform
+from dovetail.lifecycle.dependencies import network as searching
+from dovetail.lifecycle.dependencies.catalogue import Candidate, Catalogue, Situation
+from dovetail.lifecycle.dependencies.conflict import answer
 from dovetail.lifecycle.dependencies.cores import minimal, relaxations
-from dovetail.lifecycle.dependencies.network import ABSENT, Network, Search
+from dovetail.lifecycle.dependencies.demands import Goal, Request
+from dovetail.lifecycle.dependencies.network import ABSENT, Network, Search, TooHard
 
 VARIABLES, BITS = 5, 4
 
@@ -91,3 +99,23 @@ def test_the_cheapest_constraints_are_given_up_and_no_more_than_that() -> None:
             )
             assert not any(oracle.possible([one for one in every if one not in off]) for off in cheaper), seed
     assert told > 10
+
+
+def riddle(chance: random.Random, size: int) -> Situation:
+    """A catalogue that somebody made to be hard: each third extension chooses among three demands on the others."""
+    found = [Candidate(f"v{at}", version) for at in range(size) for version in ("1.0.0", "2.0.0")]
+    clauses = [f"c{at}" for at in range(size * 23 // 5)]
+    for name in clauses:
+        for step, at in enumerate(chance.sample(range(size), 3)):
+            need = Dependency(
+                name=f"v{at}", version=chance.choice(["=1.0.0", "=2.0.0"]), required=True, type="extension"
+            )
+            found.append(Candidate(name, f"{step + 1}.0.0", (need,)))
+    needs = [Dependency(name=name, version="", required=True, type="extension") for name in clauses]
+    return Situation(Catalogue([*found, Candidate("root", "1.0.0", tuple(needs))]), {}, Platform())
+
+
+def test_a_question_that_is_made_hard_is_given_up_in_all_its_searches_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(searching, "_MOST_STEPS", 300_000)
+    with pytest.raises(TooHard):
+        answer(riddle(random.Random(1), 40), Request((Goal("root"),)))

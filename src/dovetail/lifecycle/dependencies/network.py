@@ -13,7 +13,8 @@ from typing import Final, NamedTuple
 
 ABSENT: Final = 1
 _NOBODY: Final = -1
-_MOST_DECISIONS: Final = 200_000
+_MOST_STEPS: Final = 8_000_000
+"""Looks at constraints, for one question in all: some seconds. Whoever publishes versions can make a question hard."""
 
 
 class TooHard(Exception):
@@ -21,7 +22,7 @@ class TooHard(Exception):
 
     def __init__(self) -> None:
         super().__init__(
-            f"the dependencies were not solved in {_MOST_DECISIONS} steps; ask for exact versions to make it easier"
+            f"the dependencies were not solved in {_MOST_STEPS} steps; ask for exact versions to make it easier"
         )
 
 
@@ -43,6 +44,8 @@ class Network:
     out: list[list[int]] = field(default_factory=list[list[int]])
     into: list[list[int]] = field(default_factory=list[list[int]])
     fixed: list[int] = field(default_factory=list[int])
+    steps: list[int] = field(default_factory=lambda: [0])
+    """What all searches over it and its parts have taken: one number, shared by them."""
 
     def variable(self, domain: int) -> int:
         self.domains.append(domain)
@@ -63,7 +66,7 @@ class Network:
 
     def part(self, numbers: Iterable[int]) -> "tuple[Network, list[int]]":
         """A network of only these constraints and their variables, and their numbers here by those there."""
-        small, places, kept = Network(), dict[int, int](), sorted(numbers)
+        small, places, kept = Network(steps=self.steps), dict[int, int](), sorted(numbers)
         for number in kept:
             source, when, target, allowed = self.constraints[number]
             for variable in (source, target):
@@ -95,7 +98,7 @@ class Search:
         self._trail: list[tuple[int, int]] = []
         self._entries: dict[int, list[tuple[int, int, int]]] = {}
         self._queue: list[int] = []
-        self._decisions = 0
+        self._steps = network.steps
         self.core: frozenset[int] = frozenset()
         self.possible = self._begin(network)
 
@@ -154,9 +157,6 @@ class Search:
 
     def _try(self, frames: list[_Frame]) -> int:
         """Decide the topmost frame's best value that is left."""
-        self._decisions += 1
-        if self._decisions > _MOST_DECISIONS:
-            raise TooHard
         frame = frames[-1]
         value = frame.rest & -frame.rest
         frame.rest ^= value
@@ -207,6 +207,9 @@ class Search:
         while self._queue:
             changed = self._queue.pop()
             domain = domains[changed]
+            self._steps[0] += 1 + len(self._out[changed]) + len(self._into[changed])
+            if self._steps[0] > _MOST_STEPS:
+                raise TooHard
             for number in self._out[changed]:
                 _, when, target, allowed = constraints[number]
                 told = not domain & ~when and domains[target] & ~allowed and number not in off
