@@ -164,3 +164,8 @@ def test_the_tail_of_the_hook_that_failed() -> None:
     assert tail_of([first, second], "Job", "b") == "15\n16\n17\n18\n19"
     assert tail_of([], "Job", "a") == ""
     assert tail_of([Log("Job", "a", "a-1", "c", "x" * MAX_LOG)], "Job", "a") == "x" * 600
+
+
+def test_what_a_hook_wrote_gives_no_terminal_orders() -> None:
+    (told,) = {tail_of([Log("Job", "a", "p", "c", "failed\x1b[2K\x1b]0;title\x07\u202e\nreally\n")])}
+    assert told == "failed\\x1b[2K\\x1b]0;title\\x07\\u202e\nreally"

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import orjson
 import pytest
 
@@ -209,3 +210,18 @@ def test_an_annotation_is_made_where_there_is_none() -> None:
     response = plan_admission.authored(review)["response"]
     patch = orjson.loads(base64.b64decode(response["patch"]))
     assert patch == [{"op": "add", "path": "/metadata/annotations", "value": {REQUESTED_BY: "ann"}}]
+
+
+async def test_who_only_finds_the_port_forges_nothing(guarded: Client) -> None:
+    await make(guarded, INSTALLPLANS, "quiet", spec=_spec("quiet"))
+    found = await guarded.get(plan_admission.VALIDATING, plan_admission.NAME)
+    url = found["webhooks"][-1]["clientConfig"]["url"]
+    port, _, path = url.removeprefix("https://").partition("/")
+    assert len(path.partition("/")[0]) >= 32
+    review = {"request": {"uid": "u", "name": "quiet", "userInfo": {"username": "somebody-else"}, "oldObject": {}}}
+    async with aiohttp.ClientSession() as http:
+        for tried in ("uninstalls", "requested-by", f"{'x' * 32}/uninstalls"):
+            async with http.post(f"https://{port}/{tried}", json=review, ssl=False) as answer:
+                assert answer.status == 404, tried
+    plan = await guarded.get(INSTALLPLANS, "quiet")
+    assert annotations_of(plan).get(REQUESTED_BY) != "somebody-else"

@@ -13,6 +13,7 @@ import orjson
 from dovetail.cli.errors import CommandError
 from dovetail.cli.extension_cluster import UnknownExtension, on_cluster, surveyed
 from dovetail.cli.extension_dependencies import answer_json
+from dovetail.lifecycle.visible_text import visible
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -90,7 +91,8 @@ def install(
             orjson.dumps({"extension": name, "done": done, "waited": done and wait, **answer_json(said)}).decode()
         )
     else:
-        click.echo("\n".join(_lines(said, name, done=done, waited=wait, fits=fits, language=language)))
+        text = "\n".join(_lines(said, name, done=done, waited=wait, fits=fits, language=language))
+        click.echo(visible(text))
     raise SystemExit(0 if fits else _IMPOSSIBLE)
 
 
@@ -153,7 +155,7 @@ async def _until_installed(client: "Client", chosen: "Mapping[str, str]", names:
                     waiting[name] = state = _judged(name, await client.get(INSTALLPLANS, name), chosen[name])
                     if told.get(name) != state:
                         told[name] = state
-                        click.echo(f"{name}: {state}", err=True)
+                        click.echo(visible(f"{name}: {state}"), err=True)
                     if state.startswith("Installed"):
                         del waiting[name]
                 if waiting:

@@ -12,6 +12,7 @@ import click
 import orjson
 
 from dovetail.cli.errors import ClusterUnreachable, CommandError
+from dovetail.lifecycle.visible_text import visible
 
 if TYPE_CHECKING:
     from dovetail.kube import Client
@@ -174,7 +175,7 @@ async def _wait(client: "Client", plan: dict[str, Any], *, quiet: bool) -> "Rece
             break
         line = _progress(now)
         if line != told and not quiet:
-            click.echo(line)
+            click.echo(visible(line))
         told = line
         await asyncio.sleep(_LOOK)
     found = await _newest(client, name, uid_of(plan))
@@ -214,11 +215,11 @@ def _show_preview(shown: "UninstallPreview") -> None:
     _show_group("kept", shown.kept, lambda one: one.reason)
     _show_group("not touched", shown.foreign, lambda one: one.foreign)
     for loss in shown.losses:
-        click.secho(f"  data lost: {loss.told}", fg="red")
+        click.secho(visible(f"  data lost: {loss.told}"), fg="red")
     if not shown.losses:
         click.echo("No data would be lost.")
     for note in shown.notes:
-        click.echo(f"note: {note}")
+        click.echo(visible(f"note: {note}"))
 
 
 def _show_receipt(found: "Receipt") -> None:
@@ -229,13 +230,13 @@ def _show_receipt(found: "Receipt") -> None:
     for outcome, word in (("Leaving", "leaving"), ("Kept", "kept"), ("Foreign", "not touched")):
         _show_group(word, [one for one in found.objects if one.outcome == outcome], lambda one: one.why)
     for note in found.notes:
-        click.echo(f"note: {note}")
+        click.echo(visible(f"note: {note}"))
 
 
 def _show_group(word: str, entries: "list[Entry]", why: "Callable[[Entry], str]") -> None:
     for one in entries[:_SHOWN]:
         place = f"{one.namespace}/" if one.namespace else ""
-        click.echo(f"  {word}: {one.kind} {place}{one.name}: {why(one)}")
+        click.echo(visible(f"  {word}: {one.kind} {place}{one.name}: {why(one)}"))
     if len(entries) > _SHOWN:
         click.echo(f"  {word}: {len(entries) - _SHOWN} more; --output json names all of them")
 

@@ -26,6 +26,7 @@ from dovetail.kube import CONFIGMAPS, PODS, Client, KubeError, key_of, path_of
 from dovetail.kube.resources import Object
 from dovetail.lifecycle.objects import mapping, status_of
 from dovetail.lifecycle.rendered import Rendered
+from dovetail.lifecycle.visible_text import visible
 
 MAX_LOG: Final = 16 << 10
 """Bytes kept of each container's log: its end."""
@@ -111,7 +112,7 @@ def tail_of(logs: Iterable[Log], kind: str = "", name: str = "") -> str:
     if not chosen:
         return ""
     lines = chosen[-1].text.strip().splitlines()[-_TAIL_LINES:]
-    return "\n".join(lines)[-_TAIL:]
+    return visible("\n".join(lines)[-_TAIL:])
 
 
 class HookLogs:

@@ -4,8 +4,9 @@ installed (`lifecycle.plan_admission`).
 
 It is not part of the platform's API and no gateway stands in front of it: it listens on a port of its own, with a
 certificate that it makes when it starts and that is trusted by nothing but the webhook configurations written with it.
-Whoever else finds the port (it is on the loopback interface) can ask whether something fits, and so have some room
-counted as taken for three seconds.
+Whoever else finds the port (it is on the loopback interface) is told nothing: the paths begin with a word that is drawn
+at every start and stands in the webhook configurations only. Who may read those could have room counted as taken for
+three seconds, or his own name for another's written to a plan that is uninstalled.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ import contextlib
 import ipaddress
 import logging
 import os
+import secrets
 import socket
 from base64 import b64encode
 from datetime import UTC, datetime, timedelta
@@ -77,9 +79,10 @@ class GuardServer:
         authority = self._certify()
         with socket.socket() as listener:
             listener.bind((_HOST, 0))
-            url = f"https://{_HOST}:{listener.getsockname()[1]}"
+            word = f"/{secrets.token_urlsafe(24)}"
+            url = f"https://{_HOST}:{listener.getsockname()[1]}{word}"
             config = uvicorn.Config(
-                guard_app(self._reviews, PlanReviews(self._client)), log_config=None, access_log=False,
+                guard_app(self._reviews, PlanReviews(self._client), word), log_config=None, access_log=False,
                 server_header=False, ws="none", lifespan="off", ssl_certfile=str(self._file),
                 ssl_keyfile=str(self._file),
             )  # fmt: skip
@@ -144,14 +147,17 @@ class GuardServer:
         return b64encode(certificate).decode()
 
 
-def guard_app(reviews: QuotaReviews, plans: PlanReviews) -> Starlette:
-    """The application: paths that refuse, one that counts, one that asks who needs an extension, one that signs."""
+def guard_app(reviews: QuotaReviews, plans: PlanReviews, word: str) -> Starlette:
+    """The application: paths that refuse, one that counts, one that asks who needs an extension, one that signs.
+
+    All of them are below `word`.
+    """
 
     async def count(request: Request) -> Response:
         return json_answer(reviews.review(await json_body(request, _REVIEW_LIMIT)))
 
     async def answer(request: Request) -> Response:
-        return json_answer(verdict(request.url.path, await json_body(request, _REVIEW_LIMIT)))
+        return json_answer(verdict(request.url.path.removeprefix(word), await json_body(request, _REVIEW_LIMIT)))
 
     async def sign(request: Request) -> Response:
         return json_answer(plan_admission.authored(await json_body(request, _REVIEW_LIMIT)))
@@ -167,7 +173,7 @@ def guard_app(reviews: QuotaReviews, plans: PlanReviews) -> Starlette:
         PROJECTS_PATH: answer, SHARES_PATH: answer, QUOTAS_PATH: count, plan_admission.AUTHORS_PATH: sign,
         plan_admission.FORGERIES_PATH: forge, plan_admission.UNINSTALLS_PATH: uninstall,
     }  # fmt: skip
-    routes = [Route(path, handler, methods=["POST"]) for path, handler in served.items()]
+    routes = [Route(word + path, handler, methods=["POST"]) for path, handler in served.items()]
     return Starlette(routes=routes, exception_handlers=HANDLERS)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from dovetail.lifecycle.preview.document import Definition, Plan, ShownObject
+from dovetail.lifecycle.visible_text import visible
 
 _SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
 
@@ -11,7 +12,7 @@ _SIGNS: Final = {"added": "+", "changed": "~", "removed": "-"}
 def lines(plan: Plan) -> Iterator[str]:
     """The lines, without colours; nothing in them moves a cursor or begins another line."""
     for line in _lines(plan):
-        yield "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
+        yield visible(" ".join(line.split("\n")))
 
 
 def _lines(plan: Plan) -> Iterator[str]:
