@@ -2,9 +2,13 @@
 
 import pytest
 
+from dovetail.apis.dialects.install_plan import _config_mistake  # pyright: ignore[reportPrivateUsage]
 from dovetail.helm import HelmRefused, HelmWorker, Render
 from dovetail.helm.aliases import refuse_bombs
 from dovetail.helm.errors import UnfoldsTooFar
+from dovetail.lifecycle.errors import SyncFailed
+from dovetail.lifecycle.manifests import objects_of
+from dovetail.lifecycle.syncing import read_index
 from tests.helm.charts import chart
 
 
@@ -23,9 +27,30 @@ def test_what_unfolds_without_measure_is_refused(text: str) -> None:
         refuse_bombs({"templates/x.yaml": text})
 
 
-@pytest.mark.parametrize("text", [bomb(4), "a: &a {b: 1}\nc: {<<: *a}\n", "run: a && b *", "not: [yaml: &a *b", ""])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: " + "[" * 400 + "]" * 400,
+        "[1], " * 3000,
+        bomb(4),
+        "a: &a {b: 1}\nc: {<<: *a}\n",
+        "run: a && b *",
+        "not: [yaml: &a *b",
+        "",
+    ],
+)
 def test_ordinary_texts_pass(text: str) -> None:
     refuse_bombs({"templates/x.yaml": text})
+
+
+@pytest.mark.parametrize("deep", ["a: " + "[" * 100_000, "- " * 100_000 + "x", "a: " + '{"b":' * 100_000])
+def test_what_is_nested_without_measure_ends_no_process(deep: str) -> None:
+    with pytest.raises(UnfoldsTooFar, match="levels deep"):
+        refuse_bombs({"crds/x.yaml": deep})
+    assert objects_of(f"kind: X\nmetadata: {{name: x}}\n---\n{deep}") != []
+    assert "no YAML" in _config_mistake(deep)
+    with pytest.raises(SyncFailed, match="levels deep"):
+        read_index(deep.encode(), "https://example.test/index.yaml")
 
 
 @pytest.mark.parametrize("place", ["templates/x.yaml", "crds/x.yaml"])

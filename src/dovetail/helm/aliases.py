@@ -10,6 +10,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from dovetail.apis.yaml_depth import TooDeep, refuse_depth
 from dovetail.helm.errors import UnfoldsTooFar
 
 MOST: Final = 16 << 20
@@ -19,8 +20,12 @@ MOST: Final = 16 << 20
 def refuse_bombs(texts: Mapping[str, str]) -> None:
     """Raises UnfoldsTooFar, naming the source. What is no YAML is other people's business."""
     for source, text in texts.items():
+        try:
+            refuse_depth(text)
+        except TooDeep as error:
+            raise UnfoldsTooFar(source, str(error)) from error
         if "&" in text and "*" in text and _unfolds_too_far(text):
-            raise UnfoldsTooFar(source, MOST >> 20)
+            raise UnfoldsTooFar(source, f"its YAML aliases unfold to more than {MOST >> 20} MiB")
 
 
 def _unfolds_too_far(text: str) -> bool:

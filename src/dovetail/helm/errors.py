@@ -8,7 +8,7 @@
     +-- StaleRendering         a rendering for another revision than the next one
     +-- InvalidAssignment      a `--set...` that Helm does not understand
     +-- UnlabellableDocument   a rendered document that is not a Kubernetes object
-    +-- UnfoldsTooFar          YAML whose aliases unfold to more than can be held
+    +-- UnfoldsTooFar          YAML that unfolds, or is nested, further than can be held
 
 `HelmRefused` repeats Helm's own words and adds only what was being done to which release.
 """
@@ -101,7 +101,7 @@ class UnlabellableDocument(HelmError):
 
 
 class UnfoldsTooFar(HelmError):
-    """A text whose YAML aliases multiply."""
+    """A text whose YAML aliases multiply, or that is nested without measure."""
 
-    def __init__(self, source: str, mebibytes: int) -> None:
-        super().__init__(f"{source}: its YAML aliases unfold to more than {mebibytes} MiB; write out what is meant")
+    def __init__(self, source: str, why: str) -> None:
+        super().__init__(f"{source}: {why}; write out what is meant")

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, cast
 
+from dovetail.apis.yaml_depth import refuse_depth
 from dovetail.kube import key_of
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def _parsed(document: str) -> object:
     import yaml
 
     try:
+        refuse_depth(document)
         return yaml.load(document, Loader=_loader())  # a SafeLoader with fewer types
     except (yaml.YAMLError, ValueError):
         return None

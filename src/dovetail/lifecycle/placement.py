@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
 from dovetail.apis.dialects.install_plan import Scheduling
+from dovetail.apis.yaml_depth import refuse_depth
 from dovetail.helm.values import merged
 from dovetail.kube import matches
 
@@ -62,6 +63,7 @@ def _values(text: str, cluster: str) -> Mapping[str, Any]:
     import yaml
 
     try:
+        refuse_depth(text)
         parsed: object = yaml.load(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UnreadableOverride(cluster, " ".join(str(error).split())[:200]) from error

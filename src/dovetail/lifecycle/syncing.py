@@ -19,6 +19,7 @@ from urllib.parse import urljoin, urlsplit
 import orjson
 import yaml
 
+from dovetail.apis.yaml_depth import refuse_depth
 from dovetail.lifecycle.errors import SyncFailed
 from dovetail.lifecycle.objects import mapping
 from dovetail.packaging import names
@@ -119,6 +120,7 @@ def _parse(data: bytes, index_url: str) -> object:
         with contextlib.suppress(orjson.JSONDecodeError):
             return orjson.loads(data)
     try:
+        refuse_depth(data)
         return cast("object", yaml.load(data, Loader=yaml.CSafeLoader))
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise SyncFailed("InvalidIndex", f"{index_url} is not YAML: {' '.join(str(error).split())[:300]}") from error

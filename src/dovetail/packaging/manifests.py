@@ -14,6 +14,7 @@ from typing import Any, Final, cast
 
 import yaml
 
+from dovetail.apis.yaml_depth import refuse_depth
 from dovetail.packaging.findings import Finding, error
 
 _SEPARATOR: Final = re.compile(r"(?:\A|\n)---\s*")
@@ -130,6 +131,7 @@ class ManifestReader:
 
     def _load(self, document: str) -> Any:
         if document not in self._parsed:
+            refuse_depth(document)
             self._parsed[document] = yaml.load(document, Loader=_Loader)
         return self._parsed[document]
 

@@ -8,6 +8,7 @@ import msgspec
 from dovetail.apis.dialects.meta import Meta, open_object
 from dovetail.apis.dialects.policies import Policies, policies
 from dovetail.apis.dialects.reading import Fields, Foreign, finish
+from dovetail.apis.yaml_depth import refuse_depth
 
 MAX_CONFIG: Final = 1 << 20
 
@@ -89,6 +90,7 @@ def _config_mistake(text: str) -> str:
     if len(text) > MAX_CONFIG:
         return f"is larger than {MAX_CONFIG} bytes"
     try:
+        refuse_depth(text)
         events = yaml.load(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         where = getattr(error, "problem_mark", None)
