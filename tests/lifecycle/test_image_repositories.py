@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import re
 import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -16,7 +17,7 @@ from dovetail.apis.dialects import repository
 from dovetail.apis.kubesphere_v1alpha1 import EXTENSIONVERSIONS, INSTALLPLANS, REPOSITORIES
 from dovetail.kube import DEPLOYMENTS, ENDPOINTSLICES, NODES, SERVICES, Client, NotFound
 from dovetail.lifecycle.errors import SyncFailed
-from dovetail.lifecycle.image_repositories import PULLED, ImageRepositories, deployment, is_rolled_out, service
+from dovetail.lifecycle.image_repositories import PULLED, ImageRepositories, deployment, is_rolled_out, name_of, service
 from tests.conftest import KubeApi
 from tests.lifecycle.museum import until_synced
 from tests.lifecycle.platform import (
@@ -150,6 +151,13 @@ def test_the_pod_has_no_rights_and_a_pinned_image_is_pulled_once() -> None:
     assert spec["automountServiceAccountToken"] is False
     assert spec["containers"][0]["imagePullPolicy"] == "IfNotPresent"
     assert deployment(owner, IMAGE, "")["spec"]["template"]["spec"]["containers"][0]["imagePullPolicy"] == "Always"
+
+
+@pytest.mark.parametrize("name", ["plain", "with.dots", "l" * 200, "a.b", "a-b", "l" * 52, "l" * 53])
+def test_any_repository_has_a_name_for_its_service(name: str) -> None:
+    assert re.fullmatch(r"[a-z]([-a-z0-9]*[a-z0-9])?", name_of(name))
+    assert len(name_of(name)) <= 63
+    assert name_of("a.b") != name_of("a-b")
 
 
 @pytest.mark.parametrize(

@@ -189,6 +189,7 @@ async def test_patches_that_cannot_be_read(tenants: Tenants) -> None:
     assert (await tenants.call("PATCH", one, json=[], headers=MERGE)).code == 400
     assert (await tenants.call("PATCH", one, json={}, headers=JSON_PATCH)).code == 400
     assert (await tenants.call("PATCH", one + "?fieldManager=me", data="a: [", headers=APPLY)).code == 400
+    assert (await tenants.call("PATCH", one + "?fieldManager=me", data="[" * 200_000, headers=APPLY)).code == 400
     assert (await tenants.call("PATCH", one, data="metadata: {}", headers=APPLY)).code == 400
     assert (await tenants.call("PATCH", one, json={"metadata": 1}, headers=MERGE)).code == 400
     assert (await tenants.call("PATCH", one, json=[{"op": "x"}], headers=JSON_PATCH)).code in (400, 422)

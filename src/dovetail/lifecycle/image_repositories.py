@@ -9,6 +9,7 @@ API, so that it makes no difference whether the controllers run in the cluster o
 
 import asyncio
 import contextlib
+import hashlib
 import socket
 from collections.abc import Mapping
 from typing import Any, Final
@@ -43,13 +44,17 @@ PULLED: Final = "dovetail.dev/pulled-at"
 _REPOSITORY: Final = "dovetail.dev/repository"
 _SERVICE_NAME: Final = "kubernetes.io/service-name"
 _MANAGER: Final = "dovetail"
+_LONGEST: Final = 63 - len(PREFIX)
 _PATIENCE: Final = 60.0
 _GLANCE: Final = 1.0
 
 
 def name_of(repository: str) -> str:
-    """Of the Deployment and the Service."""
-    return f"{PREFIX}{repository}"
+    """Of the Deployment and the Service: a Repository's name may be longer than a Service's, and have dots."""
+    if len(repository) <= _LONGEST and "." not in repository:
+        return f"{PREFIX}{repository}"
+    digest = hashlib.sha256(repository.encode()).hexdigest()[:10]
+    return f"{PREFIX}{repository.replace('.', '-')[: _LONGEST - 11]}-{digest}"
 
 
 def address_of(repository: str) -> str:
@@ -65,14 +70,14 @@ def is_pinned(image: str) -> bool:
 def deployment(owner: Object, image: str, pulled: str) -> dict[str, Any]:
     """The pod that serves the image's packages; `pulled` changes to have the image pulled again."""
     name = name_of(owner["metadata"]["name"])
-    marks = {_REPOSITORY: owner["metadata"]["name"]}
+    marks = {_REPOSITORY: name}
     container = {
         "name": "repository",
         "image": image,
         "imagePullPolicy": "IfNotPresent" if is_pinned(image) else "Always",
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "readinessProbe": {"httpGet": {"path": "/index.yaml", "port": PORT}, "periodSeconds": 5},
-        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"memory": "512Mi"}},
+        "resources": {"requests": {"cpu": "10m", "memory": "32Mi"}, "limits": {"cpu": "500m", "memory": "512Mi"}},
         "securityContext": {
             "allowPrivilegeEscalation": False,
             "capabilities": {"drop": ["ALL"]},
@@ -89,7 +94,7 @@ def deployment(owner: Object, image: str, pulled: str) -> dict[str, Any]:
 def service(owner: Object) -> dict[str, Any]:
     """The address of the pod."""
     name = name_of(owner["metadata"]["name"])
-    marks = {_REPOSITORY: owner["metadata"]["name"]}
+    marks = {_REPOSITORY: name}
     ports = [{"name": "http", "port": PORT, "targetPort": PORT, "protocol": "TCP"}]
     spec = {"selector": marks, "ports": ports}
     return {"apiVersion": "v1", "kind": "Service", "metadata": _metadata(owner, name, marks), "spec": spec}

@@ -17,6 +17,7 @@ from dovetail.apis import labels
 from dovetail.apis.extensions_v1alpha1 import APISERVICES, EXTENSIONENTRIES, JSBUNDLES, REVERSEPROXIES
 from dovetail.apis.kubesphere_v1alpha1 import SEED_APISERVICES, SEED_JSBUNDLES, SEED_REVERSEPROXIES
 from dovetail.apis.resource_name import ResourceName
+from dovetail.apis.yaml_depth import TooDeep, refuse_depth
 from dovetail.kube import Client, ControllerRuntime, Informer, NotFound, key_of, labels_of
 
 SWITCHED: Final = (
@@ -118,6 +119,10 @@ def declared_statuses(manifest: str) -> list[tuple[ResourceName, str, Object]]:
     for text in manifest.split("\n---\n"):
         if "kubesphere.io/" not in text or "status" not in text:
             continue  # most objects of most charts; parsing them would be the larger part of the work
+        try:
+            refuse_depth(text)
+        except TooDeep:  # no object of ours is: somebody wrote into Helm's record
+            continue
         parsed: object = yaml.load(text, Loader=yaml.CSafeLoader)
         if not isinstance(parsed, dict):
             continue

@@ -21,6 +21,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from dovetail.apis.yaml_depth import refuse_depth
 from dovetail.iam.attributes import parse
 from dovetail.platform.answers import NO_STORE, body_of, json_answer, json_body, json_list, media_type
 from dovetail.platform.bound_bodies import Target
@@ -186,6 +187,7 @@ async def _read_patch(request: Request) -> ObjectPatch:
 
 def _read_yaml(text: bytes) -> dict[str, Any]:
     try:
+        refuse_depth(text)
         value: object = yaml.load(text, Loader=yaml.CSafeLoader)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise BadRequest("the body is not YAML") from error
