@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 PAGE   := src/dovetail/console/static/index.html
 WEB    := $(shell find web/src web/public web/build web/index.html web/*.ts web/*.json -type f 2>/dev/null)
 ARGS   ?=
-JOBS   ?= 2
+JOBS   ?= 3
 
 # Tools that the set-up had to fetch lie beside Python's own.
 export PATH := $(CURDIR)/$(BIN):$(PATH)

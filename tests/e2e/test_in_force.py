@@ -30,7 +30,7 @@ KAPIS = "/kapis/iam.kubesphere.io/v1beta1/users"
 MERGE = "application/merge-patch+json"
 CONNECTIONS = 16
 ROUNDS = 3
-IDLE_SECONDS = 3
+IDLE_SECONDS = 5
 
 
 @pytest.fixture(scope="module")

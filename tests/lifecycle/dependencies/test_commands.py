@@ -41,7 +41,7 @@ async def test_an_extension_is_installed_with_what_it_needs_and_kept_while_neede
         assert told.returncode == 2, told
         core = json.loads(told.stdout)["conflict"]["core"]
         assert "dshop 2.0.0 needs dbase >=9; there is 1.0.0, 2.0.0" in [one["en"] for one in core]
-        assert (await client.list(INSTALLPLANS)).items == []
+        assert not {"dbase", "dshop"} & {obj["metadata"]["name"] for obj in (await client.list(INSTALLPLANS)).items}
 
         # A plan made by hand waits, in words, and goes on by itself.
         await plan(client, "dshop", "1.0.0")

@@ -1,8 +1,11 @@
 """What previews in other processes know of the controllers' settings."""
 
+import contextlib
 from pathlib import Path
 
-from dovetail.kube import CONFIGMAPS
+import pytest
+
+from dovetail.kube import CONFIGMAPS, NotFound
 from dovetail.lifecycle.platform_settings import (
     NAME,
     publish_settings,
@@ -12,7 +15,7 @@ from dovetail.lifecycle.platform_settings import (
 )
 from dovetail.lifecycle.settings import LifecycleSettings
 from tests.conftest import KubeApi
-from tests.lifecycle.platform import ensure_namespace, until_gone
+from tests.lifecycle.platform import ensure_namespace
 
 SET = LifecycleSettings(
     kubeconfig=Path("/controllers/own"), ingress={"domainSuffix": "apps.example.org"}, image_registry="mirror.test",
@@ -24,8 +27,11 @@ HERE = LifecycleSettings(kubeconfig=Path("/mine"))
 async def test_what_matters_to_a_rendering_arrives_and_nothing_else(platform_crds: KubeApi) -> None:
     async with platform_crds.client() as client:
         await ensure_namespace(client, "kubesphere-system")
+        with contextlib.suppress(NotFound):  # of other tests' controllers
+            await client.delete(CONFIGMAPS, NAME, "kubesphere-system")
         await publish_settings(client, LifecycleSettings())
-        await until_gone(client, CONFIGMAPS, NAME, "kubesphere-system")
+        with pytest.raises(NotFound):
+            await client.get(CONFIGMAPS, NAME, "kubesphere-system")
         assert await published_settings(client, HERE) == HERE
         await publish_settings(client, SET)
         told = await published_settings(client, HERE)
